@@ -1,0 +1,68 @@
+# Every target sets up .venv on first use: nothing but Python >= 3.11 and make is needed.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+LOCK := requirements.lock
+
+version ?=
+reason ?= no reason given
+csv ?=
+port ?= 3000
+csv_option = $(if $(csv),--csv '$(csv)')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev setup rollback test coverage lint format types check lock clean
+
+help:  ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): $(LOCK) pyproject.toml setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) \
+	  || { echo "cannot create $(VENV): this Python lacks the venv module (on Debian: apt install python3-venv)"; exit 1; }
+	@echo "installing the locked packages into $(VENV) (once, a minute or two)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## the whole system on your machine: loads the sessions, plays the months [csv=PATH]
+	@$(RUN) -m intent_platform demo $(csv_option)
+
+dev: $(READY)  ## the Dagster UI, schedules and sensors on the same instance [port=3000]
+	@$(RUN) -m intent_platform dev --port $(port)
+
+setup: $(READY)  ## prepare the deployment and load the source data [csv=PATH]
+	@$(RUN) -m intent_platform setup $(csv_option)
+
+rollback: $(READY)  ## move the champion back: version=v_YYMMDD_HHMMSS (or previous) [reason="…"]
+	@test -n "$(version)" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }
+	@$(RUN) -m intent_platform rollback --version '$(version)' --reason '$(reason)'
+
+test: $(READY)  ## all tests
+	@$(RUN) -m pytest
+
+coverage: $(READY)  ## all tests, with the lines they reach
+	@$(RUN) -m pytest --cov=intent_platform --cov-report=term-missing:skip-covered --cov-report=xml
+
+lint: $(READY)  ## style and mistakes
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+format: $(READY)  ## put the style right
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+types: $(READY)  ## the strict type checker
+	@$(VENV)/bin/mypy
+
+check: lint types test  ## what CI asks for
+
+lock: $(READY)  ## resolve the dependencies anew, with hashes
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --upgrade pyproject.toml --group dev --output-file $(LOCK)
+
+clean:  ## remove .venv and caches; the home folder stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,59 @@
+"""`python -m intent_platform demo|setup|rollback|dev`: the command line behind the Makefile."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from intent_platform.errors import IntentPlatformError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 1 with one sentence on stderr when a user has to act."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        # Commands are imported when they run: `--help` and a mistyped name answer at once.
+        match chosen.command:
+            case "demo":
+                from intent_platform.commands.demo import demo
+
+                demo(csv=chosen.csv)
+            case "setup":
+                from intent_platform.commands.setup import setup
+
+                setup(csv=chosen.csv)
+            case "rollback":
+                from intent_platform.commands.rollback import roll_back
+
+                roll_back(version=chosen.version, reason=chosen.reason)
+            case "dev":
+                from intent_platform.commands.dev import dev
+
+                dev(port=chosen.port)
+    except IntentPlatformError as error:
+        print(f"{chosen.command}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        print(f"{chosen.command}: interrupted; call it again to go on", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="intent_platform", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("demo", "load the sessions and play the months in order"),
+        ("setup", "prepare the deployment and load the source data"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--csv", type=Path, help="the UCI file; without it the data is fetched once")
+    rollback = commands.add_parser("rollback", help="move the champion back")
+    rollback.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS; 'previous' for the champion before")
+    rollback.add_argument("--reason", default="no reason given", help="for the ledger")
+    dev = commands.add_parser("dev", help="the Dagster UI, schedules and sensors")
+    dev.add_argument("--port", type=int, default=3000)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""`challenger_model`: one version a month, trained on the months before it and logged to the registry."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from intent_platform.assets.presentation import markdown_table
+from intent_platform.errors import TrainingRefused
+from intent_platform.modelling.search import Trial
+from intent_platform.modelling.training import train
+from intent_platform.partitions import TIMEZONE_NAME, day_of, monthly_partitions, training_window
+from intent_platform.platforms.ports import ModelRegistry, Warehouse
+from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.versions import Provenance
+from intent_platform.settings import Settings
+from intent_platform.tables import DATASET
+
+
+def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """The asset and its checks."""
+    months = settings.training.months
+
+    @dg.asset(
+        description=(
+            f"The challenger of a month: CatBoost, trained on the {months} months before it, calibrated, logged to the "
+            "registry under a version name. Training a month again supersedes its earlier challenger."
+        ),
+        group_name="model",
+        kinds={"catboost", "mlflow"},
+        owners=[settings.owner],
+        tags={"domain": "model"},
+        code_version="1",
+        deps=[
+            dg.AssetDep(
+                "dataset",
+                partition_mapping=dg.TimeWindowPartitionMapping(
+                    start_offset=-months, end_offset=-1, allow_nonexistent_upstream_partitions=True
+                ),
+            )
+        ],
+        partitions_def=monthly_partitions(settings.first_day),
+    )
+    def challenger_model(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> dg.MaterializeResult[None]:
+        month = context.partition_key
+        window = training_window(month, months)
+        columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *settings.training.features))
+        with warehouse.session() as session:
+            rows = session.fetch(
+                f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
+                start=window.start,
+                end=window.end,
+            )
+        try:
+            training = train(rows, settings.training, report=lambda trial: context.log.info(_sentence(trial)))
+        except TrainingRefused as error:
+            raise TrainingRefused(f"no challenger for {month[:7]}, training window {window}: {error}") from error
+        version = registry.log(
+            training.model,
+            Provenance(
+                month=day_of(month),
+                training_window=window,
+                sessions=training.sessions,
+                positives=training.positives,
+                features=training.model.features,
+                parameters=training.parameters,
+                metrics=training.metrics.as_dict(),
+                iterations=training.iterations,
+                git_commit=git_commit(),
+                run_id=context.run.run_id,
+            ),
+            training.trials,
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "version": version.name,
+                "training_window": f"{window}, {TIMEZONE_NAME}",
+                "sessions": training.sessions,
+                "purchases": training.positives,
+                "pr_auc": training.metrics.pr_auc or 0.0,
+                "out_of_fold_metrics": markdown_table(("metric", "value"), training.metrics.as_dict().items()),
+                "parameters": dict(training.parameters),
+                "trials": markdown_table(
+                    ("trial", "PR-AUC", "state", "parameters"),
+                    [(t.number, t.value, t.state, t.parameters) for t in training.trials],
+                ),
+            }
+        )
+
+    return [challenger_model]
+
+
+def _sentence(trial: Trial) -> str:
+    shown = "–" if trial.value is None else f"{trial.value:.4f}"
+    return f"trial {trial.number}: PR-AUC {shown} ({trial.state}, {trial.seconds:.1f} s)"
+
+
+def git_commit() -> str:
+    """The commit of this code: what git says, or `GIT_COMMIT` where there is no checkout."""
+    folder = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return os.environ.get("GIT_COMMIT", "unknown")
+    return found.stdout.strip()

@@ -1,0 +1,71 @@
+"""`dataset`: sessions with model features, one SQL select over `source`, replaced day by day."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from hashlib import sha256
+
+import dagster as dg
+
+from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
+from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
+from intent_platform.partitions import TIMEZONE_NAME, daily_partitions, days_window
+from intent_platform.platforms.ports import Warehouse
+from intent_platform.platforms.publish import in_window, replace_window
+from intent_platform.platforms.sql import statement_beside
+from intent_platform.settings import Settings
+from intent_platform.tables import DATASET, SOURCE
+
+
+def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """The asset and its checks."""
+    select = statement_beside(__file__, "dataset.sql")
+
+    @dg.asset(
+        description=DATASET.meaning + ".",
+        group_name="data",
+        kinds={"sql", "table"},
+        owners=[settings.owner],
+        tags={"domain": "sessions"},
+        code_version=sha256(select.encode()).hexdigest()[:12],
+        deps=["source"],
+        partitions_def=daily_partitions(settings.first_day),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        freshness_policy=dg.FreshnessPolicy.cron(
+            deadline_cron=f"0 {settings.schedules.sessions_hour + 1} * * *",
+            lower_bound_delta=timedelta(hours=1),
+            timezone=TIMEZONE_NAME,
+        ),
+        metadata=table_metadata(DATASET),
+        pool=WRITER_POOL,
+    )
+    def dataset(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult[None]:
+        window = days_window(context.partition_keys)
+        with warehouse.session(writing=True) as session:
+            rows = replace_window(session, DATASET, window, select)
+            say_rows(context, rows_by_day(session, DATASET, window))
+            positives = session.fetch(
+                f"SELECT SUM(REVENUE) AS POSITIVES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
+                start=window.start,
+                end=window.end,
+            )["POSITIVES"][0].as_py()
+        return dg.MaterializeResult(
+            metadata={
+                "rows_written": rows,
+                "window": str(window),
+                "share_of_purchases": float(positives) / rows if rows else 0.0,
+            }
+        )
+
+    @dg.asset_check(
+        asset="dataset", name="rows_match_source", description="Every session of source is in dataset, and no other."
+    )
+    def rows_match_source(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.AssetCheckResult:
+        window = checked_window(context)
+        with warehouse.session() as session:
+            return verdict(unmatched_rows(session, SOURCE, DATASET, window))
+
+    return [dataset, *table_checks("dataset", DATASET), rows_match_source]

@@ -1,0 +1,193 @@
+"""`evaluation`: a month's challenger against the champion of that moment, on days that neither has seen.
+
+Gathers the facts, lets `modelling.promotion` decide, and stores the decision whole. It moves nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from intent_platform.assets.checks import table_checks
+from intent_platform.assets.presentation import (
+    WRITER_POOL,
+    calibration_figure,
+    markdown_table,
+    precision_recall_figure,
+    table_metadata,
+)
+from intent_platform.errors import EvaluationRefused
+from intent_platform.modelling.metrics import Metrics, precision_recall_curve, reliability
+from intent_platform.modelling.promotion import Contest, Decision, decide
+from intent_platform.partitions import Window, day_of, evaluation_window, monthly_partitions, now, wall_clock
+from intent_platform.platforms.ports import ModelRegistry, Session, Warehouse, challenger_of
+from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.versions import ModelVersion
+from intent_platform.settings import Settings
+from intent_platform.tables import DATASET, EVALUATIONS
+
+
+def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """The asset and its checks."""
+
+    @dg.asset(
+        description=EVALUATIONS.meaning + f", on the first {settings.evaluation.days} days of the month.",
+        group_name="model",
+        kinds={"catboost", "table"},
+        owners=[settings.owner],
+        tags={"domain": "model"},
+        code_version="1",
+        deps=[
+            "challenger_model",
+            dg.AssetDep(
+                "dataset", partition_mapping=dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+            ),
+        ],
+        partitions_def=monthly_partitions(settings.first_day),
+        metadata=table_metadata(EVALUATIONS),
+        pool=WRITER_POOL,
+    )
+    def evaluation(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> dg.MaterializeResult[None]:
+        month = day_of(context.partition_key)
+        window = evaluation_window(context.partition_key, settings.evaluation.days)
+        if window.end > now().date():
+            raise EvaluationRefused(
+                f"the test window {window} of {month:%Y-%m} is not over: evaluate from {window.end} on"
+            )
+        challenger = challenger_of(registry.versions(), month)
+        if challenger is None:
+            raise EvaluationRefused(
+                f"{month:%Y-%m} has no challenger: materialize challenger_model {context.partition_key} first"
+            )
+        name = registry.champion()
+        champion = registry.version(name) if name else None
+        contest = gather(warehouse, registry, challenger, champion, window)
+        decision = decide(contest, settings.gate)
+        with warehouse.session(writing=True) as session:
+            store(session, month, contest, decision, context.run.run_id)
+        context.log.info(f"{decision.outcome}: {'; '.join(r.sentence for r in decision.reasons)}")
+        return dg.MaterializeResult(metadata=_metadata(contest, decision))
+
+    @dg.asset_check(
+        asset="evaluation",
+        name="evidence_suffices",
+        description="The newest evaluation had enough purchases to decide on. Reported here, acted upon by the gate.",
+    )
+    def evidence_suffices(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+        with warehouse.session() as session:
+            newest = session.fetch(
+                "SELECT DECISION, REASONS FROM EVALUATIONS ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
+            ).to_pylist()
+        decided = bool(newest) and newest[0]["DECISION"] != "insufficient"
+        return dg.AssetCheckResult(
+            passed=decided,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(json.loads(newest[0]["REASONS"])) if newest else "nothing was evaluated yet",
+        )
+
+    return [evaluation, *table_checks("evaluation", EVALUATIONS), evidence_suffices]
+
+
+def gather(
+    warehouse: Warehouse,
+    registry: ModelRegistry,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    window: Window,
+) -> Contest:
+    """Both versions' scores of the sessions of `window`, and the facts that a comparison may stumble over."""
+    contenders = [challenger] if champion is None else [challenger, champion]
+    features = sorted({feature for version in contenders for feature in version.provenance.features})
+    with warehouse.session() as session:
+        rows = session.fetch(
+            f"SELECT UID, SESSION_DATE, REVENUE, VISITORTYPE, {', '.join(features)} FROM DATASET "  # noqa: S608
+            f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
+            start=window.start,
+            end=window.end,
+        )
+    return Contest(
+        challenger=challenger.name,
+        champion=champion.name if champion else None,
+        test_window=window,
+        labels=rows["REVENUE"].to_numpy(),
+        challenger_scores=registry.load(challenger.name).predict(rows),
+        champion_scores=registry.load(champion.name).predict(rows) if champion else None,
+        slices=rows["VISITORTYPE"].to_numpy(),
+        challenger_training_window=challenger.provenance.training_window,
+        champion_training_window=champion.provenance.training_window if champion else None,
+        out_of_fold=Metrics.from_dict(challenger.provenance.metrics),
+        quarantine=challenger.quarantine,
+    )
+
+
+def store(session: Session, month: date, contest: Contest, decision: Decision, run_id: str) -> None:
+    """Write the decision whole; an earlier one about the same month and versions is replaced."""
+    key = {"month": month, "challenger": contest.challenger, "champion": contest.champion or ""}
+    with session.transaction():
+        session.execute(
+            "DELETE FROM EVALUATIONS WHERE MONTH = :month AND CHALLENGER = :challenger AND CHAMPION = :champion", **key
+        )
+        session.execute(
+            f"INSERT INTO EVALUATIONS ({', '.join(EVALUATIONS.column_names)}) "
+            "SELECT :month, :challenger, :champion, :test_start, :test_end, :sessions, :positives, :challenger_pr_auc, "
+            ":champion_pr_auc, :low, :high, :decision, :reasons, :details, :decided_at, :run_id",
+            **key,
+            test_start=contest.test_window.start,
+            test_end=contest.test_window.end,
+            sessions=decision.challenger.sessions,
+            positives=decision.challenger.positives,
+            challenger_pr_auc=decision.challenger.pr_auc,
+            champion_pr_auc=decision.champion.pr_auc if decision.champion else None,
+            low=decision.difference.low if decision.difference else None,
+            high=decision.difference.high if decision.difference else None,
+            decision=decision.outcome,
+            reasons=json.dumps([reason.sentence for reason in decision.reasons]),
+            details=json.dumps(decision.as_dict()),
+            decided_at=wall_clock(now()),
+            run_id=run_id,
+        )
+
+
+def _metadata(contest: Contest, decision: Decision) -> dict[str, dg.MetadataValue]:
+    scores = {f"challenger {contest.challenger}": contest.challenger_scores}
+    if contest.champion_scores is not None:
+        scores[f"champion {contest.champion}"] = contest.champion_scores
+    champion = decision.champion.as_dict() if decision.champion else {}
+    shown = {
+        "decision": dg.MetadataValue.text(decision.outcome),
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason.sentence}" for reason in decision.reasons)),
+        "challenger": dg.MetadataValue.text(contest.challenger),
+        "champion": dg.MetadataValue.text(contest.champion or "nobody"),
+        "test_window": dg.MetadataValue.text(str(contest.test_window)),
+        "sessions": dg.MetadataValue.int(decision.challenger.sessions),
+        "purchases": dg.MetadataValue.int(decision.challenger.positives),
+        "metrics": markdown_table(
+            ("metric", "challenger", "champion"),
+            [(name, value, champion.get(name)) for name, value in decision.challenger.as_dict().items()],
+        ),
+    }
+    if decision.challenger.pr_auc is not None:
+        shown["pr_auc"] = dg.MetadataValue.float(decision.challenger.pr_auc)
+        shown["precision_recall"] = precision_recall_figure(
+            {name: precision_recall_curve(contest.labels, values) for name, values in scores.items()},
+            decision.challenger.positives / decision.challenger.sessions,
+        )
+        shown["calibration"] = calibration_figure(
+            {name: reliability(contest.labels, values) for name, values in scores.items()}
+        )
+    if decision.guardrails:
+        shown["guardrails"] = markdown_table(
+            ("metric", "challenger worse by", "allowed", "holds"),
+            [(g.metric, g.worse_by, g.margin, g.holds) for g in decision.guardrails],
+        )
+    if decision.slices:
+        shown["slices"] = markdown_table(
+            ("VISITORTYPE", "purchases", "challenger", "champion", "holds"),
+            [(s.name, s.positives, s.challenger, s.champion, s.holds) for s in decision.slices],
+        )
+    return shown

@@ -1,0 +1,10 @@
+-- One row of DATASET becomes one score. {predict} is the model's function over its features, in their order.
+SELECT
+    UID,
+    SESSION_DATE,
+    :model_name AS MODEL_NAME,
+    :model_version AS MODEL_VERSION,
+    {predict} AS SCORE,
+    :scored_at AS SCORED_AT
+FROM DATASET
+WHERE SESSION_DATE >= :start AND SESSION_DATE < :end

@@ -1,0 +1,66 @@
+"""`source`: raw sessions as the feed delivers them, each held to the contract of `tables.py`.
+
+Rows that break it go to SOURCE_REJECTED with the reasons; accepted + rejected = received, always.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from intent_platform.assets.checks import table_checks
+from intent_platform.assets.presentation import (
+    WRITER_POOL,
+    rows_by_day,
+    say_rows,
+    table_metadata,
+)
+from intent_platform.partitions import daily_partitions, days_window, now, wall_clock
+from intent_platform.platforms.ports import Warehouse
+from intent_platform.platforms.publish import load_sessions
+from intent_platform.sessions.feed import open_feed
+from intent_platform.settings import Settings
+from intent_platform.tables import SOURCE, SOURCE_REJECTED
+
+_REASONS_SHOWN = 20
+
+
+def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """The asset and its checks."""
+
+    @dg.asset(
+        description=SOURCE.meaning + f". Feed: {settings.feed}. What breaks the contract is in {SOURCE_REJECTED.name}.",
+        group_name="data",
+        kinds={"python", "table"},
+        owners=[settings.owner],
+        tags={"domain": "sessions", "feed": settings.feed},
+        code_version="1",
+        partitions_def=daily_partitions(settings.first_day),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata=table_metadata(SOURCE),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "rows_accounted_for",
+                asset="source",
+                description="Accepted + rejected = received, counted in the tables.",
+            )
+        ],
+        pool=WRITER_POOL,
+    )
+    def source(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
+        window = days_window(context.partition_keys)
+        feed = open_feed(settings)
+        at = wall_clock(now())
+        with warehouse.session(writing=True) as session, feed.deliver(window) as batches:
+            counts = load_sessions(...)
+            say_rows(context, rows_by_day(session, SOURCE, window))
+        return dg.MaterializeResult(
+            metadata={
+                "rows_written": counts.accepted,
+                "received": counts.received,
+                "rejected": counts.rejected,
+                "window": str(window),
+                "feed": feed.name,
+            }
+        )
+
+    return [source, *table_checks("source", SOURCE)]

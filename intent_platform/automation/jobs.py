@@ -1,0 +1,16 @@
+"""The asset jobs. One backfill policy per job: daily ones take a range as one run, monthly ones a month a run."""
+
+import dagster as dg
+
+SESSIONS_JOB = dg.define_asset_job(
+    "sessions_job", ["source", "dataset"], description="Load a day's sessions and compute their features."
+)
+TRAINING_JOB = dg.define_asset_job("training_job", ["challenger_model"], description="Train the challenger of a month.")
+EVALUATION_JOB = dg.define_asset_job(
+    "evaluation_job",
+    ["evaluation", "champion_alias"],
+    description="Let a month's challenger meet the champion, and move the champion if the challenger won.",
+)
+SCORES_JOB = dg.define_asset_job("scores_job", ["scores"], description="Score a day's sessions with the champion.")
+
+ASSET_JOBS = (SESSIONS_JOB, TRAINING_JOB, EVALUATION_JOB, SCORES_JOB)

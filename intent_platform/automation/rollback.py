@@ -1,0 +1,78 @@
+"""The rollback job: the champion goes back to an earlier version, at once, and the one left is quarantined.
+
+Same move as a promotion (`platforms.champion`): proven first, pointer last, written to the ledger.
+"""
+
+import dagster as dg
+
+from intent_platform.assets.champion_alias import ASSET, champion_metadata
+from intent_platform.assets.presentation import WRITER_POOL
+from intent_platform.errors import NoChampion
+from intent_platform.platforms.champion import move_champion
+from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.versions import validated_version_name
+
+ROLLBACK_JOB = "rollback"
+
+
+class RollbackConfig(dg.Config):
+    """`version`: where to go back to; the previous champion when empty. `reason`: for the ledger."""
+
+    version: str = ""
+    reason: str = "no reason given"
+
+
+@dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
+def roll_back(
+    context: dg.OpExecutionContext,
+    config: RollbackConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+    registry: dg.ResourceParam[ModelRegistry],
+) -> None:
+    """Move the champion to `config.version`, quarantine the version left, and record it on `champion_alias`."""
+    champion = registry.champion()
+    if champion is None:
+        raise NoChampion("there is no champion to roll back from: none was ever promoted")
+    with warehouse.session() as session:
+        ledger = read_ledger(session)
+    if config.version:
+        target = registry.version(validated_version_name(config.version))
+    else:
+        quarantined = [version.name for version in registry.versions() if version.quarantine]
+        target = registry.version(ledger.previous_champion(champion, unfit=quarantined))
+    if target.name == champion:
+        context.log.warning(f"{champion} is the champion already: nothing was moved")
+        return
+    # Quarantine first: an interruption then leaves a marked champion, never an unmarked loser.
+    registry.set_quarantine(champion, f"rolled back from: {config.reason}")
+    try:
+        proof = move_champion(
+            Platform(warehouse, registry),
+            target.name,
+            expected=champion,
+            cause="rollback",
+            reason=config.reason,
+            metrics=target.provenance.metrics,
+            run_id=context.run_id,
+        )
+    except BaseException:
+        registry.set_quarantine(champion, None)
+        raise
+    if target.quarantine:  # asked for by name
+        registry.set_quarantine(target.name, None)
+    context.log.info(f"champion moved from {champion} to {target.name}; it scored {proof.sessions} sessions first")
+    with warehouse.session() as session:
+        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(target.name, read_ledger(session))))
+
+
+@dg.job(
+    name=ROLLBACK_JOB,
+    description=(
+        "Roll the champion back. Config: `version` (empty: the previous champion) and `reason`. The version is loaded "
+        "and scores a sample before anything moves; the one left is quarantined; the last scored days are scored again."
+    ),
+)
+def rollback() -> None:
+    """One op, so that it is all or nothing."""
+    roll_back()

@@ -1,0 +1,96 @@
+"""Moving the champion: the one code path of first promotion, promotion and rollback.
+
+A version is proven to load and score before anything moves (D3); the pointer moves last. Whether a
+challenger deserves it is `modelling.promotion`'s to decide, not this module's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from intent_platform.errors import VersionUnfit
+from intent_platform.partitions import now, wall_clock
+from intent_platform.platforms.ledger import Cause, read_ledger
+from intent_platform.platforms.ports import ModelRegistry, Platform, Session
+from intent_platform.tables import DATASET
+
+_SAMPLE_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a version did on a sample: how many sessions it scored, and between which scores."""
+
+    sessions: int
+    lowest: float
+    highest: float
+
+
+def prove_fit(session: Session, registry: ModelRegistry, name: str) -> Proof:
+    """Load a version and let it score the newest sessions of DATASET (at most 1,000).
+
+    Raises:
+        UnknownVersion, InvalidVersionName: there is no such version.
+        VersionUnfit: it cannot be loaded, or gives something else than probabilities.
+    """
+    model = registry.load(name)
+    sample = session.fetch(
+        f"SELECT {', '.join(model.features)} FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows",  # noqa: S608
+        rows=_SAMPLE_ROWS,
+    )
+    if sample.num_rows == 0:  # a made-up session still proves that the version scores
+        sample = pa.table({feature: [0.0] for feature in model.features})
+    scores = model.predict(sample)
+    if not np.all(np.isfinite(scores)) or scores.min() < 0 or scores.max() > 1:
+        raise VersionUnfit(
+            f"version {name} gave something else than probabilities on the newest {len(scores)} sessions: "
+            "choose another version"
+        )
+    return Proof(len(scores), float(scores.min()), float(scores.max()))
+
+
+def move_champion(
+    platform: Platform,
+    to: str,
+    *,
+    expected: str | None,
+    cause: Cause,
+    reason: str,
+    metrics: Mapping[str, object],
+    run_id: str,
+    effective_date: date | None = None,
+) -> Proof:
+    """Make `to` the champion if `expected` still is, and write the ledger.
+
+    The ledger row is written first and committed last, around the move of the pointer: a failure of either
+    leaves both as they were. `effective_date` (default: today in Asia/Tokyo) is the first session date that
+    the new champion stands for when the past is reconstructed.
+
+    Raises:
+        UnknownVersion, InvalidVersionName, VersionUnfit: `to` cannot be champion; nothing was moved.
+        ChampionMoved: somebody else moved the pointer; nothing was moved.
+    """
+    moment = now()
+    with platform.warehouse.session() as session:
+        proof = prove_fit(session, platform.registry, to)
+    with platform.warehouse.session(writing=True) as session, session.transaction():
+        latest = read_ledger(session).latest
+        session.execute(
+            "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "
+            ":cause, :reason, :metrics, :run_id",
+            move=latest.number + 1 if latest else 1,
+            moved_at=wall_clock(moment),
+            effective_date=effective_date or moment.date(),
+            from_version=expected,
+            to_version=to,
+            cause=cause,
+            reason=reason,
+            metrics=json.dumps(dict(metrics)),
+            run_id=run_id,
+        )
+        platform.registry.move_champion(to, expected)
+    return proof

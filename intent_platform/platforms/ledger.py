@@ -1,0 +1,86 @@
+"""The ledger `CHAMPION_HISTORY`: reading it, and asking it who was champion when.
+
+It is append-only; only `champion.move_champion` writes it. Who is champion *now* is the registry's to say.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from intent_platform.errors import NoChampion
+from intent_platform.partitions import Window
+from intent_platform.platforms.ports import Session
+
+Cause = Literal["first", "promotion", "rollback"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One row of the ledger. `moved_at` is Asia/Tokyo wall-clock time."""
+
+    number: int
+    moved_at: datetime
+    effective_date: date
+    from_version: str | None
+    to_version: str
+    cause: Cause
+    reason: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All moves, oldest first."""
+
+    moves: tuple[Move, ...]
+
+    @property
+    def latest(self) -> Move | None:
+        """The last move; None before the first."""
+        return self.moves[-1] if self.moves else None
+
+    def previous_champion(self, current: str, unfit: Collection[str]) -> str:
+        """The last champion before `current` that is not `unfit` (quarantined, say).
+
+        Raises:
+            NoChampion: there is none to go back to.
+        """
+        for move in reversed(self.moves):
+            for version in (move.to_version, move.from_version):
+                if version is not None and version != current and version not in unfit:
+                    return version
+        raise NoChampion(
+            f"the ledger knows no earlier champion than {current} that is not quarantined: "
+            "name the version to go back to"
+        )
+
+    def champions_of(self, window: Window) -> list[tuple[Window, str]]:
+        """Who was champion on each day of `window`, as consecutive windows with one version each.
+
+        A move counts from its effective date; of several on one day the last stands. Example: a move to B
+        effective on the 15th makes `[1st, 29th)` into `([1st, 15th), A), ([15th, 29th), B)`.
+
+        Raises:
+            NoChampion: nobody was, on some day of the window.
+        """
+        starts: list[tuple[date, str]] = []
+        for day in window:
+            standing = [move.to_version for move in self.moves if move.effective_date <= day]
+            if not standing:
+                raise NoChampion(
+                    f"the ledger names no champion for {day}: score it with the champion of now, or a version by name"
+                )
+            if not starts or starts[-1][1] != standing[-1]:
+                starts.append((day, standing[-1]))
+        ends = [day for day, _ in starts[1:]] + [window.end]
+        return [(Window(start, end), version) for (start, version), end in zip(starts, ends, strict=True)]
+
+
+def read_ledger(session: Session) -> Ledger:
+    """The ledger as it is now."""
+    rows = session.fetch(
+        "SELECT MOVE, MOVED_AT, EFFECTIVE_DATE, FROM_VERSION, TO_VERSION, CAUSE, REASON, RUN_ID "
+        "FROM CHAMPION_HISTORY ORDER BY MOVE"
+    )
+    return Ledger(tuple(Move(*row.values()) for row in rows.to_pylist()))

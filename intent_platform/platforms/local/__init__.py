@@ -1,0 +1,16 @@
+"""The local platform: a DuckDB file and an MLflow registry in one folder, no account and no network."""
+
+from intent_platform.platforms.local.registry import MlflowRegistry
+from intent_platform.platforms.local.warehouse import DuckDBWarehouse
+from intent_platform.platforms.ports import Platform
+from intent_platform.settings import Settings
+
+
+def local_platform(settings: Settings) -> Platform:
+    """The platform whose state is in `settings.home`."""
+    return Platform(
+        warehouse=DuckDBWarehouse(
+            path=str(settings.home / "warehouse.duckdb"), wait_seconds=settings.warehouse.wait_seconds
+        ),
+        registry=MlflowRegistry(home=str(settings.home)),
+    )

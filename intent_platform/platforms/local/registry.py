@@ -1,0 +1,232 @@
+"""The local registry: MLflow in the home folder (SQLite store, artifacts beside it), no server.
+
+A version is found by an MLflow alias that is its name; the champion is the alias `champion`. The model file
+is CatBoost's own format. Nothing here decides anything: it stores, finds and moves the pointer.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import dagster as dg
+
+from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.modelling.model import IntentModel
+from intent_platform.modelling.search import Trial
+from intent_platform.partitions import now
+from intent_platform.platforms.versions import (
+    MODEL_NAME,
+    ModelVersion,
+    Provenance,
+    validated_version_name,
+    version_name,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as StoredVersion
+
+_CHAMPION_ALIAS = "champion"
+_NAME_TAG = "version_name"
+_PROVENANCE_TAG = "provenance"
+_QUARANTINE_TAG = "quarantine"
+_MODEL_FOLDER = "model"
+_MODEL_FILE = "model.cb"  # as MLflow's CatBoost flavour calls it
+
+
+class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
+    """The model registry in the folder `home`: `mlflow.db` and `mlartifacts/`; see `ports.ModelRegistry`."""
+
+    home: str
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        """A client of this registry alone: MLflow's global tracking address is left as it is."""
+        home = Path(self.home)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot create the folder {home} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder that you "
+                "may write"
+            ) from error
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        with _quiet("alembic", "mlflow"):
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+
+            address = f"sqlite:///{home / 'mlflow.db'}"
+            client = MlflowClient(tracking_uri=address, registry_uri=address)
+            if client.get_experiment_by_name(MODEL_NAME) is None:
+                client.create_experiment(MODEL_NAME, artifact_location=(home / "mlartifacts").as_uri())
+            try:
+                client.get_registered_model(MODEL_NAME)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                client.create_registered_model(MODEL_NAME, description="Probability that a session ends in a purchase")
+        return client
+
+    def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
+        """Store a version; it gets its name, by which it is found, as the last step."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        experiment = self._client.get_experiment_by_name(MODEL_NAME).experiment_id
+        name = self._free_name()
+        run_id = self._client.create_run(experiment, run_name=name).info.run_id
+        try:
+            stamp = int(time.time() * 1000)
+            measured = {key: value for key, value in provenance.metrics.items() if value is not None}
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(key, float(value), stamp, 0) for key, value in measured.items()],
+                params=[Param(key, str(value)) for key, value in provenance.parameters.items()],
+                tags=[RunTag(_NAME_TAG, name), RunTag("month", provenance.month.isoformat())],
+            )
+            self._client.log_dict(run_id, {"trials": [trial.as_dict() for trial in trials]}, "search.json")
+            source = f"{self._client.get_run(run_id).info.artifact_uri}/{_MODEL_FOLDER}"
+            _save(model, _local_path(source))
+            stored = self._client.create_model_version(
+                MODEL_NAME,
+                source,
+                run_id,
+                tags={_NAME_TAG: name, _PROVENANCE_TAG: provenance.model_dump_json()},
+                description=f"Challenger of {provenance.month:%Y-%m}",
+            )
+            self._client.set_registered_model_alias(MODEL_NAME, name, stored.version)
+        except BaseException:
+            self._client.set_terminated(run_id, "FAILED")
+            raise
+        self._client.set_terminated(run_id)
+        return ModelVersion(name=name, provenance=provenance)
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions that got their name, oldest first."""
+        named = self._client.get_registered_model(MODEL_NAME).aliases
+        found = [
+            _version(stored) for stored in self._search() if named.get(stored.tags.get(_NAME_TAG)) == stored.version
+        ]
+        return sorted(found, key=lambda version: version.name)
+
+    def version(self, name: str) -> ModelVersion:
+        """The version of that name."""
+        return _version(self._stored(validated_version_name(name)))
+
+    def load(self, name: str) -> IntentModel:
+        """The model of that version, from its file."""
+        stored = self._stored(validated_version_name(name))
+        try:
+            return IntentModel.load(_local_path(stored.source) / _MODEL_FILE, _version(stored).provenance.features)
+        except (VersionUnfit, OSError) as error:
+            raise VersionUnfit(
+                f"version {name} cannot be loaded ({error}): choose another one, the registry lists them"
+            ) from error
+
+    def champion(self) -> str | None:
+        """Where the pointer is."""
+        stored = self._by_alias(_CHAMPION_ALIAS)
+        return None if stored is None else str(stored.tags[_NAME_TAG])
+
+    def move_champion(self, to: str, expected: str | None) -> None:
+        """Move the pointer if it still is where it is expected to be."""
+        stored = self._stored(validated_version_name(to))
+        current = self.champion()
+        if current != expected:
+            raise ChampionMoved(
+                f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
+                f"nothing was moved, decide again whether {to} should replace it"
+            )
+        self._client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
+
+    def set_quarantine(self, name: str, reason: str | None) -> None:
+        """Mark or unmark a version."""
+        number = self._stored(validated_version_name(name)).version
+        if reason is None:
+            self._client.delete_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG)
+        else:
+            self._client.set_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG, reason)
+
+    def _free_name(self) -> str:
+        """A name no version has; a clash waits for the next second (D4)."""
+        while self._by_alias(version_name()) is not None:
+            moment = now()
+            time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
+        return version_name()
+
+    def _stored(self, name: str) -> "StoredVersion":
+        stored = self._by_alias(name)
+        if stored is None:
+            latest = ", ".join(version.name for version in self.versions()[-3:]) or "none yet"
+            raise UnknownVersion(f"the registry has no version {name}; the latest are: {latest}")
+        return stored
+
+    def _by_alias(self, alias: str) -> "StoredVersion | None":
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.get_model_version_by_alias(MODEL_NAME, alias)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _search(self) -> Iterator["StoredVersion"]:
+        token: str | None = None
+        while True:
+            page: Any = self._client.search_model_versions(f"name='{MODEL_NAME}'", page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def _version(stored: "StoredVersion") -> ModelVersion:
+    return ModelVersion(
+        name=stored.tags[_NAME_TAG],
+        provenance=Provenance.model_validate(json.loads(stored.tags[_PROVENANCE_TAG])),
+        quarantine=stored.tags.get(_QUARANTINE_TAG),
+    )
+
+
+def _save(model: IntentModel, folder: Path) -> None:
+    """An MLflow model that anybody's MLflow can load: the CatBoost file, and a signature without any real row."""
+    import mlflow.catboost
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    signature = ModelSignature(
+        inputs=Schema([ColSpec(DataType.double, feature) for feature in model.features]),
+        outputs=Schema([ColSpec(DataType.double)]),
+    )
+    requirements = [f"catboost=={metadata.version('catboost')}"]  # else MLflow starts a process to guess them
+    mlflow.catboost.save_model(
+        model.classifier, str(folder), signature=signature, pip_requirements=requirements
+    )
+
+
+def _local_path(uri: str) -> Path:
+    return Path(url2pathname(urlparse(uri).path))
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep the migration chatter of a new store out of the reader's terminal."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,200 @@
+"""The local warehouse: one DuckDB file, short connections, Snowflake SQL transpiled.
+
+DuckDB lets one process write at a time, and no other read meanwhile. So every session connects anew, a busy
+file is waited for, and the process that holds it is named when patience ends.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pyarrow as pa
+
+from intent_platform.errors import WarehouseError
+from intent_platform.modelling.model import IntentModel
+from intent_platform.partitions import TIMEZONE_NAME
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Value
+from intent_platform.platforms.sql import render
+from intent_platform.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+class DuckDBSession:
+    """One open connection; see `ports.Session`."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+        self._has_model = False
+
+    def fetch(self, sql: str, **values: Value) -> pa.Table:
+        """All rows of a query as an Arrow table."""
+        return self._connection.sql(render(sql, "duckdb", values)).to_arrow_table()
+
+    def execute(self, sql: str, **values: Value) -> int:
+        """Run one statement; the number of rows that it changed."""
+        counted = self._connection.execute(render(sql, "duckdb", values)).fetchone()
+        return int(counted[0]) if counted else 0
+
+    def stage(self, name: str, batch: pa.Table) -> None:
+        """Append `batch` to the temporary table `name`."""
+        self._connection.register("_batch", batch)
+        self._connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} AS SELECT * FROM _batch LIMIT 0")  # noqa: S608
+        self._connection.execute(f"INSERT INTO {name} SELECT * FROM _batch")  # noqa: S608
+        self._connection.unregister("_batch")
+
+    def use_model(self, version: str, model: IntentModel) -> None:  # noqa: ARG002  the model is at hand here
+        """Offer the model as a vectorised Arrow function; DuckDB calls it chunk by chunk."""
+        from duckdb.sqltypes import DOUBLE
+
+        def predict(*columns: pa.ChunkedArray) -> pa.Array:
+            return pa.array(model.predict_columns(columns))
+
+        if self._has_model:
+            self._connection.remove_function(PREDICT_FUNCTION)
+        inputs = [DOUBLE] * len(model.features)
+        # Not "special", an empty cell would skip the model; DATASET has none, and a mistake should show.
+        self._connection.create_function(
+            PREDICT_FUNCTION, predict, inputs, DOUBLE, type="arrow", null_handling="special"
+        )
+        self._has_model = True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self._connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+
+class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
+    """The DuckDB file at `path`, created on first use. A busy file is waited for up to `wait_seconds`."""
+
+    path: str
+    wait_seconds: float
+
+    @contextmanager
+    def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[DuckDBSession]:
+        """A connection of its own, closed on leaving; see `ports.Warehouse`."""
+        patience = self.wait_seconds if patience is None else patience
+        if not self._is_complete(patience):
+            self._create(patience)
+        with self._connected(patience, writing=writing) as connection:
+            yield DuckDBSession(connection)
+
+    def _is_complete(self, patience: float) -> bool:
+        if not Path(self.path).exists():
+            return False
+        with self._connected(patience, writing=False) as connection:
+            return _has_all_tables(connection, self.path)
+
+    def _create(self, patience: float) -> None:
+        """Make the file and the tables that are missing."""
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot create the folder of {self.path} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder "
+                "that you may write"
+            ) from error
+        with self._connected(patience, writing=True) as connection:
+            for table in TABLES:
+                connection.execute(_ddl(table))
+                for statement in _comments(table):
+                    connection.execute(statement)
+
+    @contextmanager
+    def _connected(self, patience: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
+        connection = self._connect_patiently(patience, writing=writing)
+        try:
+            connection.execute(f"SET TimeZone = '{TIMEZONE_NAME}'")
+            connection.execute("SET preserve_insertion_order = false")  # large inserts then need little memory
+            yield connection
+        finally:
+            connection.close()
+
+    def _connect_patiently(self, patience: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        deadline = time.monotonic() + patience
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=not writing)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                if not _is_busy(error):
+                    raise WarehouseError(
+                        f"cannot open the warehouse {self.path}: {_first_line(error)}; check that the file is a DuckDB "
+                        "database that you may write, or point INTENT_PLATFORM_HOME elsewhere"
+                    ) from error
+                if time.monotonic() + pause > deadline:
+                    raise WarehouseError(
+                        f"the warehouse {self.path} is held by {_holder(error)} and did not become free within "
+                        f"{patience:g} s: wait for it or stop it, then try again"
+                    ) from error
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_busy(error: Exception) -> bool:
+    text = str(error)
+    return "Conflicting lock" in text or "different configuration" in text
+
+
+def _holder(error: Exception) -> str:
+    found = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    return f"process {found[2]} ({found[1]})" if found else "another connection of this process"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _has_all_tables(connection: "duckdb.DuckDBPyConnection", path: str) -> bool:
+    """Whether every table of the contract is there; one with other columns is an error."""
+    found: dict[str, set[str]] = {}
+    for table, column in connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall():
+        found.setdefault(table, set()).add(column)
+    for table in TABLES:
+        columns = found.get(table.name)
+        if columns is not None and columns != set(table.column_names):
+            different = sorted(columns.symmetric_difference(table.column_names))
+            raise WarehouseError(
+                f"table {table.name} in {path} was made by another release (it differs in {', '.join(different)}): "
+                "move the file away and run `make demo` or `make setup`"
+            )
+    return all(table.name in found for table in TABLES)
+
+
+def _ddl(table: Table) -> str:
+    """The table's DDL for DuckDB, which takes comments as statements of their own."""
+    from sqlglot import exp, parse_one
+
+    tree = parse_one(table.ddl, read="snowflake")
+    for kind in (exp.CommentColumnConstraint, exp.SchemaCommentProperty):
+        for node in list(tree.find_all(kind)):
+            (node.parent if kind is exp.CommentColumnConstraint else node).pop()
+    return tree.sql(dialect="duckdb")
+
+
+def _comments(table: Table) -> Iterator[str]:
+    from sqlglot import exp
+
+    def literal(text: str) -> str:
+        return exp.Literal.string(text).sql(dialect="duckdb")
+
+    yield f"COMMENT ON TABLE {table.name} IS {literal(table.meaning)}"
+    for column in table.columns:
+        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.meaning)}"

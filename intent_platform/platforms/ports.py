@@ -1,0 +1,110 @@
+"""The two ports every platform implements: `Warehouse` and `ModelRegistry`.
+
+All SQL is Snowflake's, with `:name` for values; an adapter runs it as it is or transpiles it. What can be
+said in SQL once is not here but in the modules beside this one.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from intent_platform.modelling.model import IntentModel
+from intent_platform.modelling.search import Trial
+from intent_platform.platforms.versions import ModelVersion, Provenance
+
+Value = str | int | float | bool | date | datetime | None | Sequence[str]
+
+#: The SQL function that a session offers after `use_model`: the model's features in order -> probability.
+PREDICT_FUNCTION = "PREDICT_PURCHASE_INTENT"
+
+
+class Session(Protocol):
+    """One conversation with the warehouse. Not for use by several threads."""
+
+    def fetch(self, sql: str, **values: Value) -> pa.Table:
+        """All rows of a query, column by column."""
+
+    def execute(self, sql: str, **values: Value) -> int:
+        """Run one statement; the number of rows it inserted, deleted or updated."""
+
+    def stage(self, name: str, batch: pa.Table) -> None:
+        """Append `batch` to the temporary table `name`, which the session's first batch of that name creates.
+
+        Call it before `transaction()`: creating a table ends a transaction on Snowflake.
+        """
+
+    def use_model(self, version: str, model: IntentModel) -> None:
+        """Offer `PREDICT_FUNCTION` for this version in the statements that follow. Before `transaction()`."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All statements inside take effect together when it is left, or none when an exception leaves it."""
+
+
+class Warehouse(Protocol):
+    """Where the tables are."""
+
+    def session(self, *, writing: bool = False, patience: float | None = None) -> AbstractContextManager[Session]:
+        """Connect, creating the tables of `tables.TABLES` that are missing; always closed on leaving.
+
+        `patience` is how many seconds to wait for a busy warehouse; None leaves it to the settings.
+
+        Raises:
+            WarehouseError: it cannot be reached or written, is busy for too long, or its tables have other columns.
+        """
+
+
+class ModelRegistry(Protocol):
+    """Where the versions are, and the one pointer to the champion."""
+
+    def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
+        """Store a new version under a new name. When it returns, the version can be found and loaded."""
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, oldest name first."""
+
+    def version(self, name: str) -> ModelVersion:
+        """The version of that name.
+
+        Raises:
+            InvalidVersionName: the name is malformed.
+            UnknownVersion: there is none.
+        """
+
+    def load(self, name: str) -> IntentModel:
+        """The model of that version, ready to score.
+
+        Raises:
+            UnknownVersion: there is no such version.
+            VersionUnfit: its artifact cannot be read.
+        """
+
+    def champion(self) -> str | None:
+        """The name of the version that the pointer is at; None before the first move."""
+
+    def move_champion(self, to: str, expected: str | None) -> None:
+        """Move the pointer in one step, if it still is at `expected`.
+
+        Raises:
+            ChampionMoved: it is elsewhere; nothing is moved.
+        """
+
+    def set_quarantine(self, name: str, reason: str | None) -> None:
+        """Mark a version as not to be promoted by evaluations, or (None) lift that."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A warehouse and a registry that belong together."""
+
+    warehouse: Warehouse
+    registry: ModelRegistry
+
+
+def challenger_of(versions: Iterable[ModelVersion], month: date) -> ModelVersion | None:
+    """The challenger of a month. Training a month again supersedes its earlier version, so the last one generated."""
+    candidates = [version for version in versions if version.provenance.month == month]
+    return max(candidates, key=lambda version: version.name, default=None)

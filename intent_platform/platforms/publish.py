@@ -1,0 +1,114 @@
+"""Replacing partitions: one transaction each, so that a reader sees the old rows or the new ones, never half.
+
+Statements that several assets share. Which rows belong into a partition is said by the asset's own SQL.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain
+
+import pyarrow as pa
+
+from intent_platform.partitions import Window
+from intent_platform.platforms.ports import Session, Value
+from intent_platform.sessions.contract import Checked
+from intent_platform.tables import SESSION_COLUMNS, SOURCE, SOURCE_REJECTED, Table
+
+_ATTRIBUTES = ", ".join(column.name for column in SESSION_COLUMNS)
+_PAIRS = ", ".join(f"'{column.name}', {column.name}" for column in SESSION_COLUMNS)
+_AS_JSON = f"TO_JSON(OBJECT_CONSTRUCT({_PAIRS}))"
+_ARRIVAL_OF_KEY = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(SOURCE.key)} ORDER BY ARRIVAL)"
+_ACCEPT = f"""
+    INSERT INTO SOURCE ({", ".join(SOURCE.column_names)})
+    SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} = 1
+"""  # noqa: S608
+_REJECT = """
+    INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
+    SELECT COALESCE(SESSION_DATE, :undated), RAW, REASONS, :feed, ORIGIN, :at FROM REFUSED
+"""
+_REJECT_REPEATED = f"""
+    INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
+    SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} > 1
+"""  # noqa: S608
+_REPEATED = json.dumps([f"{', '.join(SOURCE.key)} came before in the same load"])
+
+
+@dataclass(frozen=True)
+class LoadCounts:
+    """What became of the rows a feed delivered: `received = accepted + rejected`."""
+
+    received: int
+    accepted: int
+    rejected: int
+
+
+def in_window(table: Table) -> str:
+    """The condition `:start <= date < :end` on the table's date column."""
+    return f"{table.date_column} >= :start AND {table.date_column} < :end"
+
+
+def delete_window(session: Session, table: Table, window: Window, condition: str = "TRUE", **values: Value) -> int:
+    """Delete the rows of `window` that meet `condition`; how many there were."""
+    return session.execute(
+        f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",  # noqa: S608
+        start=window.start,
+        end=window.end,
+        **values,
+    )
+
+
+def replace_window(session: Session, table: Table, window: Window, select: str, **values: Value) -> int:
+    """Replace the table's rows of `window` by those of `select`, which binds `:start` and `:end`; how many.
+
+    `select` gives the table's columns in order.
+    """
+    with session.transaction():
+        delete_window(session, table, window)
+        return session.execute(
+            f"INSERT INTO {table.name} ({', '.join(table.column_names)}) {select}",
+            start=window.start,
+            end=window.end,
+            **values,
+        )
+
+
+def load_sessions(
+    session: Session,
+    window: Window,
+    batches: Iterable[Checked],
+    *,
+    feed: str,
+    replacing: bool,
+    undated: date,
+    at: datetime,
+) -> LoadCounts:
+    """Load what a feed delivered for `window`, accepted rows into SOURCE, the others into SOURCE_REJECTED.
+
+    With `replacing` the window is replaced whole; without it, rows are replaced by key and everything else
+    stays. A key that comes twice in one load is accepted once, the first time; the other rows are rejected.
+    Rejected rows without a readable date are filed under the day `undated`; all are stamped `at` (Asia/Tokyo
+    wall clock).
+
+    Raises:
+        RuntimeError: accepted + rejected is not received; nothing was loaded.
+    """
+    received = 0
+    for batch in chain((Checked.empty(),), batches):  # the empty one makes both temporary tables
+        numbers = pa.array(range(received, received + batch.accepted.num_rows), pa.int64())
+        session.stage("RECEIVED", batch.accepted.append_column("ARRIVAL", numbers))
+        session.stage("REFUSED", batch.rejected)
+        received += batch.accepted.num_rows + batch.rejected.num_rows
+    with session.transaction():
+        if replacing:
+            delete_window(session, SOURCE, window)
+            delete_window(session, SOURCE_REJECTED, window, "FEED = :feed", feed=feed)
+        else:
+            session.execute("DELETE FROM SOURCE WHERE (UID, SESSION_DATE) IN (SELECT UID, SESSION_DATE FROM RECEIVED)")
+        accepted = session.execute(_ACCEPT, feed=feed, at=at)
+        rejected = session.execute(_REJECT, feed=feed, at=at, undated=undated)
+        rejected += session.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
+        if accepted + rejected != received:
+            raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")
+    return LoadCounts(received, accepted, rejected)

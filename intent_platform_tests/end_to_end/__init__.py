@@ -1,0 +1,1 @@
+"""The real webserver and daemon, driven as the UI drives them."""

@@ -1,0 +1,81 @@
+"""What every model registry must do."""
+
+import re
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from intent_platform.errors import ChampionMoved, InvalidVersionName, UnknownVersion
+from intent_platform.platforms.ports import challenger_of
+from intent_platform_tests.platforms.conftest import FEATURES
+
+
+def test_an_empty_registry_has_no_versions_and_no_champion(platform):
+    assert platform.registry.versions() == []
+    assert platform.registry.champion() is None
+    assert challenger_of(platform.registry.versions(), date(2024, 5, 1)) is None
+
+
+def test_a_version_comes_back_as_it_was_logged(platform, log, model):
+    logged = log()
+    assert re.fullmatch(r"v_\d{6}_\d{6}", logged.name)
+    assert platform.registry.version(logged.name) == logged
+    assert platform.registry.versions() == [logged]
+    rows = pa.table({name: np.linspace(0, 1, 50) for name in FEATURES})
+    assert np.array_equal(platform.registry.load(logged.name).predict(rows), model.predict(rows))
+
+
+def test_names_are_unique_and_in_order_of_generation(platform, log):
+    names = [log().name for _ in range(3)]
+    assert names == sorted(set(names))
+    assert [version.name for version in platform.registry.versions()] == names
+
+
+def test_the_challenger_of_a_month_is_the_last_one_trained_for_it(platform, log):
+    log("2024-05-01"), log("2024-06-01")
+    again = log("2024-05-01")
+    versions = platform.registry.versions()
+    assert challenger_of(versions, again.provenance.month) == again
+    assert challenger_of(versions, again.provenance.month.replace(month=7)) is None
+
+
+def test_the_pointer_moves_only_from_where_it_is_expected(platform, log):
+    one, two = log().name, log().name
+    with pytest.raises(ChampionMoved, match="is nobody"):
+        platform.registry.move_champion(two, expected=one)
+    assert platform.registry.champion() is None
+    platform.registry.move_champion(one, expected=None)
+    assert platform.registry.champion() == one
+    with pytest.raises(ChampionMoved, match=one):
+        platform.registry.move_champion(two, expected=None)
+    assert platform.registry.champion() == one
+    platform.registry.move_champion(two, expected=one)
+    assert platform.registry.champion() == two
+
+
+@pytest.mark.parametrize("call", ["version", "load"])
+def test_an_unknown_or_malformed_version_is_refused_by_name(platform, log, call):
+    known = log().name
+    with pytest.raises(UnknownVersion, match=f"v_000101_000000.*{known}"):
+        getattr(platform.registry, call)("v_000101_000000")
+    with pytest.raises(InvalidVersionName, match="champion"):
+        getattr(platform.registry, call)("champion")
+
+
+def test_the_pointer_never_moves_to_an_unknown_version(platform, log):
+    platform.registry.move_champion(log().name, expected=None)
+    champion = platform.registry.champion()
+    with pytest.raises(UnknownVersion):
+        platform.registry.move_champion("v_000101_000000", expected=champion)
+    assert platform.registry.champion() == champion
+
+
+def test_quarantine_is_set_with_its_reason_and_lifted(platform, log):
+    name = log().name
+    platform.registry.set_quarantine(name, "scores too high")
+    assert platform.registry.version(name).quarantine == "scores too high"
+    platform.registry.set_quarantine(name, None)
+    assert platform.registry.version(name).quarantine is None
+    platform.registry.set_quarantine(name, None)  # lifting what is not there is no mistake

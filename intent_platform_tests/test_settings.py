@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from intent_platform.errors import SettingsError
+from intent_platform.settings import CONFIG_FILE, Section, Settings, load_settings
+
+
+def test_the_defaults_are_the_local_platform_on_the_uci_feed(settings):
+    assert (settings.deployment, settings.feed, settings.uci.session_dates) == ("local", "uci", "month_start")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "read"),
+    [
+        ("INTENT_PLATFORM_FEED", "landing", lambda s: s.feed == "landing"),
+        ("INTENT_PLATFORM_UCI_SESSION_DATES", "spread", lambda s: s.uci.session_dates == "spread"),
+        ("INTENT_PLATFORM_UCI_CSV", "some/file.csv", lambda s: s.uci.csv == Path("some/file.csv")),
+        ("INTENT_PLATFORM_TRAINING_TRIALS", "3", lambda s: s.training.trials == 3),
+        ("INTENT_PLATFORM_FIRST_DAY", "2023-02-01", lambda s: s.first_day.year == 2023),
+        ("INTENT_PLATFORM_TRAINING_FEATURES", '["PAGEVALUES"]', lambda s: s.training.features == ("PAGEVALUES",)),
+    ],
+)
+def test_the_environment_overrides_one_value_and_leaves_its_neighbours(monkeypatch, settings, variable, value, read):
+    monkeypatch.setenv(variable, value)
+    changed = load_settings(home=settings.home)
+    assert read(changed)
+    assert changed.schedules == settings.schedules
+    assert changed.uci.year == settings.uci.year
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("INTENT_PLATFORM_FEED", "carrier_pigeon", "feed"),
+        ("INTENT_PLATFORM_GATE_POLICY", "luck", "gate.policy"),
+        ("INTENT_PLATFORM_SCHEDULES_SCORES_HOUR", "24", "schedules.scores_hour"),
+        ("INTENT_PLATFORM_TRAINING_FEATURES", '["REVENUE"]', "REVENUE"),
+        ("INTENT_PLATFORM_TRAINING_TRAILS", "3", "INTENT_PLATFORM_TRAINING_TRAILS"),
+        ("INTENT_PLATFORM_FEEDS", "uci", "INTENT_PLATFORM_FEEDS"),
+    ],
+)
+def test_a_mistake_is_refused_in_one_sentence_that_names_it(monkeypatch, variable, value, named):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_config_file_names_every_setting_of_every_section():
+    written = yaml.safe_load(CONFIG_FILE.read_text())
+    assert set(written) == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            assert set(written[name]) == set(section.model_fields), name
+
+
+def test_settings_are_frozen_and_show_no_secret(make_settings):
+    settings = make_settings(alerts={"webhook_url": "https://example.invalid/secret"})
+    with pytest.raises(ValueError, match="frozen"):
+        settings.feed = "landing"
+    assert "secret" not in repr(settings)

@@ -1,0 +1,40 @@
+import duckdb
+import pytest
+import sqlglot
+
+import intent_platform.assets
+from intent_platform.platforms.sql import statement_beside
+from intent_platform.tables import DATASET, SOURCE, TABLES, UUID_PATTERN
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_table_names_its_columns_once_and_its_key_among_them(table):
+    assert len(set(table.column_names)) == len(table.column_names)
+    assert all(name == name.upper() for name in [table.name, *table.column_names])
+    assert set(table.key) <= set(table.column_names)
+    assert table.date_column is None or table.date_column in table.column_names
+    assert not any(table[name].nullable for name in table.key)
+    assert all(column.meaning for column in table.columns)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_ddl_makes_the_table_with_its_columns_in_order(table):
+    tree = sqlglot.parse_one(table.ddl, read="snowflake")
+    created = duckdb.connect()
+    for comment in list(tree.find_all(sqlglot.exp.CommentColumnConstraint)):
+        comment.parent.pop()
+    tree.find(sqlglot.exp.SchemaCommentProperty).pop()
+    created.execute(tree.sql("duckdb"))
+    described = created.execute(f"DESCRIBE {table.name}").fetchall()
+    assert [row[0] for row in described] == table.column_names
+    assert [row[2] == "YES" for row in described] == [column.nullable for column in table.columns]
+
+
+def test_the_dataset_select_gives_the_columns_of_the_contract_in_order():
+    select = sqlglot.parse_one(statement_beside(intent_platform.assets.__file__, "dataset.sql"), read="snowflake")
+    assert [column.alias_or_name for column in select.expressions] == DATASET.column_names
+
+
+def test_the_key_of_a_session_is_a_uuid_and_a_day():
+    assert SOURCE.key == ("UID", "SESSION_DATE")
+    assert SOURCE["UID"].pattern == UUID_PATTERN
