@@ -1,0 +1,113 @@
+"""The gate: whether a challenger replaces the champion, and why. The rulebooks are below, as short lists.
+
+Pure. What the rules look at is measured in `contest`, each rule is in `rules`; the champion is moved elsewhere.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from intent_platform.modelling import rules
+from intent_platform.modelling.bootstrap import Interval
+from intent_platform.modelling.contest import Comparison, Contest, Guardrail, Slice
+from intent_platform.modelling.metrics import Metrics
+from intent_platform.modelling.rules import Reason, ReasonCode
+from intent_platform.settings import GateSettings
+
+__all__ = ["Contest", "Decision", "Outcome", "Reason", "ReasonCode", "decide"]
+
+Outcome = Literal["promote", "hold", "insufficient"]
+
+_Rule = Callable[[Comparison], Iterator[Reason]]
+# Stages of an outcome and its rules. The first stage in which a rule speaks decides; the last one always speaks.
+_Rulebook = tuple[tuple[Outcome, tuple[_Rule, ...]], ...]
+
+_FORBIDDEN: tuple[_Rule, ...] = (
+    rules.quarantined,
+    rules.same_version,
+    rules.challenger_saw_the_test_window,
+    rules.champion_saw_the_test_window,
+)
+_OBJECTIONS: tuple[_Rule, ...] = (
+    rules.identical_scores,
+    rules.worse_than_prevalence,
+    rules.guardrails,
+    rules.slices,
+    rules.not_shown_better,
+)
+
+_EVIDENCE: _Rulebook = (
+    ("hold", _FORBIDDEN),
+    ("insufficient", (rules.empty_test_window, rules.one_class, rules.too_few_positives)),
+    ("hold", _OBJECTIONS),
+    ("promote", (rules.superior, rules.fresher_and_not_worse)),
+)
+_GREATER: _Rulebook = (
+    ("hold", _FORBIDDEN),
+    ("insufficient", (rules.empty_test_window, rules.one_class)),
+    ("promote", (rules.higher_pr_auc,)),
+    ("hold", (rules.not_higher_pr_auc,)),
+)
+_FIRST_CHAMPION: _Rulebook = (
+    ("hold", _FORBIDDEN),
+    ("hold", (rules.first_without_skill,)),
+    ("promote", (rules.first_with_skill,)),
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, why, and everything it was decided on.
+
+    `difference` is the challenger's PR-AUC minus the champion's. `chance` is what a first champion had to exceed
+    instead: only one of them is there, and neither where the window defines no PR-AUC.
+    """
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    policy: Literal["evidence", "greater"]
+    challenger: Metrics
+    champion: Metrics | None
+    difference: Interval | None
+    chance: float | None
+    guardrails: tuple[Guardrail, ...]
+    slices: tuple[Slice, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it, ready for JSON."""
+        return {
+            **asdict(self),
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "guardrails": [{**asdict(guardrail), "holds": guardrail.holds} for guardrail in self.guardrails],
+            "slices": [{**asdict(part), "holds": part.holds} for part in self.slices],
+        }
+
+
+def decide(contest: Contest, policy: GateSettings) -> Decision:
+    """Apply the rules. The same contest and policy give the same decision, interval included.
+
+    The first stage of the rulebook in which a rule speaks decides; all that the rules of that stage say are
+    the reasons.
+    """
+    comparison = Comparison(contest, policy)
+    if contest.champion is None:
+        rulebook = _FIRST_CHAMPION
+    elif policy.policy == "greater":
+        rulebook = _GREATER
+    else:
+        rulebook = _EVIDENCE
+    for outcome, stage in rulebook:
+        reasons = tuple(reason for rule in stage for reason in rule(comparison))
+        if reasons:
+            return Decision(
+                outcome,
+                reasons,
+                policy.policy,
+                comparison.challenger,
+                comparison.champion,
+                comparison.difference,
+                comparison.chance,
+                comparison.guardrails,
+                comparison.slices,
+            )
+    raise AssertionError("the last stage of a rulebook always speaks")

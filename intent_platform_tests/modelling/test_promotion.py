@@ -1,0 +1,196 @@
+import json
+from dataclasses import replace
+from datetime import date
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+
+from intent_platform.modelling.metrics import measure
+from intent_platform.modelling.promotion import Contest, ReasonCode, decide
+from intent_platform.partitions import Window
+from intent_platform.settings import GateSettings, load_settings
+from intent_platform_tests.modelling.scored import scored_rows
+
+POLICY = load_settings().gate.model_copy(update={"resamples": 400})
+STRICT = POLICY.model_copy(update={"fresher_margin": None})
+GREATER = POLICY.model_copy(update={"policy": "greater"})
+NOTHING = np.array([])
+
+
+def contest(rows: int = 600, edge: float = 0.0, seed: int = 0, **changes: Any) -> Contest:
+    labels, challenger, champion = scored_rows(rows, edge, seed)
+    made = Contest(
+        challenger="v_240601_100000",
+        champion="v_240501_100000",
+        test_window=Window(date(2024, 6, 1), date(2024, 6, 15)),
+        labels=labels,
+        challenger_scores=challenger,
+        champion_scores=champion,
+        slices=np.where(np.arange(rows) % 6 == 0, "New_Visitor", "Returning_Visitor"),
+        challenger_training_window=Window(date(2024, 3, 1), date(2024, 6, 1)),
+        champion_training_window=Window(date(2024, 2, 1), date(2024, 5, 1)),
+        out_of_fold=measure(labels, challenger),
+    )
+    return replace(made, **changes)
+
+
+def first(**changes: Any) -> Contest:
+    return contest(**{"champion": None, "champion_scores": None, "champion_training_window": None, **changes})
+
+
+def scored(labels: ArrayLike, challenger: ArrayLike, champion: ArrayLike | None = None) -> Contest:
+    known = np.asarray(labels)
+    arrays: Any = {
+        "labels": known,
+        "challenger_scores": np.asarray(challenger, dtype=float),
+        "slices": np.full(len(known), "Returning_Visitor"),
+    }
+    if champion is None:
+        return first(**arrays)
+    return contest(**arrays, champion_scores=np.asarray(champion, dtype=float))
+
+
+LABELS, _, CHAMPION = scored_rows(600, 0.0, 0)
+USELESS = 1.0 - CHAMPION
+#: For each code: a contest that reaches it, under which policy, and the outcome.
+EXPECTED: dict[str, tuple[Contest, GateSettings, str]] = {
+    "quarantined": (contest(edge=2, quarantine="rolled back on 2024-05-20"), POLICY, "hold"),
+    "same_version": (contest(edge=2, challenger="v_240501_100000"), POLICY, "hold"),
+    "challenger_saw_the_test_window": (
+        contest(edge=2, challenger_training_window=Window(date(2024, 3, 1), date(2024, 6, 2))),
+        POLICY,
+        "hold",
+    ),
+    "champion_saw_the_test_window": (
+        contest(edge=2, champion_training_window=Window(date(2024, 6, 14), date(2024, 7, 1))),
+        POLICY,
+        "hold",
+    ),
+    "empty_test_window": (scored(np.array([], dtype=int), NOTHING, NOTHING), POLICY, "insufficient"),
+    "one_class": (scored([0] * 50, [0.1] * 50, [0.2] * 50), POLICY, "insufficient"),
+    "too_few_positives": (scored([1] * 9 + [0] * 50, [0.9] * 59, [0.2] * 59), POLICY, "insufficient"),
+    "identical_scores": (contest(challenger_scores=CHAMPION), POLICY, "hold"),
+    "worse_than_prevalence": (contest(challenger_scores=USELESS), POLICY, "hold"),
+    "guardrail_roc_auc": (contest(challenger_scores=USELESS), POLICY, "hold"),
+    "guardrail_brier": (contest(challenger_scores=CHAMPION**0.2), POLICY, "hold"),
+    "guardrail_log_loss": (contest(challenger_scores=CHAMPION**0.2), POLICY, "hold"),
+    "guardrail_calibration_error": (contest(challenger_scores=CHAMPION**0.2), POLICY, "hold"),
+    "slice_worse": (contest(challenger_scores=USELESS), POLICY, "hold"),
+    "superior": (contest(edge=2), POLICY, "promote"),
+    "fresher_and_not_worse": (contest(challenger_scores=CHAMPION * 0.999), POLICY, "promote"),
+    "not_shown_better": (contest(), STRICT, "hold"),
+    "higher_pr_auc": (contest(edge=0.2), GREATER, "promote"),
+    "not_higher_pr_auc": (contest(edge=-0.2), GREATER, "hold"),
+    "no_champion": (first(edge=1), POLICY, "promote"),
+    "not_above_chance": (scored(LABELS, USELESS), POLICY, "hold"),
+}
+
+
+@pytest.mark.parametrize("code", get_args(ReasonCode))
+def test_each_reason_is_reached_and_says_its_numbers(code):
+    made, policy, outcome = EXPECTED[code]
+    decision = decide(made, policy)
+    assert decision.outcome == outcome
+    sentences = [reason.sentence for reason in decision.reasons if reason.code == code]
+    assert sentences
+    assert all("\n" not in sentence and "None" not in sentence and "nan" not in sentence for sentence in sentences)
+    assert json.loads(json.dumps(decision.as_dict(), allow_nan=False))["outcome"] == outcome
+
+
+@given(st.integers(20, 200), st.floats(-1, 1), st.integers(0, 1_000), st.sampled_from([POLICY, STRICT, GREATER]))
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_a_decision_is_repeatable_and_its_swap_never_agrees_that_both_are_better(rows, edge, seed, policy):
+    made = contest(rows, edge, seed)
+    decision = decide(made, policy)
+    assert decision == decide(made, policy)
+    assert decision.reasons
+    assert made.champion_scores is not None
+    swapped = decide(
+        replace(made, challenger_scores=made.champion_scores, champion_scores=made.challenger_scores), policy
+    )
+    codes = [{reason.code for reason in d.reasons} for d in (decision, swapped)]
+    assert not {"superior", "higher_pr_auc"} & codes[0] & codes[1]
+
+
+@pytest.mark.parametrize("policy", [POLICY, GREATER])
+@pytest.mark.parametrize(
+    "code", ["quarantined", "same_version", "challenger_saw_the_test_window", "champion_saw_the_test_window"]
+)
+def test_no_policy_and_no_difference_overrules_what_is_forbidden(code, policy):
+    decision = decide(EXPECTED[code][0], policy)
+    assert [reason.code for reason in decision.reasons] == [code]
+    assert decision.outcome == "hold"
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        {"quarantine": "rolled back"},
+        {"challenger_training_window": Window(date(2024, 6, 1), date(2024, 7, 1))},
+    ],
+)
+def test_what_is_forbidden_is_forbidden_to_the_first_champion_too(forbidden):
+    assert decide(first(edge=2, **forbidden), POLICY).outcome == "hold"
+
+
+def test_training_that_ends_where_the_test_begins_is_no_overlap():
+    touching = Window(date(2024, 3, 1), date(2024, 6, 1))
+    made = contest(edge=2, challenger_training_window=touching, champion_training_window=touching)
+    assert [reason.code for reason in decide(made, POLICY).reasons] == ["superior"]
+
+
+def test_only_a_fresher_challenger_has_the_benefit_of_the_margin():
+    made = EXPECTED["fresher_and_not_worse"][0]
+    assert made.champion_training_window is not None
+    stale = replace(made, challenger_training_window=made.champion_training_window)
+    for equally_good, policy in ((stale, POLICY), (made, STRICT)):
+        decision = decide(equally_good, policy)
+        assert (decision.outcome, decision.reasons[0].code) == ("hold", "not_shown_better")
+
+
+def test_a_superior_challenger_does_not_pass_a_guardrail_it_breaks():
+    better = contest(edge=2)
+    decision = decide(replace(better, challenger_scores=better.challenger_scores**0.2), POLICY)
+    assert decision.difference is not None
+    assert decision.difference.low > 0
+    assert decision.outcome == "hold"
+    assert {"guardrail_brier", "guardrail_calibration_error"} <= {reason.code for reason in decision.reasons}
+    widened = {**POLICY.guardrail_margins, **dict.fromkeys(POLICY.guardrail_margins, 1.0)}
+    assert decide(better, POLICY.model_copy(update={"guardrail_margins": widened})).outcome == "promote"
+
+
+def test_slices_with_few_purchases_are_not_judged():
+    made = contest(edge=1)
+    counted = {name: int(made.labels[made.slices == name].sum()) for name in np.unique(made.slices)}
+    judged = {part.name for part in decide(made, POLICY).slices}
+    assert judged == {name for name, positives in counted.items() if positives >= POLICY.slice_minimum_positives}
+    assert len(judged) < len(counted)
+
+
+def test_a_first_champion_without_a_test_window_is_taken_on_its_out_of_fold_strength():
+    nothing = {"labels": np.array([], dtype=int), "challenger_scores": NOTHING, "slices": NOTHING}
+    skilled = decide(first(**nothing), POLICY)
+    assert (skilled.outcome, skilled.reasons[0].code) == ("promote", "no_champion")
+    unskilled = decide(first(**nothing, out_of_fold=measure(LABELS, np.full(600, 0.2))), POLICY)
+    assert (unskilled.outcome, unskilled.reasons[0].code) == ("hold", "not_above_chance")
+    assert (skilled.difference, skilled.chance) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"champion": None},
+        {"champion_training_window": None},
+        {"slices": NOTHING},
+        {"challenger_scores": np.full(600, np.nan)},
+        {"challenger_scores": np.full(600, 1.5)},
+    ],
+)
+def test_a_contest_that_makes_no_sense_cannot_be_made(broken):
+    with pytest.raises(ValueError, match=r"champion|row|probabilities"):
+        contest(**broken)
