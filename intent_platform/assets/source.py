@@ -4,6 +4,7 @@ Rows that break it go to SOURCE_REJECTED with the reasons; accepted + rejected =
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from intent_platform.assets.presentation import (
 from intent_platform.partitions import daily_partitions, days_window, now, wall_clock
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import load_sessions
+from intent_platform.sessions.contract import check
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
@@ -37,13 +39,6 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         partitions_def=daily_partitions(settings.first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata=table_metadata(SOURCE),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "rows_accounted_for",
-                asset="source",
-                description="Accepted + rejected = received, counted in the tables.",
-            )
-        ],
         pool=WRITER_POOL,
     )
     def source(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
@@ -51,7 +46,15 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         feed = open_feed(settings)
         at = wall_clock(now())
         with warehouse.session(writing=True) as session, feed.deliver(window) as batches:
-            counts = load_sessions(...)
+            counts = load_sessions(
+                session,
+                window,
+                (check(batch, feed.name, at, window) for batch in batches),
+                feed=feed.name,
+                replacing=feed.replaces_window,
+                undated=window.start,
+                at=at,
+            )
             say_rows(context, rows_by_day(session, SOURCE, window))
         return dg.MaterializeResult(
             metadata={
@@ -60,7 +63,34 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
                 "rejected": counts.rejected,
                 "window": str(window),
                 "feed": feed.name,
+                "loaded_at": at.isoformat(),
             }
         )
 
-    return [source, *table_checks("source", SOURCE)]
+    @dg.asset_check(
+        asset="source",
+        name="rows_accounted_for",
+        description="What the last load received is in the tables: accepted + rejected = received.",
+    )
+    def rows_accounted_for(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.AssetCheckResult:
+        event = context.instance.get_latest_materialization_event(dg.AssetKey("source"))
+        materialization = event.asset_materialization if event else None
+        if materialization is None:
+            return dg.AssetCheckResult(
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description="nothing was loaded yet"
+            )
+        received = materialization.metadata["received"].value
+        with warehouse.session() as session:
+            counts = session.fetch(
+                "SELECT (SELECT COUNT(*) FROM SOURCE WHERE LOADED_AT = :at) AS ACCEPTED, "
+                "(SELECT COUNT(*) FROM SOURCE_REJECTED WHERE REJECTED_AT = :at) AS REJECTED",
+                at=datetime.fromisoformat(str(materialization.metadata["loaded_at"].value)),
+            ).to_pylist()[0]
+        return dg.AssetCheckResult(
+            passed=counts["ACCEPTED"] + counts["REJECTED"] == received,
+            metadata={"received": received, "accepted": counts["ACCEPTED"], "rejected": counts["REJECTED"]},
+        )
+
+    return [source, *table_checks("source", SOURCE), rows_accounted_for]

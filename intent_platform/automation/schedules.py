@@ -3,15 +3,16 @@
 A tick's partition is computed when it ticks: yesterday for daily jobs, this month for monthly ones.
 """
 
+from typing import Any
+
 import dagster as dg
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.settings import ScheduleSettings
 
-Schedule = dg.ScheduleDefinition | dg.UnresolvedPartitionedAssetScheduleDefinition
 
 
-def build_schedules(clocks: ScheduleSettings) -> list[Schedule]:
+def build_schedules(clocks: ScheduleSettings) -> list[Any]:  # Dagster does not export the type that it makes
     """All schedules; running from the start when the settings say so."""
     status = dg.DefaultScheduleStatus.RUNNING if clocks.running_by_default else dg.DefaultScheduleStatus.STOPPED
     return [

@@ -43,12 +43,12 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     ]
 
 
-def range_request(job: dg.UnresolvedAssetJobDefinition, window: Window, run_key: str) -> dg.RunRequest:
+def range_request(job: str, window: Window, run_key: str) -> dg.RunRequest:
     """One run of a daily job over all days of `window`."""
     keys = window.keys
     return dg.RunRequest(
         run_key=run_key,
-        job_name=job.name,
+        job_name=job,
         tags={"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]},
     )
 
@@ -73,7 +73,7 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         for window in merged(span for _, span in dated):
             names = sorted(f"{f.name}:{f.size}:{f.mtime_ns}" for f, span in dated if span.overlaps(window))
             digest = sha256("\n".join(names).encode()).hexdigest()[:16]
-            requests.append(range_request(SESSIONS_JOB, window, f"landing-{digest}"))
+            requests.append(range_request(SESSIONS_JOB.name, window, f"landing-{digest}"))
         return dg.SensorResult(run_requests=requests)
 
     return landing_sensor
@@ -117,7 +117,7 @@ def _champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.S
             return dg.SensorResult(cursor=str(latest.number), skip_reason="nothing was scored yet")
         window = trailing_window(newest, days)
         window = Window(max(window.start, settings.first_day), window.end)
-        request = range_request(SCORES_JOB, window, f"champion-move-{latest.number}")
+        request = range_request(SCORES_JOB.name, window, f"champion-move-{latest.number}")
         return dg.SensorResult(run_requests=[request], cursor=str(latest.number))
 
     return champion_sensor
@@ -145,8 +145,8 @@ def _catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.S
         scored = _materialized(context.instance, "scores")
         missing_scores = [day for day in scores if day in loaded and day not in scored]
         requests = [
-            *_catch_up_requests(context.instance, SESSIONS_JOB, missing_sessions),
-            *(_catch_up_requests(context.instance, SCORES_JOB, missing_scores) if _has_champion(warehouse) else ()),
+            *_catch_up_requests(context.instance, SESSIONS_JOB.name, missing_sessions),
+            *(_catch_up_requests(context.instance, SCORES_JOB.name, missing_scores) if _has_champion(warehouse) else ()),
         ]
         if not requests:
             return dg.SkipReason(f"no day of the last {days} is missing, or its run is under way")
@@ -177,12 +177,12 @@ def _has_champion(warehouse: Warehouse) -> bool:
 
 
 def _catch_up_requests(
-    instance: dg.DagsterInstance, job: dg.UnresolvedAssetJobDefinition, missing: Sequence[date]
+    instance: dg.DagsterInstance, job: str, missing: Sequence[date]
 ) -> list[dg.RunRequest]:
-    if not missing or instance.get_runs_count(dg.RunsFilter(job_name=job.name, statuses=_UNFINISHED)):
+    if not missing or instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_UNFINISHED)):
         return []
     gaps = merged(Window(day, day + timedelta(days=1)) for day in missing)
-    return [range_request(job, gap, f"catch-up-{job.name}-{gap.start}-{gap.end}-asked-{now().date()}") for gap in gaps]
+    return [range_request(job, gap, f"catch-up-{job}-{gap.start}-{gap.end}-asked-{now().date()}") for gap in gaps]
 
 
 def _failure_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:

@@ -63,7 +63,7 @@ def demo(csv: Path | None) -> None:
                     progress.advance(bar)
             progress.update(bar, description="done")
     console.print(_summary(platform, months))
-    console.print(_closing_words(play.runs, play.rows_written))
+    console.print(_closing_words(play.runs, play.rows_written), soft_wrap=True)
 
 
 @dataclass
@@ -94,7 +94,9 @@ class Play:
             self._run(job, window=Window(missing[0], window.end))
 
     def _scores(self, window: Window) -> None:
-        if self.platform.registry.champion() is not None:
+        with self.platform.warehouse.session() as session:
+            moves = read_ledger(session).moves
+        if moves and moves[0].effective_date < window.end:  # nobody scored the days before the first champion
             self._days(SCORES_JOB.name, ("scores",), window)
 
     def _challenger(self, month: str) -> None:
@@ -181,17 +183,17 @@ def _summary(platform: Platform, months: list[str]) -> Table:
             ).to_pylist()
         }
         ledger = read_ledger(session)
-    table = Table(title="What the platform did")
-    for name in ("month", "challenger", "decision", "PR-AUC", "champion's", "champion afterwards"):
-        table.add_column(name)
-    table.add_column("scored sessions", justify="right")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title="PR-AUC of challenger and champion on the first two weeks of each month")
+    for name in ("month", "challenger", "decision", "PR-AUC", "champ.", "champion then"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("scored", justify="right")
     for month in months:
         first = day_of(month)
         row = evaluations.get(first, {})
         moves = [move for move in ledger.moves if move.effective_date < month_window(month).end]
         table.add_row(
             month[:7],
-            row.get("CHALLENGER", "too few purchases to train"),
+            row.get("CHALLENGER", "too few bought"),
             row.get("DECISION", "–"),
             _figure(row.get("CHALLENGER_PR_AUC")),
             _figure(row.get("CHAMPION_PR_AUC")),

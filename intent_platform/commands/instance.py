@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from intent_platform.errors import IntentPlatformError, SettingsError
+from intent_platform.errors import SettingsError
 from intent_platform.partitions import Window
 from intent_platform.settings import Settings
 
@@ -64,29 +64,21 @@ def run_job(
 
     `only` names the one asset of the job to materialize.
 
-    Raises:
-        IntentPlatformError: the run failed in a way that a user can mend; other exceptions pass.
+    What an asset raises comes out as it is; the run is then recorded as failed.
     """
     tags = {_PROCESS_TAG: str(os.getpid())}
     if window is not None:
         tags["dagster/asset_partition_range_start"] = window.keys[0]
         tags["dagster/asset_partition_range_end"] = window.keys[-1]
-    run_config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(config or {})}
-    try:
-        return definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            tags=tags,
-            run_config=run_config,
-            asset_selection=[dg.AssetKey(only)] if only else None,
-        )
-    except dg.DagsterError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, IntentPlatformError):
-            cause = cause.__cause__
-        if isinstance(cause, IntentPlatformError):
-            raise cause from error
-        raise
+    # The terminal shows progress; the log is in the UI.
+    run_config = {**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    return definitions.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=partition,
+        tags=tags,
+        run_config=run_config,
+        asset_selection=[dg.AssetKey(only)] if only else None,
+    )
 
 
 def _is_alive(process: int) -> bool:

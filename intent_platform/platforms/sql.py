@@ -50,7 +50,9 @@ def _literal(value: Value) -> exp.Expression:
             return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
         case date():
             return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-        case None | bool() | int() | float() | str():
+        case float():  # a bare 0.1 would be a decimal
+            return exp.cast(exp.Literal.string(repr(value)), "DOUBLE")
+        case None | bool() | int() | str():
             return exp.convert(value)
         case _:
             return exp.Tuple(expressions=[exp.convert(item) for item in value])

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,10 @@ class DuckDBSession:
         def predict(*columns: pa.ChunkedArray) -> pa.Array:
             return pa.array(model.predict_columns(columns))
 
+        # DuckDB counts the parameters that the function declares.
+        predict.__signature__ = Signature(  # type: ignore[attr-defined]
+            [Parameter(feature, Parameter.POSITIONAL_ONLY) for feature in model.features]
+        )
         if self._has_model:
             self._connection.remove_function(PREDICT_FUNCTION)
         inputs = [DOUBLE] * len(model.features)
@@ -89,16 +94,15 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
     def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[DuckDBSession]:
         """A connection of its own, closed on leaving; see `ports.Warehouse`."""
         patience = self.wait_seconds if patience is None else patience
-        if not self._is_complete(patience):
+        if not Path(self.path).exists():
             self._create(patience)
         with self._connected(patience, writing=writing) as connection:
+            if _has_all_tables(connection, self.path):
+                yield DuckDBSession(connection)
+                return
+        self._create(patience)  # a table is new in this release
+        with self._connected(patience, writing=writing) as connection:
             yield DuckDBSession(connection)
-
-    def _is_complete(self, patience: float) -> bool:
-        if not Path(self.path).exists():
-            return False
-        with self._connected(patience, writing=False) as connection:
-            return _has_all_tables(connection, self.path)
 
     def _create(self, patience: float) -> None:
         """Make the file and the tables that are missing."""
