@@ -107,14 +107,15 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
             spans = resolve_model(config.model, window, session, registry)
             rows = sum(score_window(session, span, version, registry.load(version)) for span, version in spans)
             say_rows(context, rows_by_day(session, SCORES, window))
-            histogram = _histogram(session, window)
+            # Once for a range, on its last day: a copy on every day's event would only fill the store.
+            histogram = score_histogram(_histogram(session, window), _HISTOGRAM_BINS)
+            context.add_asset_metadata({"histogram": histogram}, partition_key=window.keys[-1])
         return dg.MaterializeResult(
             metadata={
                 "rows_written": rows,
                 "window": str(window),
                 "model": config.model,
                 "model_version": ", ".join(version for _, version in spans),
-                "histogram": score_histogram(histogram, _HISTOGRAM_BINS),
             }
         )
 

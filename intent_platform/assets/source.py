@@ -3,7 +3,7 @@
 Rows that break it go to SOURCE_REJECTED with the reasons; accepted + rejected = received, always.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -18,7 +18,7 @@ from intent_platform.assets.presentation import (
 from intent_platform.partitions import daily_partitions, days_window, now, wall_clock
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import load_sessions
-from intent_platform.sessions.contract import check
+from intent_platform.sessions.contract import Received, check
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
@@ -45,14 +45,22 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         window = days_window(context.partition_keys)
         feed = open_feed(settings)
         at = wall_clock(now())
+        possible_days = feed.possible_days()
+        ignored: set[str] = set()
+
+        def noted(batches: Iterator[Received]) -> Iterator[Received]:
+            for batch in batches:
+                ignored.update(batch.ignored_columns)
+                yield batch
+
         with warehouse.session(writing=True) as session, feed.deliver(window) as batches:
             counts = load_sessions(
                 session,
                 window,
-                (check(batch, feed.name, at, window) for batch in batches),
+                (check(batch, possible_days) for batch in noted(batches)),
                 feed=feed.name,
                 replacing=feed.replaces_window,
-                undated=window.start,
+                undated=possible_days.start if feed.replaces_window else window.start,
                 at=at,
             )
             say_rows(context, rows_by_day(session, SOURCE, window))
@@ -63,6 +71,7 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
                 "rejected": counts.rejected,
                 "window": str(window),
                 "feed": feed.name,
+                "columns_kept_out": ", ".join(sorted(ignored)) or "none",
                 "loaded_at": at.isoformat(),
             }
         )

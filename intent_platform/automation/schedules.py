@@ -11,7 +11,6 @@ from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS
 from intent_platform.settings import ScheduleSettings
 
 
-
 def build_schedules(clocks: ScheduleSettings) -> list[Any]:  # Dagster does not export the type that it makes
     """All schedules; running from the start when the settings say so."""
     status = dg.DefaultScheduleStatus.RUNNING if clocks.running_by_default else dg.DefaultScheduleStatus.STOPPED

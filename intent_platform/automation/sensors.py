@@ -66,12 +66,16 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         feed = open_feed(settings)
         if not isinstance(feed, LandingFeed):
             return dg.SkipReason(f"the feed is {feed.name}, not landing")
-        dated = [(file, file.span) for file in feed.pending() if file.span is not None]
-        if not dated:
-            return dg.SkipReason(f"no files wait in {settings.landing_folder}")
+        today = now().date()
+        yesterday = Window(today - timedelta(days=1), today)
+        # A file without readable days is taken by any load: yesterday's says what is wrong with it.
+        files = [(file, file.span or yesterday) for file in feed.pending()]
+        ready = [(file, span) for file, span in files if span.end <= today]
+        if not ready:
+            return dg.SkipReason(f"no file with days that are over waits in {settings.landing_folder}")
         requests = []
-        for window in merged(span for _, span in dated):
-            names = sorted(f"{f.name}:{f.size}:{f.mtime_ns}" for f, span in dated if span.overlaps(window))
+        for window in merged(span for _, span in ready):
+            names = sorted(f"{f.name}:{f.size}:{f.mtime_ns}" for f, span in ready if span.overlaps(window))
             digest = sha256("\n".join(names).encode()).hexdigest()[:16]
             requests.append(range_request(SESSIONS_JOB.name, window, f"landing-{digest}"))
         return dg.SensorResult(run_requests=requests)
@@ -146,7 +150,11 @@ def _catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.S
         missing_scores = [day for day in scores if day in loaded and day not in scored]
         requests = [
             *_catch_up_requests(context.instance, SESSIONS_JOB.name, missing_sessions),
-            *(_catch_up_requests(context.instance, SCORES_JOB.name, missing_scores) if _has_champion(warehouse) else ()),
+            *(
+                _catch_up_requests(context.instance, SCORES_JOB.name, missing_scores)
+                if _has_champion(warehouse)
+                else ()
+            ),
         ]
         if not requests:
             return dg.SkipReason(f"no day of the last {days} is missing, or its run is under way")
@@ -176,9 +184,7 @@ def _has_champion(warehouse: Warehouse) -> bool:
         return False  # busy: the next tick asks again
 
 
-def _catch_up_requests(
-    instance: dg.DagsterInstance, job: str, missing: Sequence[date]
-) -> list[dg.RunRequest]:
+def _catch_up_requests(instance: dg.DagsterInstance, job: str, missing: Sequence[date]) -> list[dg.RunRequest]:
     if not missing or instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_UNFINISHED)):
         return []
     gaps = merged(Window(day, day + timedelta(days=1)) for day in missing)

@@ -183,7 +183,12 @@ def _summary(platform: Platform, months: list[str]) -> Table:
             ).to_pylist()
         }
         ledger = read_ledger(session)
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title="PR-AUC of challenger and champion on the first two weeks of each month")
+    table = Table(
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        title="PR-AUC of challenger and champion on the first two weeks of each month",
+    )
     for name in ("month", "challenger", "decision", "PR-AUC", "champ.", "champion then"):
         table.add_column(name, no_wrap=True)
     table.add_column("scored", justify="right")

@@ -72,9 +72,7 @@ def test_the_story(server: Webserver, home: Path):
     succeed(server, rollback)
     assert platform.registry.champion() == other
     assert platform.registry.version(first).quarantine
-    requested = server.until(
-        "the re-scoring run", 120, lambda: server.runs({"dagster/run_key": "champion-move-2"})
-    )
+    requested = server.until("the re-scoring run", 120, lambda: server.runs({"dagster/run_key": "champion-move-2"}))
     assert requested[0]["jobName"] == "scores_job"
     succeed(server, requested[0]["id"])
     assert versions_that_scored(platform) == {other}

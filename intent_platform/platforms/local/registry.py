@@ -209,9 +209,7 @@ def _save(model: IntentModel, folder: Path) -> None:
         outputs=Schema([ColSpec(DataType.double)]),
     )
     requirements = [f"catboost=={metadata.version('catboost')}"]  # else MLflow starts a process to guess them
-    mlflow.catboost.save_model(
-        model.classifier, str(folder), signature=signature, pip_requirements=requirements
-    )
+    mlflow.catboost.save_model(model.classifier, str(folder), signature=signature, pip_requirements=requirements)
 
 
 def _local_path(uri: str) -> Path:

@@ -1,0 +1,48 @@
+"""The port that every feed implements, and the choice among them by setting."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from intent_platform.partitions import Window
+from intent_platform.sessions.contract import Received
+from intent_platform.settings import Settings
+
+
+class Feed(Protocol):
+    """Where sessions come from.
+
+    `replaces_window`: the feed delivers every day whole, so that a load may replace the window; otherwise it
+    delivers additions, and a load replaces rows by key.
+    """
+
+    name: str
+    replaces_window: bool
+
+    def extent(self) -> Window | None:
+        """The days that it has sessions for; None when it is open-ended.
+
+        Raises:
+            FeedError: it cannot deliver at all.
+        """
+
+    def possible_days(self) -> Window:
+        """The days that a session of it may have; a row of another day is rejected."""
+
+    def deliver(self, window: Window) -> AbstractContextManager[Iterator[Received]]:
+        """The sessions of `window`, batch by batch. Leaving without an exception says that they are safely in.
+
+        Raises:
+            FeedError: it cannot deliver; nothing is marked as delivered.
+        """
+
+
+def open_feed(settings: Settings) -> Feed:
+    """The feed of `settings.feed`. Reads nothing yet."""
+    if settings.feed == "landing":
+        from intent_platform.sessions.landing import LandingFeed
+
+        return LandingFeed(settings.landing_folder, settings.first_day)
+    from intent_platform.sessions.uci import UciFeed
+
+    return UciFeed(settings)

@@ -1,0 +1,1 @@
+"""The asset graph, materialized for real on temporary platforms."""

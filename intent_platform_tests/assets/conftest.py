@@ -1,0 +1,97 @@
+"""A small shop: made sessions, a platform of its own, and materializing assets as Dagster does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from intent_platform.definitions import build_definitions
+from intent_platform.partitions import Window, day_of
+from intent_platform.platforms import platform_for
+from intent_platform.platforms.ports import Platform
+from intent_platform.settings import Settings
+from intent_platform_tests.sessions_made import write_uci_csv
+
+MONTHS = {"Feb": 120, "Mar": 300, "May": 400, "June": 300}
+QUICK = {"trials": 2, "folds": 3, "iterations": 60}
+
+
+@dataclass
+class Shop:
+    """A platform under the real definitions and an instance of its own."""
+
+    settings: Settings
+    platform: Platform
+    instance: dg.DagsterInstance
+
+    def run(self, job: str, key: str = "", last: str = "", config: dict[str, Any] | None = None) -> Any:
+        """Run a job for one partition, for the range `key` to `last`, or without either."""
+        tags = {"dagster/asset_partition_range_start": key, "dagster/asset_partition_range_end": last}
+        return (
+            build_definitions(self.settings)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=self.instance,
+                partition_key=key if key and not last else None,
+                tags=tags if last else None,
+                run_config=config or {},
+            )
+        )
+
+    def materialize_alias(self) -> None:
+        """The alias alone, as from the UI."""
+        job = build_definitions(self.settings).resolve_job_def("evaluation_job")
+        job.execute_in_process(
+            instance=self.instance, partition_key="2024-06-01", asset_selection=[dg.AssetKey("champion_alias")]
+        )
+
+    def load(self) -> None:
+        """All sessions and their features."""
+        self.run("sessions_job", "2024-02-01", "2024-06-30")
+
+    def crown(self) -> str:
+        """The challenger of May becomes the first champion."""
+        self.run("training_job", "2024-05-01")
+        self.run("evaluation_job", "2024-05-01")
+        champion = self.platform.registry.champion()
+        assert champion is not None
+        return champion
+
+    def rows(self, table: str, columns: str = "*", window: Window | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a table, sorted."""
+        window = window or Window(day_of("2000-01-01"), day_of("2100-01-01"))
+        with self.platform.warehouse.session() as session:
+            found = session.fetch(
+                f"SELECT {columns} FROM {table} WHERE SESSION_DATE >= :start AND SESSION_DATE < :end",
+                start=window.start,
+                end=window.end,
+            )
+        return sorted(tuple(row.values()) for row in found.to_pylist())
+
+    def ledger(self) -> list[tuple[str | None, str, str]]:
+        """From, to and cause of every move."""
+        with self.platform.warehouse.session() as session:
+            moves = session.fetch("SELECT FROM_VERSION, TO_VERSION, CAUSE FROM CHAMPION_HISTORY ORDER BY MOVE")
+        return [tuple(move.values()) for move in moves.to_pylist()]
+
+
+@pytest.fixture(scope="session")
+def made_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_uci_csv(tmp_path_factory.mktemp("uci") / "sessions.csv", MONTHS)
+
+
+@pytest.fixture
+def shop(make_settings, empty_registry, made_csv) -> Iterator[Shop]:
+    base = make_settings()
+    settings = make_settings(
+        first_day="2024-02-01",
+        uci={"csv": made_csv, "year": 2024, "session_dates": "spread"},
+        training=base.training.model_dump() | QUICK,
+        warehouse={"wait_seconds": 10},
+    )
+    empty_registry(settings.home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Shop(settings, platform_for(settings), instance)

@@ -1,0 +1,205 @@
+"""Invariants of the asset graph: reruns, ranges, refusals, promotion and rollback."""
+
+from datetime import timedelta
+
+import pytest
+
+from intent_platform.errors import (
+    EvaluationRefused,
+    InvalidVersionName,
+    NoChampion,
+    TrainingRefused,
+    UnknownVersion,
+)
+from intent_platform.partitions import Window, add_months, day_of, now
+from intent_platform.tables import SOURCE
+from intent_platform_tests.assets.conftest import MONTHS
+
+MAY = Window(day_of("2024-05-01"), day_of("2024-06-01"))
+SCORE = "UID, SESSION_DATE, MODEL_VERSION, SCORE"
+ATTRIBUTES = ", ".join(name for name in SOURCE.column_names if name != "LOADED_AT")
+
+
+def rollback(version="", reason="a test"):
+    return {"ops": {"roll_back": {"config": {"version": version, "reason": reason}}}}
+
+
+def scoring(model):
+    return {"ops": {"scores": {"config": {"model": model}}}}
+
+
+def test_loading_accounts_for_every_row_and_a_rerun_changes_none(shop):
+    result = shop.run("sessions_job", "2024-02-01", "2024-06-30")
+    source, dataset = shop.rows("SOURCE", ATTRIBUTES), shop.rows("DATASET")
+    assert len(source) == len(dataset) == sum(MONTHS.values())
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+    shop.load()
+    assert shop.rows("SOURCE", ATTRIBUTES) == source
+    assert shop.rows("DATASET") == dataset
+
+
+def test_a_range_equals_the_days_one_by_one(shop):
+    shop.run("sessions_job", "2024-05-01", "2024-05-04")
+    source, dataset = shop.rows("SOURCE", ATTRIBUTES), shop.rows("DATASET")
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute("DELETE FROM SOURCE")
+        session.execute("DELETE FROM DATASET")
+    for day in ("2024-05-03", "2024-05-01", "2024-05-04", "2024-05-02"):
+        shop.run("sessions_job", day)
+    assert shop.rows("SOURCE", ATTRIBUTES) == source
+    assert shop.rows("DATASET") == dataset
+
+
+def test_every_partition_of_a_range_carries_its_own_count(shop):
+    result = shop.run("sessions_job", "2024-05-01", "2024-05-31")
+    counts = {
+        event.partition: event.materialization.metadata["dagster/partition_row_count"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key.to_user_string() == "dataset"
+    }
+    assert list(counts) == MAY.keys
+    assert sum(counts.values()) == MONTHS["May"]
+    assert counts["2024-05-07"] == len(shop.rows("DATASET", window=Window(day_of("2024-05-07"), day_of("2024-05-08"))))
+
+
+def test_a_day_without_sessions_is_a_partition_of_zero_rows(shop):
+    assert shop.run("sessions_job", "2024-04-10").success
+    assert shop.rows("DATASET") == []
+
+
+def test_the_whole_month_from_training_to_scores(shop):
+    shop.load()
+    champion = shop.crown()
+    version = shop.platform.registry.version(champion)
+    assert version.provenance.training_window == Window(day_of("2024-02-01"), day_of("2024-05-01"))
+    assert version.provenance.sessions == MONTHS["Feb"] + MONTHS["Mar"]
+    assert shop.ledger() == [(None, champion, "first")]
+    result = shop.run("scores_job", "2024-05-01", "2024-05-31")
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+    scored = shop.rows("SCORES", SCORE)
+    assert [row[:2] for row in scored] == [row[:2] for row in shop.rows("DATASET", window=MAY)]
+    assert {row[2] for row in scored} == {champion}
+    # The same model, asked in memory, says the same.
+    with shop.platform.warehouse.session() as session:
+        rows = session.fetch("SELECT * FROM DATASET WHERE SESSION_DATE >= :start ORDER BY UID", start=MAY.start)
+    asked = dict(zip(rows["UID"].to_pylist(), shop.platform.registry.load(champion).predict(rows), strict=True))
+    assert {row[0]: row[3] for row in scored} == pytest.approx({row[0]: asked[row[0]] for row in scored}, rel=1e-9)
+    # Day by day gives what the range gave.
+    for day in ("2024-05-09", "2024-05-10"):
+        shop.run("scores_job", day)
+    assert shop.rows("SCORES", SCORE) == scored
+
+
+def test_rerunning_evaluation_and_alias_moves_nothing(shop):
+    shop.load()
+    champion = shop.crown()
+    shop.run("evaluation_job", "2024-05-01")
+    assert shop.ledger() == [(None, champion, "first")]
+    with shop.platform.warehouse.session() as session:
+        decisions = session.fetch("SELECT CHAMPION, DECISION FROM EVALUATIONS ORDER BY DECIDED_AT").to_pylist()
+    # Against nobody it was promoted; against itself there is nothing to decide.
+    assert [tuple(row.values()) for row in decisions] == [("", "promote"), (champion, "hold")]
+
+
+def test_promote_then_roll_back_restores_and_the_loser_stays_out(shop):
+    shop.settings = shop.settings.model_copy(
+        update={"gate": shop.settings.gate.model_copy(update={"policy": "greater"})}
+    )
+    shop.load()
+    first = shop.crown()
+    shop.run("scores_job", "2024-06-01", "2024-06-30")
+    before = shop.rows("SCORES", SCORE)
+    shop.run("training_job", "2024-06-01")
+    second = next(v.name for v in shop.platform.registry.versions() if v.name != first)
+    with shop.platform.warehouse.session(writing=True) as session:  # whoever is better here: let it be the second
+        session.execute(
+            "INSERT INTO EVALUATIONS SELECT :month, :second, :first, :month, :month, 1, 1, 0.9, 0.8, 0, 1, 'promote', "
+            "'[\"made for the test\"]', '{}', :at, 'r'",
+            month=day_of("2024-06-01"),
+            second=second,
+            first=first,
+            at=now().replace(tzinfo=None),
+        )
+    shop.materialize_alias()
+    assert shop.platform.registry.champion() == second
+    shop.run("rollback", config=rollback())
+    assert shop.platform.registry.champion() == first
+    assert shop.ledger() == [(None, first, "first"), (first, second, "promotion"), (second, first, "rollback")]
+    # The old decision to promote does not come back, nor does a new evaluation of the quarantined version.
+    shop.materialize_alias()
+    shop.run("evaluation_job", "2024-06-01")
+    assert shop.platform.registry.champion() == first
+    assert len(shop.ledger()) == 3
+    shop.run("scores_job", "2024-06-01", "2024-06-30")
+    assert shop.rows("SCORES", SCORE) == before
+
+
+def test_a_rollback_to_a_named_version_that_is_champion_already_changes_nothing(shop):
+    shop.load()
+    champion = shop.crown()
+    shop.run("rollback", config=rollback(champion))
+    assert len(shop.ledger()) == 1
+    assert shop.platform.registry.version(champion).quarantine is None
+
+
+@pytest.mark.parametrize(
+    ("version", "error"),
+    [("v_000101_000000", UnknownVersion), ("yesterday's", InvalidVersionName), ("", NoChampion)],
+)
+def test_a_refused_rollback_leaves_the_champion(shop, version, error):
+    shop.load()
+    champion = shop.crown()
+    with pytest.raises(error):
+        shop.run("rollback", config=rollback(version))
+    assert shop.platform.registry.champion() == champion
+    assert shop.platform.registry.version(champion).quarantine is None
+    assert len(shop.ledger()) == 1
+
+
+def test_without_a_champion_there_are_no_scores_and_no_rollback(shop):
+    shop.load()
+    with pytest.raises(NoChampion, match="challenger_model"):
+        shop.run("scores_job", "2024-05-01")
+    with pytest.raises(NoChampion, match="none was ever promoted"):
+        shop.run("rollback", config=rollback())
+    assert shop.rows("SCORES") == []
+
+
+@pytest.mark.parametrize(("month", "why"), [("2024-02-01", "no sessions"), ("2024-03-01", "purchases")])
+def test_a_training_window_that_carries_no_model_is_refused_by_name_and_the_champion_stays(shop, month, why):
+    shop.load()
+    champion = shop.crown()
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute("UPDATE DATASET SET REVENUE = 0 WHERE SESSION_DATE < :march", march=day_of("2024-03-01"))
+    with pytest.raises(TrainingRefused, match=f"{month[:7]}.*{why}"):
+        shop.run("training_job", month)
+    assert shop.platform.registry.champion() == champion
+    assert [version.name for version in shop.platform.registry.versions()] == [champion]
+
+
+def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is_over(shop):
+    shop.load()
+    with pytest.raises(EvaluationRefused, match="2024-06 has no challenger"):
+        shop.run("evaluation_job", "2024-06-01")
+    this_month = add_months(now().date(), 0)
+    if now().date() < this_month + timedelta(days=14):
+        with pytest.raises(EvaluationRefused, match="is not over"):
+            shop.run("evaluation_job", this_month.isoformat())
+
+
+def test_which_model_scores_is_run_config(shop):
+    shop.load()
+    champion = shop.crown()
+    shop.run("training_job", "2024-06-01")
+    other = next(v.name for v in shop.platform.registry.versions() if v.name != champion)
+    shop.run("scores_job", "2024-06-03", config=scoring(other))
+    assert {row[2] for row in shop.rows("SCORES", SCORE)} == {other}
+    with pytest.raises(NoChampion, match="2024-06-03"):  # the champion was crowned today
+        shop.run("scores_job", "2024-06-03", config=scoring("at_the_time"))
+    with pytest.raises(UnknownVersion):
+        shop.run("scores_job", "2024-06-03", config=scoring("v_000101_000000"))
+    assert {row[2] for row in shop.rows("SCORES", SCORE)} == {other}
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute("UPDATE CHAMPION_HISTORY SET EFFECTIVE_DATE = :day", day=day_of("2024-06-02"))
+    shop.run("scores_job", "2024-06-03", config=scoring("at_the_time"))
+    assert {row[2] for row in shop.rows("SCORES", SCORE)} == {champion}
