@@ -9,7 +9,11 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
-HEADER = ["Administrative", "Administrative_Duration", "Informational", "Informational_Duration", "ProductRelated", "ProductRelated_Duration", "BounceRates", "ExitRates", "PageValues", "SpecialDay", "Month", "OperatingSystems", "Browser", "Region", "TrafficType", "VisitorType", "Weekend", "Revenue"]
+HEADER = [
+    *("Administrative", "Administrative_Duration", "Informational", "Informational_Duration"),
+    *("ProductRelated", "ProductRelated_Duration", "BounceRates", "ExitRates", "PageValues", "SpecialDay", "Month"),
+    *("OperatingSystems", "Browser", "Region", "TrafficType", "VisitorType", "Weekend", "Revenue"),
+]
 _VISITORS = ("Returning_Visitor", "New_Visitor", "Other")
 
 

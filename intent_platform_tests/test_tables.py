@@ -21,9 +21,9 @@ def test_a_table_names_its_columns_once_and_its_key_among_them(table):
 def test_the_ddl_makes_the_table_with_its_columns_in_order(table):
     tree = sqlglot.parse_one(table.ddl, read="snowflake")
     created = duckdb.connect()
-    for comment in list(tree.find_all(sqlglot.exp.CommentColumnConstraint)):
-        comment.parent.pop()
-    tree.find(sqlglot.exp.SchemaCommentProperty).pop()
+    for kind in (sqlglot.exp.CommentColumnConstraint, sqlglot.exp.SchemaCommentProperty):
+        for comment in list(tree.find_all(kind)):
+            (comment if isinstance(comment, sqlglot.exp.Property) else comment.parent or comment).pop()
     created.execute(tree.sql("duckdb"))
     described = created.execute(f"DESCRIBE {table.name}").fetchall()
     assert [row[0] for row in described] == table.column_names

@@ -6,6 +6,7 @@ The gate is here, in the code that moves the pointer; the checks below only repo
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 
@@ -130,7 +131,7 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
     return [champion_alias, champion_scores, pointer_matches_ledger]
 
 
-def champion_metadata(champion: str | None, ledger: Ledger) -> dict[str, object]:
+def champion_metadata(champion: str | None, ledger: Ledger) -> dict[str, Any]:
     """What a materialization of the pointer shows: the champion and its last moves."""
     recent = [
         (m.number, m.moved_at.isoformat(sep=" ", timespec="seconds"), m.from_version, m.to_version, m.cause, m.reason)

@@ -6,6 +6,7 @@ Gathers the facts, lets `modelling.promotion` decide, and stores the decision wh
 import json
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -21,7 +22,7 @@ from intent_platform.errors import EvaluationRefused
 from intent_platform.modelling.metrics import Metrics, precision_recall_curve, reliability
 from intent_platform.modelling.promotion import Contest, Decision, decide
 from intent_platform.partitions import Window, day_of, evaluation_window, monthly_partitions, now, wall_clock
-from intent_platform.platforms.ports import ModelRegistry, Session, Warehouse, challenger_of
+from intent_platform.platforms.ports import ModelRegistry, Session, Value, Warehouse, challenger_of
 from intent_platform.platforms.publish import in_window
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings import Settings
@@ -127,7 +128,7 @@ def gather(
 
 def store(session: Session, month: date, contest: Contest, decision: Decision, run_id: str) -> None:
     """Write the decision whole; an earlier one about the same month and versions is replaced."""
-    key = {"month": month, "challenger": contest.challenger, "champion": contest.champion or ""}
+    key: dict[str, Value] = {"month": month, "challenger": contest.challenger, "champion": contest.champion or ""}
     with session.transaction():
         session.execute(
             "DELETE FROM EVALUATIONS WHERE MONTH = :month AND CHALLENGER = :challenger AND CHAMPION = :champion", **key
@@ -153,26 +154,26 @@ def store(session: Session, month: date, contest: Contest, decision: Decision, r
         )
 
 
-def _metadata(contest: Contest, decision: Decision) -> dict[str, dg.MetadataValue]:
+def _metadata(contest: Contest, decision: Decision) -> dict[str, Any]:
     scores = {f"challenger {contest.challenger}": contest.challenger_scores}
     if contest.champion_scores is not None:
         scores[f"champion {contest.champion}"] = contest.champion_scores
     champion = decision.champion.as_dict() if decision.champion else {}
-    shown = {
-        "decision": dg.MetadataValue.text(decision.outcome),
+    shown: dict[str, Any] = {
+        "decision": decision.outcome,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason.sentence}" for reason in decision.reasons)),
-        "challenger": dg.MetadataValue.text(contest.challenger),
-        "champion": dg.MetadataValue.text(contest.champion or "nobody"),
-        "test_window": dg.MetadataValue.text(str(contest.test_window)),
-        "sessions": dg.MetadataValue.int(decision.challenger.sessions),
-        "purchases": dg.MetadataValue.int(decision.challenger.positives),
+        "challenger": contest.challenger,
+        "champion": contest.champion or "nobody",
+        "test_window": str(contest.test_window),
+        "sessions": decision.challenger.sessions,
+        "purchases": decision.challenger.positives,
         "metrics": markdown_table(
             ("metric", "challenger", "champion"),
             [(name, value, champion.get(name)) for name, value in decision.challenger.as_dict().items()],
         ),
     }
     if decision.challenger.pr_auc is not None:
-        shown["pr_auc"] = dg.MetadataValue.float(decision.challenger.pr_auc)
+        shown["pr_auc"] = decision.challenger.pr_auc
         shown["precision_recall"] = precision_recall_figure(
             {name: precision_recall_curve(contest.labels, values) for name, values in scores.items()},
             decision.challenger.positives / decision.challenger.sessions,

@@ -110,8 +110,7 @@ class Play:
     def _evaluation(self, month: str, test: Window) -> None:
         if month in self._materialized("challenger_model") and month not in self._materialized("evaluation"):
             effective = {"effective_date": test.end.isoformat()}
-            config = dg.RunConfig(ops={"champion_alias": {"config": effective}}).to_config_dict()
-            self._run(EVALUATION_JOB.name, partition=month, config=config)
+            self._run(EVALUATION_JOB.name, partition=month, config={"ops": {"champion_alias": {"config": effective}}})
 
     def _materialized(self, asset: str) -> set[str]:
         return self.instance.get_materialized_partitions(dg.AssetKey(asset))

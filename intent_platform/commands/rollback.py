@@ -1,6 +1,5 @@
 """`make rollback version=…`: the rollback job, run at once in this process."""
 
-import dagster as dg
 from rich.console import Console
 
 from intent_platform.automation.rollback import ROLLBACK_JOB
@@ -21,7 +20,7 @@ def roll_back(version: str, reason: str) -> None:
     registry = platform_for(settings).registry
     with open_instance(settings) as instance:
         before = registry.champion()
-        config = dg.RunConfig(ops={"roll_back": {"config": {"version": target, "reason": reason}}}).to_config_dict()
+        config = {"ops": {"roll_back": {"config": {"version": target, "reason": reason}}}}
         run_job(build_definitions(settings), instance, ROLLBACK_JOB, config=config)
     after = registry.champion()
     if before == after:

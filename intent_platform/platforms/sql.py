@@ -37,11 +37,11 @@ def render(sql: str, dialect: str, values: Mapping[str, Value]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _parsed(sql: str) -> exp.Expression:
+def _parsed(sql: str) -> exp.Expr:
     return sqlglot.parse_one(sql, read="snowflake")
 
 
-def _literal(value: Value) -> exp.Expression:
+def _literal(value: Value) -> exp.Expr:
     """A typed literal. A `datetime` is a naive wall-clock time; a sequence becomes the list after `IN`."""
     match value:
         case datetime():

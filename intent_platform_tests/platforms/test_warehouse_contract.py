@@ -1,6 +1,7 @@
 """What every warehouse must do."""
 
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ def put(session, day: date, tag: str, score: float = 0.5, window: Window | None 
     return replace_window(session, SCORES, window, SCORED, tag=tag, day=day, score=score, at=AT)
 
 
-def scores(platform) -> list[tuple]:
+def scores(platform) -> list[tuple[Any, ...]]:
     with platform.warehouse.session() as session:
         rows = session.fetch("SELECT UID, SESSION_DATE, SCORE FROM SCORES ORDER BY SESSION_DATE, UID").to_pylist()
     return [tuple(row.values()) for row in rows]
@@ -74,9 +75,8 @@ def test_an_error_in_a_transaction_leaves_everything_as_it_was(platform):
         put(session, date(2024, 5, 1), "a")
     before = scores(platform)
     with platform.warehouse.session(writing=True) as session:
-        with pytest.raises(RuntimeError, match="halfway"), session.transaction():
-            assert session.execute("DELETE FROM SCORES WHERE SESSION_DATE >= :day", day=MAY.start) == 1
-            raise RuntimeError("halfway")
+        with pytest.raises(RuntimeError, match="halfway"):
+            delete_and_stumble(session)
         with pytest.raises(Exception, match="SCORE"):
             replace_window(session, SCORES, MAY, SCORED, tag="b", day=MAY.start, score=None, at=AT)
     assert scores(platform) == before
@@ -113,6 +113,12 @@ def test_the_model_scores_in_the_engine_as_it_does_in_memory(platform, model):
     np.testing.assert_allclose(scored["SCORE"].to_numpy(), model.predict(rows), rtol=1e-12)
 
 
-def scores_in(session) -> list[tuple]:
+def delete_and_stumble(session) -> None:
+    with session.transaction():
+        assert session.execute("DELETE FROM SCORES WHERE SESSION_DATE >= :day", day=MAY.start) == 1
+        raise RuntimeError("halfway")
+
+
+def scores_in(session) -> list[tuple[Any, ...]]:
     rows = session.fetch("SELECT UID, SESSION_DATE, SCORE FROM SCORES ORDER BY SESSION_DATE, UID").to_pylist()
     return [tuple(row.values()) for row in rows]

@@ -77,13 +77,18 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 client.create_registered_model(MODEL_NAME, description="Probability that a session ends in a purchase")
         return client
 
+    @property
+    def _experiment(self) -> str:
+        experiment = self._client.get_experiment_by_name(MODEL_NAME)
+        assert experiment is not None, "made with the client"  # noqa: S101  for the type checker
+        return str(experiment.experiment_id)
+
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
         """Store a version; it gets its name, by which it is found, as the last step."""
         from mlflow.entities import Metric, Param, RunTag
 
-        experiment = self._client.get_experiment_by_name(MODEL_NAME).experiment_id
         name = self._free_name()
-        run_id = self._client.create_run(experiment, run_name=name).info.run_id
+        run_id = self._client.create_run(self._experiment, run_name=name).info.run_id
         try:
             stamp = int(time.time() * 1000)
             measured = {key: value for key, value in provenance.metrics.items() if value is not None}
@@ -212,7 +217,9 @@ def _save(model: IntentModel, folder: Path) -> None:
     mlflow.catboost.save_model(model.classifier, str(folder), signature=signature, pip_requirements=requirements)
 
 
-def _local_path(uri: str) -> Path:
+def _local_path(uri: str | None) -> Path:
+    if uri is None:
+        raise VersionUnfit("the registry does not say where its model is")
     return Path(url2pathname(urlparse(uri).path))
 
 

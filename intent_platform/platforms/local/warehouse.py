@@ -54,6 +54,7 @@ class DuckDBSession:
 
     def use_model(self, version: str, model: IntentModel) -> None:  # noqa: ARG002  the model is at hand here
         """Offer the model as a vectorised Arrow function; DuckDB calls it chunk by chunk."""
+        from duckdb.func import FunctionNullHandling, PythonUDFType
         from duckdb.sqltypes import DOUBLE
 
         def predict(*columns: pa.ChunkedArray) -> pa.Array:
@@ -65,10 +66,14 @@ class DuckDBSession:
         )
         if self._has_model:
             self._connection.remove_function(PREDICT_FUNCTION)
-        inputs = [DOUBLE] * len(model.features)
         # Not "special", an empty cell would skip the model; DATASET has none, and a mistake should show.
         self._connection.create_function(
-            PREDICT_FUNCTION, predict, inputs, DOUBLE, type="arrow", null_handling="special"
+            PREDICT_FUNCTION,
+            predict,
+            [DOUBLE for _ in model.features],
+            DOUBLE,
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
         self._has_model = True
 
@@ -187,9 +192,13 @@ def _ddl(table: Table) -> str:
     from sqlglot import exp, parse_one
 
     tree = parse_one(table.ddl, read="snowflake")
-    for kind in (exp.CommentColumnConstraint, exp.SchemaCommentProperty):
-        for node in list(tree.find_all(kind)):
-            (node.parent if kind is exp.CommentColumnConstraint else node).pop()
+    comments = [
+        *(node.parent for node in tree.find_all(exp.CommentColumnConstraint)),
+        *tree.find_all(exp.SchemaCommentProperty),
+    ]
+    for node in comments:
+        if node is not None:
+            node.pop()
     return tree.sql(dialect="duckdb")
 
 
