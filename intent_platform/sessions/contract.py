@@ -105,14 +105,14 @@ def typed(raw: pa.ChunkedArray, sql_type: SqlType) -> pa.ChunkedArray:
     match sql_type:
         case "VARCHAR":
             return _text(raw)
-        case "BOOLEAN" | "DATE" if raw.type == ARROW_TYPES[sql_type]:
+        case "BOOLEAN" if pa.types.is_boolean(raw.type):
             return raw
         case "BOOLEAN":
             text = pc.utf8_lower(_text(raw))
             yes, no = (pc.is_in(text, value_set=pa.array(words)) for words in (_TRUE, _FALSE))
             return pc.if_else(pc.or_(yes, no), yes, pa.scalar(None, pa.bool_()))
         case "DATE":
-            return _dates(raw)
+            return _on_the_calendar(_dates(raw))
         case "DOUBLE":
             return _finite(_numbers(raw))
         case "INTEGER":
@@ -128,7 +128,8 @@ def _text(raw: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         text = raw if pa.types.is_string(raw.type) else pc.cast(raw, pa.string())
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # nested or binary cells: no contract knows such
-        text = pa.chunked_array([pa.array([None if cell is None else repr(cell) for cell in raw.to_pylist()])])
+        shown = [None if cell is None else repr(cell) for cell in raw.to_pylist()]
+        text = pa.chunked_array([pa.array(shown, pa.string())])
     text = pc.utf8_trim_whitespace(text)
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
@@ -149,6 +150,8 @@ def _finite(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _dates(raw: pa.ChunkedArray) -> pa.ChunkedArray:
+    if raw.type == pa.date32():
+        return raw
     if pa.types.is_timestamp(raw.type):
         midnight = pc.equal(pc.floor_temporal(raw, unit="day"), raw)
         return pc.cast(pc.if_else(midnight, raw, pa.scalar(None, raw.type)), pa.date32())
@@ -167,10 +170,16 @@ def _date(text: str | None) -> date | None:
         return None
 
 
+def _on_the_calendar(days: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Days of the years 1 to 9999; Arrow knows others, which neither Python nor a warehouse can take."""
+    known = pc.and_(pc.greater_equal(days, date.min), pc.less_equal(days, date.max))
+    return pc.if_else(known, days, pa.scalar(None, pa.date32()))
+
+
 def _objections(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, within: Window) -> list[_Objection]:
     """What the contract holds against the cells of one column; each cell is objected to once."""
     name = column.name
-    empty = _flags(pc.is_null(_text(raw)))
+    empty = _flags(pc.is_null(_text(raw) if _may_be_blank(raw.type) else raw))
     unreadable = _flags(pc.is_null(value)) & ~empty
     found = [
         _Objection(empty, lambda _: f"{name} is empty"),
@@ -196,6 +205,11 @@ def _objections(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, wi
     return found
 
 
+def _may_be_blank(kind: pa.DataType) -> bool:
+    """Whether cells can be empty without being null; a typed column is not turned into text to see that."""
+    return not (pa.types.is_primitive(kind) or pa.types.is_null(kind))
+
+
 _KINDS: dict[SqlType, str] = {
     "VARCHAR": "a text",
     "INTEGER": f"a whole number up to {_LARGEST_INTEGER:,}",
@@ -217,9 +231,7 @@ def _rejected(
     rows: npt.NDArray[np.intp],
 ) -> pa.Table:
     """The rejected rows, whole, with all that is held against them."""
-    cells = [
-        {name: _plain(cell) for name, cell in row.items()} for row in received.rows.take(pa.array(rows)).to_pylist()
-    ]
+    cells = [{name: _plain(cell) for name, cell in row.items()} for row in _listed(received.rows.take(pa.array(rows)))]
     reasons = [
         [objection.sentence(_shown(cell[column.name])) for column, objection in objections if objection.broken[row]]
         for row, cell in zip(rows, cells, strict=True)
@@ -233,6 +245,15 @@ def _rejected(
         },
         schema=REJECTED_SCHEMA,
     )
+
+
+def _listed(rows: pa.Table) -> list[dict[str, object]]:
+    """Rows as Python has them, times as text: Arrow has some that lie beyond Python's."""
+    for at, field in enumerate(rows.schema):
+        if pa.types.is_temporal(field.type):
+            rows = rows.set_column(at, field.name, pc.cast(rows.column(at), pa.string()))
+    listed: list[dict[str, object]] = rows.to_pylist()
+    return listed
 
 
 def _plain(cell: object) -> str | int | float | bool | None:
