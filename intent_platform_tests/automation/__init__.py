@@ -1,0 +1,1 @@
+"""Clocks and sensors, ticked against real instances."""

@@ -1,0 +1,232 @@
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import dagster as dg
+import duckdb
+import pyarrow.csv
+import pytest
+
+from intent_platform.assets.champion_alias import ASSET
+from intent_platform.automation.sensors import build_sensors, failure_sentence, merged
+from intent_platform.definitions import build_definitions
+from intent_platform.errors import NoChampion
+from intent_platform.partitions import Window, now, trailing_window, wall_clock
+from intent_platform.platforms import platform_for
+from intent_platform_tests.sessions_made import landing_rows, write_uci_csv
+
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+YESTERDAY = now().date() - timedelta(days=1)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def landing(make_settings):
+    """Settings of a shop whose sessions are dropped into a folder."""
+    settings = make_settings(feed="landing", first_day=YESTERDAY - timedelta(days=20), warehouse={"wait_seconds": 5})
+    settings.landing_folder.mkdir(parents=True)
+    return settings
+
+
+def tick(settings, name, instance, cursor=None) -> dg.SensorResult | dg.SkipReason:
+    sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == name)
+    context = dg.build_sensor_context(instance, cursor, resources={"warehouse": platform_for(settings).warehouse})
+    result = sensor.evaluate_tick(context)
+    return result if result.run_requests or result.cursor else dg.SkipReason(result.skip_message)
+
+
+def drop(settings, day: date, rows: int = 20, name: str = "", seed: int = 0) -> None:
+    path = settings.landing_folder / (name or f"{day}.csv")
+    pyarrow.csv.write_csv(landing_rows(day, rows, seed), path)
+
+
+def carry_out(settings, instance, request) -> dg.ExecuteInProcessResult:
+    job = build_definitions(settings).resolve_job_def(request.job_name)
+    return job.execute_in_process(instance=instance, tags=dict(request.tags))
+
+
+def days_of(request) -> Window:
+    start, end = (date.fromisoformat(request.tags[tag]) for tag in RANGE)
+    return Window(start, end + timedelta(days=1))
+
+
+def count(settings, table) -> int:
+    with platform_for(settings).warehouse.session() as session:
+        return session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table}")["COUNTED"][0].as_py()
+
+
+def move(settings, number, to, day=date(2024, 1, 1)) -> None:
+    with platform_for(settings).warehouse.session(writing=True) as session:
+        session.execute(
+            "INSERT INTO CHAMPION_HISTORY SELECT :number, :at, :day, NULL, :to, 'first', 'made', '{}', 'r'",
+            number=number,
+            to=to,
+            at=wall_clock(now()),
+            day=day,
+        )
+
+
+def score(settings, day) -> None:
+    with platform_for(settings).warehouse.session(writing=True) as session:
+        session.execute(
+            "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', 'v', 0.5, :at", day=day, at=wall_clock(now())
+        )
+
+
+def test_dropped_files_are_asked_for_once_loaded_and_moved(landing, instance):
+    assert "no file" in tick(landing, "landing_sensor", instance).skip_message
+    for back in (3, 2, 9):
+        drop(landing, YESTERDAY - timedelta(days=back))
+    first, second = tick(landing, "landing_sensor", instance).run_requests
+    assert days_of(first) == trailing_window(YESTERDAY - timedelta(days=9), 1)
+    assert days_of(second) == trailing_window(YESTERDAY - timedelta(days=2), 2)
+    again = tick(landing, "landing_sensor", instance).run_requests
+    assert [r.run_key for r in again] == [first.run_key, second.run_key]
+    assert carry_out(landing, instance, second).success
+    assert carry_out(landing, instance, first).success
+    assert count(landing, "SOURCE") == count(landing, "DATASET") == 60
+    assert sorted(path.name for path in landing.landing_folder.iterdir()) == ["accepted"]
+    assert "no file" in tick(landing, "landing_sensor", instance).skip_message
+    # The same file again is a new request, and changes no row.
+    drop(landing, YESTERDAY - timedelta(days=2))
+    request = tick(landing, "landing_sensor", instance).run_requests[0]
+    assert request.run_key not in (first.run_key, second.run_key)
+    assert carry_out(landing, instance, request).success
+    assert count(landing, "SOURCE") == 60
+
+
+def test_a_second_file_adds_to_a_day_and_corrects_by_key(landing, instance):
+    drop(landing, YESTERDAY, 20)
+    carry_out(landing, instance, tick(landing, "landing_sensor", instance).run_requests[0])
+    late = landing_rows(YESTERDAY, 5, seed=1)
+    corrected = landing_rows(YESTERDAY, 20).slice(0, 1)
+    pyarrow.csv.write_csv(pyarrow.concat_tables([late, corrected]), landing.landing_folder / "late.csv")
+    carry_out(landing, instance, tick(landing, "landing_sensor", instance).run_requests[0])
+    assert count(landing, "SOURCE") == 25
+
+
+def test_a_file_that_cannot_be_read_fails_the_run_with_its_name_and_stays(landing, instance):
+    (landing.landing_folder / "broken.csv").write_text("UID,SESSION_DATE\n1,2\n")
+    request = tick(landing, "landing_sensor", instance).run_requests[0]
+    assert days_of(request) == trailing_window(YESTERDAY, 1)
+    with pytest.raises(Exception, match=r"broken\.csv"):
+        carry_out(landing, instance, request)
+    assert (landing.landing_folder / "broken.csv").exists()
+    assert count(landing, "SOURCE") == 0
+
+
+def test_the_landing_sensor_says_when_the_feed_is_another(settings, instance):
+    assert "the feed is uci" in tick(settings, "landing_sensor", instance).skip_message
+
+
+def test_a_move_of_the_champion_asks_for_the_last_scored_days_once(landing, instance):
+    assert "no move" in tick(landing, "champion_sensor", instance).skip_message
+    move(landing, 1, "v_240101_000000")
+    result = tick(landing, "champion_sensor", instance)
+    assert result.run_requests == []
+    assert result.cursor == "1"
+    score(landing, YESTERDAY)
+    move(landing, 2, "v_240201_000000")
+    result = tick(landing, "champion_sensor", instance, cursor="1")
+    (request,) = result.run_requests
+    # 31 days back, but not before the first partition.
+    assert days_of(request) == Window(landing.first_day, YESTERDAY + timedelta(days=1))
+    assert result.cursor == "2"
+    assert "no move" in tick(landing, "champion_sensor", instance, cursor="2").skip_message
+
+
+def test_a_busy_warehouse_makes_the_sensor_wait_for_its_next_tick(landing, instance):
+    move(landing, 1, "v_240101_000000")
+    path = platform_for(landing).warehouse.path
+    with duckdb.connect(path):
+        skipped = tick(landing, "champion_sensor", instance)
+    assert "did not become free" in skipped.skip_message
+    assert tick(landing, "champion_sensor", instance).cursor == "1"
+
+
+def test_missing_days_are_asked_for_until_they_are_there(landing, instance):
+    (request,) = tick(landing, "catch_up_sensor", instance).run_requests
+    window = days_of(request)
+    assert request.job_name == "sessions_job"
+    assert len(window) == landing.scoring.catch_up_days
+    assert window.end >= YESTERDAY  # yesterday itself only an hour after its clock
+    assert carry_out(landing, instance, request).success
+    assert "no day" in tick(landing, "catch_up_sensor", instance).skip_message
+    # With a champion, the scores of these days are missing too.
+    move(landing, 1, "v_240101_000000")
+    (request,) = tick(landing, "catch_up_sensor", instance).run_requests
+    assert request.job_name == "scores_job"
+    assert days_of(request).start == window.start
+
+
+def test_a_gap_is_asked_for_as_ranges_and_not_while_a_run_is_under_way(landing, instance):
+    due = days_of(tick(landing, "catch_up_sensor", instance).run_requests[0])
+    for asset in ("source", "dataset"):
+        for day in (due.start, due.start + timedelta(days=3)):
+            instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=day.isoformat()))
+    gaps = [days_of(request) for request in tick(landing, "catch_up_sensor", instance).run_requests]
+    assert sorted(day for gap in gaps for day in gap) == [
+        day for day in due if day not in (due.start, due.start + timedelta(days=3))
+    ]
+    assert len(gaps) == 2
+    job = build_definitions(landing).resolve_job_def("sessions_job")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert "under way" in tick(landing, "catch_up_sensor", instance).skip_message
+
+
+def test_a_feed_that_ended_long_ago_has_nothing_to_catch_up(make_settings, instance, tmp_path):
+    csv = write_uci_csv(tmp_path / "sessions.csv", {"Feb": 5})
+    settings = make_settings(uci={"csv": csv, "year": 2024, "session_dates": "spread"})
+    assert "no day" in tick(settings, "catch_up_sensor", instance).skip_message
+
+
+def test_a_failed_run_is_announced_with_its_sentence(make_settings, instance):
+    received: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            """Silent."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/hook"
+        settings = make_settings(alerts={"webhook_url": url})
+        definitions = build_definitions(settings)
+        result = definitions.resolve_job_def("rollback").execute_in_process(instance=instance, raise_on_error=False)
+        assert not result.success
+        context = dg.build_run_status_sensor_context(
+            sensor_name="failure_sensor",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=next(e for e in result.all_events if e.event_type is dg.DagsterEventType.RUN_FAILURE),
+        ).for_run_failure()
+        sentence = str(NoChampion("there is no champion to roll back from: none was ever promoted"))
+        assert sentence in failure_sentence(context)
+        sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == "failure_sensor")
+        sensor(context)
+        server.shutdown()
+    assert len(received) == 1
+    assert sentence in received[0]
+    assert "rollback failed" in received[0]
+
+
+def test_merged_windows_cover_the_same_days_without_touching():
+    days = [date(2024, 5, n) for n in (1, 2, 3, 7, 9, 10)]
+    windows = merged(Window(day, day + timedelta(days=1)) for day in reversed(days))
+    assert [day for window in windows for day in window] == days
+    assert len(windows) == 3
+
+
+def test_the_alias_is_an_asset_that_rollback_can_record(settings):
+    keys = {key.to_user_string() for key in build_definitions(settings).resolve_asset_graph().get_all_asset_keys()}
+    assert keys == {"source", "dataset", "challenger_model", "evaluation", ASSET, "scores"}
