@@ -106,7 +106,7 @@ def _count_each(session: Session, table: Table, window: Window, conditions: Sequ
         start=window.start,
         end=window.end,
     ).to_pylist()[0]
-    return [(what, counted[f"C{number}"]) for number, (what, _) in enumerate(conditions)]
+    return [(what, int(counted[f"C{number}"] or 0)) for number, (what, _) in enumerate(conditions)]
 
 
 def unmatched_rows(session: Session, upstream: Table, downstream: Table, window: Window) -> Findings:

@@ -20,6 +20,7 @@ from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import load_sessions
 from intent_platform.sessions.contract import Received, check
 from intent_platform.sessions.feed import open_feed
+from intent_platform.sessions.uci import PUBLISHED_PURCHASES, PUBLISHED_SESSIONS
 from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
 
@@ -102,4 +103,33 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
             metadata={"received": received, "accepted": counts["ACCEPTED"], "rejected": counts["REJECTED"]},
         )
 
-    return [source, *table_checks("source", SOURCE), rows_accounted_for]
+    return [
+        source,
+        *table_checks("source", SOURCE),
+        rows_accounted_for,
+        *([published_counts()] if settings.feed == "uci" else []),
+    ]
+
+
+def published_counts() -> dg.AssetChecksDefinition:
+    """The UCI file has published counts. People bring subsets and variants, so another count is a warning."""
+
+    @dg.asset_check(
+        asset="source",
+        name="published_counts",
+        description=f"The published {PUBLISHED_SESSIONS:,} sessions and {PUBLISHED_PURCHASES:,} purchases are in.",
+    )
+    def check_counts(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+        with warehouse.session() as session:
+            found = session.fetch(
+                "SELECT COUNT(*) AS SESSIONS, COUNT_IF(REVENUE) AS PURCHASES FROM SOURCE WHERE FEED = 'uci'"
+            ).to_pylist()[0]
+        sessions, purchases = int(found["SESSIONS"]), int(found["PURCHASES"] or 0)
+        return dg.AssetCheckResult(
+            passed=(sessions, purchases) == (PUBLISHED_SESSIONS, PUBLISHED_PURCHASES),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{sessions:,} sessions, {purchases:,} purchases are loaded",
+            metadata={"sessions": sessions, "purchases": purchases},
+        )
+
+    return check_counts

@@ -28,5 +28,6 @@ def roll_back(version: str, reason: str) -> None:
     else:
         Console().print(
             f"The champion is now [bold]{after}[/bold]; {before} is quarantined. With `make dev` running, the last "
-            f"{settings.scoring.rescore_days} scored days are scored again by themselves."
+            f"{settings.scoring.rescore_days} scored days are scored again by themselves.",
+            soft_wrap=True,
         )

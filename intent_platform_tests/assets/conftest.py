@@ -1,6 +1,8 @@
 """A small shop: made sessions, a platform of its own, and materializing assets as Dagster does."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from intent_platform.definitions import build_definitions
 from intent_platform.partitions import Window, day_of
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
-from intent_platform.settings import Settings
+from intent_platform.settings import Settings, load_settings
 from intent_platform_tests.sessions_made import write_uci_csv
 
 MONTHS = {"Feb": 120, "Mar": 300, "May": 400, "June": 300}
@@ -56,6 +58,11 @@ class Shop:
         """The challenger of May becomes the first champion."""
         self.run("training_job", "2024-05-01")
         self.run("evaluation_job", "2024-05-01")
+        return self.champion
+
+    @property
+    def champion(self) -> str:
+        """Who is champion."""
         champion = self.platform.registry.champion()
         assert champion is not None
         return champion
@@ -83,15 +90,46 @@ def made_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_uci_csv(tmp_path_factory.mktemp("uci") / "sessions.csv", MONTHS)
 
 
-@pytest.fixture
-def shop(make_settings, empty_registry, made_csv) -> Iterator[Shop]:
-    base = make_settings()
-    settings = make_settings(
+def shop_settings(home: Path, made_csv: Path) -> Settings:
+    defaults = load_settings(home=home)
+    return load_settings(
+        home=home,
         first_day="2024-02-01",
         uci={"csv": made_csv, "year": 2024, "session_dates": "spread"},
-        training=base.training.model_dump() | QUICK,
+        training=defaults.training.model_dump() | QUICK,
         warehouse={"wait_seconds": 10},
     )
-    empty_registry(settings.home)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Shop]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield Shop(settings, platform_for(settings), instance)
+
+
+@pytest.fixture(scope="session")
+def crowned_home(tmp_path_factory: pytest.TempPathFactory, empty_registry, made_csv) -> Path:
+    """A home with all sessions loaded and a champion: made once, copied to every test that begins there."""
+    home = tmp_path_factory.mktemp("crowned") / "home"
+    empty_registry(home)
+    with opened(shop_settings(home, made_csv)) as shop:
+        shop.load()
+        shop.crown()
+    return home
+
+
+@pytest.fixture
+def empty_shop(tmp_path: Path, empty_registry, made_csv) -> Iterator[Shop]:
+    """A shop before its first session."""
+    home = tmp_path / "home"
+    empty_registry(home)
+    with opened(shop_settings(home, made_csv)) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, crowned_home: Path, made_csv: Path) -> Iterator[Shop]:
+    """A shop with sessions from February to June and a champion: the challenger of May."""
+    shutil.copytree(crowned_home, tmp_path / "home")
+    with opened(shop_settings(tmp_path / "home", made_csv)) as shop:
+        yield shop

@@ -1,0 +1,150 @@
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from intent_platform.__main__ import main
+from intent_platform.tables import TABLES
+from intent_platform_tests.sessions_made import write_uci_csv
+
+MONTHS = {"Mar": 300, "May": 300, "June": 200}
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    return write_uci_csv(tmp_path / "sessions.csv", MONTHS)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry) -> Iterator[Path]:
+    """The environment of a user who wants a quick run; a command leaves DAGSTER_HOME behind, undone afterwards."""
+    home = tmp_path / "home"
+    empty_registry(home)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.delenv("DAGSTER_HOME")
+    for name, value in {
+        "HOME": str(home),
+        "TRAINING_TRIALS": "1",
+        "TRAINING_FOLDS": "2",
+        "WAREHOUSE_WAIT_SECONDS": "1",
+    }.items():
+        monkeypatch.setenv(f"INTENT_PLATFORM_{name}", value)
+    return home
+
+
+def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        return {table.name: sorted(connection.table(table.name).fetchall(), key=repr) for table in TABLES}
+
+
+def test_the_demo_plays_all_months_and_a_second_call_changes_no_row(home, csv, capsys):
+    assert main(["demo", "--csv", str(csv)]) == 0
+    told = capsys.readouterr().out
+    assert "runs wrote" in told
+    assert "make rollback" in told
+    played = contents(home)
+    assert len(played["SOURCE"]) == len(played["DATASET"]) == sum(MONTHS.values())
+    assert len(played["SCORES"]) == MONTHS["May"] + MONTHS["June"]
+    assert {row[0].month for row in played["EVALUATIONS"]} == {4, 5, 6}
+    assert len(played["CHAMPION_HISTORY"]) >= 1
+    # The home has its own copy of the file: the second call needs no path.
+    assert main(["demo"]) == 0
+    assert "no row changed" in capsys.readouterr().out
+    assert contents(home) == played
+
+    other = write_uci_csv(csv.with_name("other.csv"), MONTHS, seed=1)
+    assert main(["demo", "--csv", str(other)]) == 1
+    assert "another file" in capsys.readouterr().err
+    assert contents(home) == played
+
+    champion = played["CHAMPION_HISTORY"][-1][4]
+    assert main(["rollback", "--version", str(champion)]) == 0
+    assert "already" in capsys.readouterr().out
+    assert main(["rollback", "--version", "v_000101_000000"]) == 1
+    assert "has no version v_000101_000000" in capsys.readouterr().err
+    target = next(row[1] for row in played["EVALUATIONS"] if row[1] != champion)
+    assert main(["rollback", "--version", str(target), "--reason", "it's too high"]) == 0
+    assert f"now {target}" in capsys.readouterr().out
+    last = contents(home)["CHAMPION_HISTORY"][-1]
+    assert last[3:7] == (champion, target, "rollback", "it's too high")
+
+
+def test_setup_loads_the_source_and_counts_it(home, csv, capsys):
+    assert main(["setup", "--csv", str(csv)]) == 0
+    assert f"{sum(MONTHS.values()):,} sessions in SOURCE, 0 rejected" in " ".join(capsys.readouterr().out.split())
+    assert main(["setup", "--csv", str(csv)]) == 0
+    loaded = contents(home)
+    assert len(loaded["SOURCE"]) == sum(MONTHS.values())
+    assert loaded["DATASET"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("a,b\n1,2\n", "ADMINISTRATIVE"),
+        ("", "empty"),
+        (None, "there is no file"),
+    ],
+    ids=["wrong columns", "empty", "missing"],
+)
+@pytest.mark.parametrize("command", ["demo", "setup"])
+def test_a_file_that_is_none_gives_one_sentence_and_leaves_nothing(home, tmp_path, capsys, command, text, named):
+    before = sorted(home.rglob("*"))
+    path = tmp_path / "given.csv"
+    if text is not None:
+        path.write_text(text)
+    assert main([command, "--csv", str(path)]) == 1
+    sentence = capsys.readouterr().err
+    assert named in sentence
+    assert sentence.count("\n") == 1
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_truncated_file_gives_one_sentence_and_leaves_nothing(home, csv, capsys):
+    before = sorted(home.rglob("*"))
+    text = csv.read_text()
+    csv.write_text(text[: text.index("Visitor", len(text) // 2)])
+    assert main(["demo", "--csv", str(csv)]) == 1
+    assert "cut off" in capsys.readouterr().err
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("version", "named"), [("v2", "v_YYMMDD_HHMMSS"), ("previous", "none was ever promoted")])
+def test_a_rollback_that_cannot_be_gives_one_sentence(home, capsys, version, named):
+    assert main(["rollback", "--version", version]) == 1
+    sentence = capsys.readouterr().err
+    assert named in sentence
+    assert sentence.count("\n") == 1
+
+
+def test_a_home_that_cannot_be_written_gives_one_sentence(home, csv, monkeypatch, capsys):
+    monkeypatch.setenv("INTENT_PLATFORM_HOME", "/dev/null/home")
+    assert main(["setup", "--csv", str(csv)]) == 1
+    sentence = capsys.readouterr().err
+    assert "INTENT_PLATFORM_HOME" in sentence
+    assert sentence.count("\n") == 1
+
+
+def test_a_warehouse_that_another_process_holds_is_named_with_its_holder(home, csv, capsys):
+    assert main(["setup", "--csv", str(csv)]) == 0
+    loaded = contents(home)
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(home / "warehouse.duckdb")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == b"held"
+        started = time.monotonic()
+        assert main(["setup", "--csv", str(csv)]) == 1
+        assert time.monotonic() - started >= 1  # it was waited for
+        sentence = capsys.readouterr().err
+        assert f"held by process {holder.pid}" in sentence
+        assert sentence.count("\n") == 1
+    finally:
+        holder.communicate()
+    assert contents(home) == loaded
