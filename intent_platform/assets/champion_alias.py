@@ -92,23 +92,7 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
     def champion_scores(
         warehouse: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
     ) -> dg.AssetCheckResult:
-        champion = registry.champion()
-        if champion is None:
-            return _not_yet()
-        try:
-            with warehouse.session() as session:
-                proof = prove_fit(session, registry, champion)
-        except (UnknownVersion, VersionUnfit) as error:
-            return dg.AssetCheckResult(passed=False, description=str(error), metadata={"version": champion})
-        return dg.AssetCheckResult(
-            passed=True,
-            metadata={
-                "version": champion,
-                "sessions": proof.sessions,
-                "lowest": proof.lowest,
-                "highest": proof.highest,
-            },
-        )
+        return check_champion_scores(warehouse, registry)
 
     @dg.asset_check(
         asset=ASSET, name="pointer_matches_ledger", description="The pointer is where the ledger's last move put it."
@@ -116,19 +100,44 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
     def pointer_matches_ledger(
         warehouse: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
     ) -> dg.AssetCheckResult:
-        champion = registry.champion()
-        with warehouse.session() as session:
-            latest = read_ledger(session).latest
-        if champion is None and latest is None:
-            return _not_yet()
-        written = latest.to_version if latest else None
-        return dg.AssetCheckResult(
-            passed=champion == written,
-            description=None if champion == written else f"pointer at {champion}, ledger says {written}",
-            metadata={"pointer": champion or "nobody", "ledger": written or "nobody"},
-        )
+        return check_pointer_matches_ledger(warehouse, registry)
 
     return [champion_alias, champion_scores, pointer_matches_ledger]
+
+
+def check_champion_scores(warehouse: Warehouse, registry: ModelRegistry) -> dg.AssetCheckResult:
+    """Whether the champion loads and scores the newest sessions."""
+    champion = registry.champion()
+    if champion is None:
+        return _not_yet("champion_scores")
+    try:
+        with warehouse.session() as session:
+            proof = prove_fit(session, registry, champion)
+    except (UnknownVersion, VersionUnfit) as error:
+        return dg.AssetCheckResult(
+            check_name="champion_scores", passed=False, description=str(error), metadata={"version": champion}
+        )
+    return dg.AssetCheckResult(
+        check_name="champion_scores",
+        passed=True,
+        metadata={"version": champion, "sessions": proof.sessions, "lowest": proof.lowest, "highest": proof.highest},
+    )
+
+
+def check_pointer_matches_ledger(warehouse: Warehouse, registry: ModelRegistry) -> dg.AssetCheckResult:
+    """Whether registry and ledger tell the same story."""
+    champion = registry.champion()
+    with warehouse.session() as session:
+        latest = read_ledger(session).latest
+    if champion is None and latest is None:
+        return _not_yet("pointer_matches_ledger")
+    written = latest.to_version if latest else None
+    return dg.AssetCheckResult(
+        check_name="pointer_matches_ledger",
+        passed=champion == written,
+        description=None if champion == written else f"pointer at {champion}, ledger says {written}",
+        metadata={"pointer": champion or "nobody", "ledger": written or "nobody"},
+    )
 
 
 def champion_metadata(champion: str | None, ledger: Ledger) -> dict[str, Any]:
@@ -144,7 +153,10 @@ def champion_metadata(champion: str | None, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _not_yet() -> dg.AssetCheckResult:
+def _not_yet(check: str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=False, severity=dg.AssetCheckSeverity.WARN, description="no version is champion yet"
+        check_name=check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="no version is champion yet",
     )

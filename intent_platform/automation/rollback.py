@@ -5,7 +5,12 @@ Same move as a promotion (`platforms.champion`): proven first, pointer last, wri
 
 import dagster as dg
 
-from intent_platform.assets.champion_alias import ASSET, champion_metadata
+from intent_platform.assets.champion_alias import (
+    ASSET,
+    champion_metadata,
+    check_champion_scores,
+    check_pointer_matches_ledger,
+)
 from intent_platform.assets.presentation import WRITER_POOL
 from intent_platform.errors import NoChampion
 from intent_platform.platforms.champion import move_champion
@@ -63,7 +68,19 @@ def roll_back(
         registry.set_quarantine(target.name, None)
     context.log.info(f"champion moved from {champion} to {target.name}; it scored {proof.sessions} sessions first")
     with warehouse.session() as session:
-        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(target.name, read_ledger(session))))
+        metadata = champion_metadata(target.name, read_ledger(session))
+    context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
+    for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
+        context.log_event(  # type: ignore[arg-type]  # accepted, though the annotation does not say so
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(ASSET),
+                check_name=str(result.check_name),
+                passed=result.passed,
+                metadata=result.metadata,
+                severity=result.severity,
+                description=result.description,
+            )
+        )
 
 
 @dg.job(

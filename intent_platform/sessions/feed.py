@@ -10,14 +10,18 @@ from intent_platform.settings import Settings
 
 
 class Feed(Protocol):
-    """Where sessions come from.
+    """Where sessions come from."""
 
-    `replaces_window`: the feed delivers every day whole, so that a load may replace the window; otherwise it
-    delivers additions, and a load replaces rows by key.
-    """
+    @property
+    def name(self) -> str:
+        """What the setting `feed` and the column FEED call it."""
 
-    name: str
-    replaces_window: bool
+    @property
+    def replaces_window(self) -> bool:
+        """Whether it delivers every day whole, so that a load may replace the window.
+
+        Otherwise it delivers additions, and a load replaces rows by key.
+        """
 
     def extent(self) -> Window | None:
         """The days that it has sessions for; None when it is open-ended.

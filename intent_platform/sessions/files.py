@@ -1,10 +1,13 @@
 """Reading session files, CSV or Parquet, as batches of the contract's columns; every mistake is one sentence."""
 
+import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 
 from intent_platform.errors import FeedError
 
@@ -26,48 +29,58 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
             yield from _parquet_batches(path, columns)
         else:
             yield from _csv_batches(path, columns)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise FeedError(f"{path} cannot be read, it is cut off or no table: {_first_line(error)}") from error
 
 
 def header_of(path: Path) -> list[str]:
-    """The column names of a file as it spells them.
+    """The column names of a file as it spells them, without blanks around.
 
     Raises:
-        FeedError: the file cannot be read.
+        FeedError: the file is empty or cannot be read.
     """
     try:
         if path.suffix.lower() == ".parquet":
-            return list(parquet.read_schema(path).names)
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline().rstrip("\r\n")
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise FeedError(f"{path} cannot be read: {_first_line(error)}") from error
-    return [name.strip().strip('"') for name in first.split(",")] if first else []
+            return [name.strip() for name in parquet.read_schema(path).names]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), None)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FeedError(f"{path} cannot be read, it is cut off or no table: {_first_line(error)}") from error
+    if header is None:
+        raise FeedError(f"{path} is empty, not even a header is in it")
+    return [name.strip() for name in header]
 
 
-def spelt_as(path: Path, columns: Sequence[str]) -> dict[str, str]:
-    """How the file spells each of `columns`.
+def _positions(path: Path, columns: Sequence[str]) -> list[int]:
+    """Where the file has each of `columns`.
 
     Raises:
-        FeedError: it lacks some; the text names them.
+        FeedError: it lacks some, or has one twice; the text names them.
     """
-    spelling = {name.upper(): name for name in header_of(path)}
-    missing = [name for name in columns if name not in spelling]
+    header = [name.upper() for name in header_of(path)]
+    missing = [name for name in columns if name not in header]
     if missing:
-        raise FeedError(f"{path} has no column {', '.join(missing)}: it needs all of {', '.join(columns)}")
-    return {name: spelling[name] for name in columns}
+        raise FeedError(f"{path} has no column {', '.join(missing)}: a file of sessions needs it")
+    repeated = [name for name, times in Counter(header).items() if times > 1 and name in columns]
+    if repeated:
+        raise FeedError(f"{path} has the column {', '.join(repeated)} more than once: leave one")
+    return [header.index(name) for name in columns]
 
 
 def _csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    spelling = spelt_as(path, columns)
-    reader = csv.open_csv(
+    positions = _positions(path, columns)
+    numbers = [str(number) for number in range(len(header_of(path)))]  # names of our own: the file's may repeat
+    wanted = [numbers[position] for position in positions]
+    reader = arrow_csv.open_csv(
         path,
-        read_options=csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),  # so that errors name the row
-        convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(spelling.values(), pa.string()),
-            include_columns=list(spelling.values()),
-            strings_can_be_null=False,
+        read_options=arrow_csv.ReadOptions(
+            block_size=_BLOCK_BYTES,
+            use_threads=False,  # so that errors name the row
+            column_names=numbers,
+            skip_rows=1,
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(numbers, pa.string()), include_columns=wanted, strings_can_be_null=False
         ),
     )
     for batch in reader:
@@ -75,10 +88,11 @@ def _csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    spelling = spelt_as(path, columns)
+    positions = _positions(path, columns)
     with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=list(spelling.values())):
-            yield pa.Table.from_batches([batch]).select(list(spelling.values())).rename_columns(list(columns))
+        wanted = [file.schema_arrow.names[position] for position in positions]
+        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+            yield pa.Table.from_batches([batch]).select(wanted).rename_columns(list(columns))
 
 
 def _first_line(error: Exception) -> str:

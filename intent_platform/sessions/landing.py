@@ -89,7 +89,7 @@ class LandingFeed:
         A file that changed meanwhile stays, and comes again.
         """
         taken, _ = self.split(window)
-        yield (batch for file in taken for batch in _batches(file.path))
+        yield (batch for file in taken if file.is_unchanged for batch in _batches(file.path))
         for file in taken:
             if file.is_unchanged:
                 _move(file.path, self.folder / "accepted")
@@ -125,7 +125,11 @@ def _move(path: Path, folder: Path) -> None:
     """Into `folder`; a name that is taken there by other content gets a piece of the content's hash."""
     folder.mkdir(exist_ok=True)
     target = folder / path.name
-    if target.exists():
-        with path.open("rb") as file:
-            target = folder / f"{path.stem}-{file_digest(file, 'sha256').hexdigest()[:12]}{path.suffix}"
+    if target.exists() and _digest(target) != _digest(path):
+        target = folder / f"{path.stem}-{_digest(path)[:12]}{path.suffix}"
     path.replace(target)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -34,7 +34,11 @@ PUBLISHED_PURCHASES = 1_908
 
 _ATTRIBUTES = tuple(column.name for column in SESSION_COLUMNS if column.name not in ("UID", "SESSION_DATE"))
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://doi.org/10.24432/C5F88Q")
-_MONTHS = {name[:3].lower(): (number, name) for number, name in enumerate(MONTH_NAMES, start=1)}
+_FULL_MONTH_NAMES = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_SHORTEST_MONTH_NAME = 3  # letters that tell all months apart
 _FETCH_TIMEOUT_SECONDS = 60
 _SATURDAY = 5
 
@@ -99,15 +103,20 @@ def fetch(target: Path) -> None:
     """Fetch the published file and put it at `target`, whole or not at all.
 
     Raises:
-        FeedError: it cannot be had; the text says what to do instead.
+        FeedError: it cannot be had, or is another one; the text says what to do instead.
     """
+
+    def write(path: Path) -> None:
+        frame.to_csv(path, index=False)
+        _read_rows(path)  # refuses what later runs would stumble over
+
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_FETCH_TIMEOUT_SECONDS)  # ucimlrepo sets none, and would wait for ever
     try:
         from ucimlrepo import fetch_ucirepo
 
         frame = fetch_ucirepo(id=DATASET_ID).data.original
-        _atomically(target, lambda path: frame.to_csv(path, index=False))
+        _atomically(target, write)
     except Exception as error:
         raise FeedError(
             f"the UCI data cannot be fetched ({error}): download data set {DATASET_ID} of the UCI Machine Learning "
@@ -118,53 +127,76 @@ def fetch(target: Path) -> None:
 
 
 def keep_copy(path: Path, copy: Path) -> None:
-    """Copy `path` to `copy`, whole or not at all, unless an equally large and no older one is there."""
-    if copy.exists() and copy.stat().st_size == path.stat().st_size and copy.read_bytes() == path.read_bytes():
+    """Copy `path` to `copy`, whole or not at all, unless its content is there already."""
+    if copy.exists() and copy.read_bytes() == path.read_bytes():
         return
     _atomically(copy, lambda target: shutil.copyfile(path, target))
 
 
 def _atomically(target: Path, write: Callable[[Path], object]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         write(partial)
         partial.replace(target)
+    except OSError as error:
+        raise FeedError(
+            f"cannot write {target} ({error.strerror or error}): "
+            "point INTENT_PLATFORM_HOME at a folder that you may write"
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            partial.unlink()
 
 
 @lru_cache(maxsize=2)
 def read_sessions(path: Path, mtime_ns: int, size: int, year: int, session_dates: SessionDates) -> pa.Table:  # noqa: ARG001
     """All rows of the file with UID and SESSION_DATE; cells are text, as they came.
 
-    Cached while the file's time and size stay the same. A month may be written in full or by its first three
-    letters; it is stored as UCI spells it. A row of an unknown month has no date.
+    Cached while the file's time and size stay the same. A month may be written in full or by three or more of
+    its first letters; it is stored as UCI spells it. A row of an unknown month has no date.
 
     Raises:
         FeedError: the file cannot be read, has other columns, no rows, or no known month.
     """
-    unexpected = sorted({name.upper() for name in header_of(path)} - set(_ATTRIBUTES))
-    batches = list(read_batches(path, _ATTRIBUTES))
-    if unexpected:
-        raise FeedError(f"{path} is not the UCI file, it has the columns {', '.join(unexpected)} besides")
-    rows = pa.concat_tables(batches) if batches else pa.table({name: [] for name in _ATTRIBUTES})
-    if rows.num_rows == 0:
-        raise FeedError(f"{path} has no rows: give the path of online_shoppers_intention.csv")
-    months = [_MONTHS.get(text.strip()[:3].lower()) for text in rows["MONTH"].to_pylist()]
+    rows = _read_rows(path)
+    months = [_month(text) for text in rows["MONTH"].to_pylist()]
     if not any(months):
         raise FeedError(f"{path} names no month in its column Month: expected {', '.join(MONTH_NAMES)}")
-    spelt = [month[1] if month else text for month, text in zip(months, rows["MONTH"].to_pylist(), strict=True)]
+    spelt = [
+        MONTH_NAMES[month - 1] if month else text for month, text in zip(months, rows["MONTH"].to_pylist(), strict=True)
+    ]
     rows = rows.set_column(rows.schema.get_field_index("MONTH"), "MONTH", pa.array(spelt))
     uids = list(_uids(rows, year))
     weekends = [text.strip().lower() in ("true", "1", "1.0") for text in rows["WEEKEND"].to_pylist()]
     dates = [
-        None if month is None else _day(date(year, month[0], 1), session_dates, uid, is_weekend=weekend)
+        None if month is None else _day(date(year, month, 1), session_dates, uid, is_weekend=weekend)
         for month, uid, weekend in zip(months, uids, weekends, strict=True)
     ]
     return rows.append_column("UID", pa.array([str(uid) for uid in uids])).append_column(
         "SESSION_DATE", pa.array(dates, pa.date32())
     )
+
+
+def _read_rows(path: Path) -> pa.Table:
+    """All rows of the file, its columns in upper case; cells are text, as they came."""
+    if path.suffix.lower() == ".parquet":
+        raise FeedError(f"{path} is not a CSV file: give the path of online_shoppers_intention.csv")
+    batches = list(read_batches(path, _ATTRIBUTES))
+    unexpected = sorted({name.upper() for name in header_of(path)} - set(_ATTRIBUTES))
+    if unexpected:
+        raise FeedError(f"{path} is not the UCI file, it has the columns {', '.join(unexpected)} besides")
+    if not sum(batch.num_rows for batch in batches):
+        raise FeedError(f"{path} has no rows: give the path of online_shoppers_intention.csv")
+    return pa.concat_tables(batches)
+
+
+def _month(text: str) -> int | None:
+    """The number of the month that `text` names, January is 1."""
+    word = text.strip().lower()
+    if len(word) < _SHORTEST_MONTH_NAME:
+        return None
+    return next((number for number, name in enumerate(_FULL_MONTH_NAMES, start=1) if name.startswith(word)), None)
 
 
 def _uids(rows: pa.Table, year: int) -> Iterator[UUID]:

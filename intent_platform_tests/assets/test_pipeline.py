@@ -122,8 +122,16 @@ def test_promote_then_roll_back_restores_and_the_loser_stays_out(shop):
         )
     shop.materialize_alias()
     assert shop.platform.registry.champion() == second
-    shop.run("rollback", config=rollback())
+    result = shop.run("rollback", config=rollback())
     assert shop.platform.registry.champion() == first
+    # The rollback shows on the asset, with its checks, as a materialization by the asset itself does.
+    assert [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()] == [
+        "champion_alias"
+    ]
+    assert {e.check_name: e.passed for e in result.get_asset_check_evaluations()} == {
+        "champion_scores": True,
+        "pointer_matches_ledger": True,
+    }
     assert shop.ledger() == [(None, first, "first"), (first, second, "promotion"), (second, first, "rollback")]
     # The old decision to promote does not come back, nor does a new evaluation of the quarantined version.
     shop.materialize_alias()

@@ -1,6 +1,7 @@
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -33,7 +34,7 @@ def landing(make_settings):
     return settings
 
 
-def tick(settings, name, instance, cursor=None) -> dg.SensorResult | dg.SkipReason:
+def tick(settings, name, instance, cursor=None) -> Any:
     sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == name)
     context = dg.build_sensor_context(instance, cursor, resources={"warehouse": platform_for(settings).warehouse})
     result = sensor.evaluate_tick(context)
@@ -55,7 +56,7 @@ def days_of(request) -> Window:
     return Window(start, end + timedelta(days=1))
 
 
-def count(settings, table) -> int:
+def count(settings, table) -> Any:
     with platform_for(settings).warehouse.session() as session:
         return session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table}")["COUNTED"][0].as_py()
 
@@ -142,8 +143,7 @@ def test_a_move_of_the_champion_asks_for_the_last_scored_days_once(landing, inst
 
 def test_a_busy_warehouse_makes_the_sensor_wait_for_its_next_tick(landing, instance):
     move(landing, 1, "v_240101_000000")
-    path = platform_for(landing).warehouse.path
-    with duckdb.connect(path):
+    with duckdb.connect(str(landing.home / "warehouse.duckdb")):
         skipped = tick(landing, "champion_sensor", instance)
     assert "did not become free" in skipped.skip_message
     assert tick(landing, "champion_sensor", instance).cursor == "1"

@@ -1,8 +1,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,7 +20,7 @@ def csv(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry) -> Path:
     """The environment of a user who wants a quick run; a command leaves DAGSTER_HOME behind, undone afterwards."""
     home = tmp_path / "home"
     empty_registry(home)
@@ -36,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry) -> Ite
     return home
 
 
-def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
+def contents(home: Path) -> dict[str, list[tuple[Any, ...]]]:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         return {table.name: sorted(connection.table(table.name).fetchall(), key=repr) for table in TABLES}
 

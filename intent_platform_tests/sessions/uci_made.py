@@ -1,0 +1,35 @@
+"""UCI files of made rows, and what the feed delivers of them."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from intent_platform.partitions import Window
+from intent_platform.sessions.contract import Checked, Received, check
+from intent_platform.sessions.uci import UciFeed
+from intent_platform_tests.sessions_made import HEADER, made_rows
+
+Row = dict[str, object]
+
+
+def write(path: Path, rows: Sequence[Row], header: Sequence[str] = HEADER) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, header)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def made(**rows_per_month: int) -> list[Row]:
+    return [row for month, n in rows_per_month.items() for row in made_rows(n, month, seed=7)]
+
+
+def delivered(feed: UciFeed, window: Window | None = None) -> pa.Table:
+    with feed.deliver(feed.extent() if window is None else window) as batches:
+        return pa.concat_tables([batch.rows for batch in batches])
+
+
+def checked(feed: UciFeed) -> Checked:
+    return check(Received(delivered(feed), "uci.csv"), feed.possible_days())
