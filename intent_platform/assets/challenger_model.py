@@ -8,10 +8,11 @@ from pathlib import Path
 import dagster as dg
 
 from intent_platform.assets.presentation import markdown_table
-from intent_platform.errors import TrainingRefused
+from intent_platform.errors import TrainingRefused, VersionUnfit
 from intent_platform.modelling.search import Trial
 from intent_platform.modelling.training import train
 from intent_platform.partitions import TIMEZONE_NAME, day_of, monthly_partitions, training_window
+from intent_platform.platforms.champion import prove_fit
 from intent_platform.platforms.ports import ModelRegistry, Warehouse
 from intent_platform.platforms.publish import in_window
 from intent_platform.platforms.versions import Provenance
@@ -93,7 +94,33 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
             }
         )
 
-    return [challenger_model]
+    @dg.asset_check(
+        asset="challenger_model",
+        name="newest_version_is_fit",
+        description="The version trained last loads, scores a sample, and ranks better than chance out of fold.",
+    )
+    def newest_version_is_fit(
+        warehouse: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
+    ) -> dg.AssetCheckResult:
+        versions = registry.versions()
+        if not versions:
+            return dg.AssetCheckResult(
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description="no version was trained yet"
+            )
+        newest = versions[-1]
+        try:
+            with warehouse.session() as session:
+                prove_fit(session, registry, newest.name)
+        except VersionUnfit as error:
+            return dg.AssetCheckResult(passed=False, description=str(error))
+        pr_auc = newest.provenance.metrics.get("pr_auc") or 0.0
+        prevalence = newest.provenance.positives / newest.provenance.sessions
+        return dg.AssetCheckResult(
+            passed=pr_auc > prevalence,
+            description=f"{newest.name}: out-of-fold PR-AUC {pr_auc:.3f}, share of purchases {prevalence:.3f}",
+        )
+
+    return [challenger_model, newest_version_is_fit]
 
 
 def _sentence(trial: Trial) -> str:

@@ -3,6 +3,8 @@
 Same move as a promotion (`platforms.champion`): proven first, pointer last, written to the ledger.
 """
 
+from typing import Any
+
 import dagster as dg
 
 from intent_platform.assets.champion_alias import (
@@ -71,16 +73,15 @@ def roll_back(
         metadata = champion_metadata(target.name, read_ledger(session))
     context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
     for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
-        context.log_event(  # type: ignore[arg-type]  # accepted, though the annotation does not say so
-            dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(ASSET),
-                check_name=str(result.check_name),
-                passed=result.passed,
-                metadata=result.metadata,
-                severity=result.severity,
-                description=result.description,
-            )
+        evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
+            asset_key=dg.AssetKey(ASSET),
+            check_name=str(result.check_name),
+            passed=result.passed,
+            metadata=result.metadata,
+            severity=result.severity,
+            description=result.description,
         )
+        context.log_event(evaluation)
 
 
 @dg.job(
