@@ -10,7 +10,8 @@ version ?=
 reason ?= no reason given
 csv ?=
 port ?= 3000
-csv_option = $(if $(csv),--csv '$(csv)')
+export csv version reason port  # read by the shell from its environment, so that quotes in them are harmless
+csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev setup rollback test coverage lint format types check lock clean
@@ -32,14 +33,14 @@ demo: $(READY)  ## the whole system on your machine: loads the sessions, plays t
 	@$(RUN) -m intent_platform demo $(csv_option)
 
 dev: $(READY)  ## the Dagster UI, schedules and sensors on the same instance [port=3000]
-	@$(RUN) -m intent_platform dev --port $(port)
+	@$(RUN) -m intent_platform dev --port "$$port"
 
 setup: $(READY)  ## prepare the deployment and load the source data [csv=PATH]
 	@$(RUN) -m intent_platform setup $(csv_option)
 
 rollback: $(READY)  ## move the champion back: version=v_YYMMDD_HHMMSS (or previous) [reason="…"]
-	@test -n "$(version)" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }
-	@$(RUN) -m intent_platform rollback --version '$(version)' --reason '$(reason)'
+	@test -n "$$version" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }
+	@$(RUN) -m intent_platform rollback --version "$$version" --reason "$$reason"
 
 test: $(READY)  ## all tests
 	@$(RUN) -m pytest

@@ -200,6 +200,15 @@ class Settings(BaseSettings):
     schedules: ScheduleSettings
     alerts: AlertSettings
 
+    @model_validator(mode="after")
+    def _evaluation_ticks_after_its_test_window(self) -> "Settings":
+        if self.schedules.evaluation_day <= self.evaluation.days:
+            raise ValueError(
+                f"schedules.evaluation_day {self.schedules.evaluation_day} must come after the {self.evaluation.days} "
+                "days of evaluation.days: the test window has to be over"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

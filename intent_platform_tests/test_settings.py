@@ -39,6 +39,9 @@ def test_the_environment_overrides_one_value_and_leaves_its_neighbours(monkeypat
         ("INTENT_PLATFORM_TRAINING_FEATURES", '["REVENUE"]', "REVENUE"),
         ("INTENT_PLATFORM_TRAINING_TRAILS", "3", "INTENT_PLATFORM_TRAINING_TRAILS"),
         ("INTENT_PLATFORM_FEEDS", "uci", "INTENT_PLATFORM_FEEDS"),
+        ("INTENT_PLATFORM_EVALUATION_DAYS", "15", "evaluation_day"),
+        ("INTENT_PLATFORM_TRAINING_SEARCH_SPACE", '{"depth": {"low": 5, "high": 2}}', "low 5 is above high 2"),
+        ("INTENT_PLATFORM_TRAINING_FIXED", '{"depth": 3}', "depth"),
     ],
 )
 def test_a_mistake_is_refused_in_one_sentence_that_names_it(monkeypatch, variable, value, named):
