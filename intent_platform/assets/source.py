@@ -45,6 +45,8 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
     def source(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
         feed = open_feed(settings)
+        for sentence in feed.held_back(window):
+            context.log.warning(sentence)
         at = wall_clock(now())
         possible_days = feed.possible_days()
         ignored: set[str] = set()

@@ -33,6 +33,9 @@ class Feed(Protocol):
     def possible_days(self) -> Window:
         """The days that a session of it may have; a row of another day is rejected."""
 
+    def held_back(self, window: Window) -> list[str]:
+        """What a load of `window` leaves where it is, a sentence for each."""
+
     def deliver(self, window: Window) -> AbstractContextManager[Iterator[Received]]:
         """The sessions of `window`, batch by batch. Leaving without an exception says that they are safely in.
 

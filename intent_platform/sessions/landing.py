@@ -82,6 +82,11 @@ class LandingFeed:
         taken = [f for f in pending if f.span is None or f.span.intersection(window) == f.span]
         return taken, [file for file in pending if file not in taken]
 
+    def held_back(self, window: Window) -> list[str]:
+        """The files whose days reach beyond `window`."""
+        _, waiting = self.split(window)
+        return [f"{file.name} has sessions of {file.span} and waits for a load of all these days" for file in waiting]
+
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
         """The rows of every file whose days all lie in `window`; on success these files are moved.

@@ -69,6 +69,10 @@ class UciFeed:
         """The days of `extent`."""
         return self.extent()
 
+    def held_back(self, window: Window) -> list[str]:  # noqa: ARG002  every day is delivered whole
+        """Nothing."""
+        return []
+
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
         """The sessions of `window`. Rows whose month cannot be read come with the first day of the extent."""

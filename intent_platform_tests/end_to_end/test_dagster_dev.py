@@ -53,15 +53,20 @@ def test_the_story(server: Webserver, home: Path):
     assert len(server.runs({"dagster/backfill": loading})) == 1
 
     # Two challengers; the first becomes champion.
-    for month in ("2024-05-01", "2024-06-01"):
-        succeed(server, server.launch("training_job", {"dagster/partition": month}))
+    months = ("2024-05-01", "2024-06-01")
+    for run in [server.launch("training_job", {"dagster/partition": month}) for month in months]:
+        succeed(server, run)
     succeed(server, server.launch("evaluation_job", {"dagster/partition": "2024-05-01"}))
     first = platform.registry.champion()
     assert first is not None
     other = next(version.name for version in platform.registry.versions() if version.name != first)
 
-    # Thirty days of scores, as a backfill from the UI.
+    # Thirty days of scores, as a backfill from the UI. Meanwhile a version that does not exist is refused.
     scoring = server.backfill(["scores"], SCORED.keys)
+    refused = server.launch("rollback", config={"ops": {"roll_back": {"config": {"version": "v_000101_000000"}}}})
+    assert server.finish(refused) == "FAILURE"
+    assert "has no version v_000101_000000" in server.errors(refused)
+    assert platform.registry.champion() == first
     server.finish_backfill(scoring)
     assert versions_that_scored(platform) == {first}
 
@@ -76,12 +81,6 @@ def test_the_story(server: Webserver, home: Path):
     assert requested[0]["jobName"] == "scores_job"
     succeed(server, requested[0]["id"])
     assert versions_that_scored(platform) == {other}
-
-    # A version that does not exist is refused, in the UI too, and nothing moves.
-    refused = server.launch("rollback", config={"ops": {"roll_back": {"config": {"version": "v_000101_000000"}}}})
-    assert server.finish(refused) == "FAILURE"
-    assert "has no version v_000101_000000" in server.errors(refused)
-    assert platform.registry.champion() == other
 
     with platform.warehouse.session() as session:
         moves = session.fetch("SELECT FROM_VERSION, TO_VERSION, CAUSE, RUN_ID FROM CHAMPION_HISTORY ORDER BY MOVE")
