@@ -111,8 +111,7 @@ def check_champion_scores(warehouse: Warehouse, registry: ModelRegistry) -> dg.A
     if champion is None:
         return _not_yet("champion_scores")
     try:
-        with warehouse.session() as session:
-            proof = prove_fit(session, registry, champion)
+        proof = prove_fit(warehouse, registry, champion)
     except (UnknownVersion, VersionUnfit) as error:
         return dg.AssetCheckResult(
             check_name="champion_scores", passed=False, description=str(error), metadata={"version": champion}

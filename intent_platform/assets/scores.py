@@ -103,9 +103,11 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
-        with warehouse.session(writing=True) as session:
+        with warehouse.session() as session:
             spans = resolve_model(config.model, window, session, registry)
-            rows = sum(score_window(session, span, version, registry.load(version)) for span, version in spans)
+        models = {version: registry.load(version) for _, version in spans}
+        with warehouse.session(writing=True) as session:
+            rows = sum(score_window(session, span, version, models[version]) for span, version in spans)
             say_rows(context, rows_by_day(session, SCORES, window))
             # Once for a range, on its last day: a copy on every day's event would only fill the store.
             histogram = score_histogram(_histogram(session, window), _HISTOGRAM_BINS)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from intent_platform.errors import VersionUnfit
 from intent_platform.partitions import now, wall_clock
 from intent_platform.platforms.ledger import Cause, read_ledger
-from intent_platform.platforms.ports import ModelRegistry, Platform, Session
+from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
 from intent_platform.tables import DATASET
 
 _SAMPLE_ROWS = 1_000
@@ -30,7 +30,7 @@ class Proof:
     highest: float
 
 
-def prove_fit(session: Session, registry: ModelRegistry, name: str) -> Proof:
+def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof:
     """Load a version and let it score the newest sessions of DATASET (at most 1,000).
 
     Raises:
@@ -38,10 +38,11 @@ def prove_fit(session: Session, registry: ModelRegistry, name: str) -> Proof:
         VersionUnfit: it cannot be loaded, or gives something else than probabilities.
     """
     model = registry.load(name)
-    sample = session.fetch(
-        f"SELECT {', '.join(model.features)} FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows",  # noqa: S608
-        rows=_SAMPLE_ROWS,
-    )
+    with warehouse.session() as session:
+        sample = session.fetch(
+            f"SELECT {', '.join(model.features)} FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows",  # noqa: S608
+            rows=_SAMPLE_ROWS,
+        )
     if sample.num_rows == 0:  # a made-up session still proves that the version scores
         sample = pa.table({feature: [0.0] for feature in model.features})
     scores = model.predict(sample)
@@ -75,8 +76,7 @@ def move_champion(
         ChampionMoved: somebody else moved the pointer; nothing was moved.
     """
     moment = now()
-    with platform.warehouse.session() as session:
-        proof = prove_fit(session, platform.registry, to)
+    proof = prove_fit(platform.warehouse, platform.registry, to)
     with platform.warehouse.session(writing=True) as session, session.transaction():
         latest = read_ledger(session).latest
         session.execute(
