@@ -86,6 +86,7 @@ def roll_back(
 
 @dg.job(
     name=ROLLBACK_JOB,
+    tags={"dagster/priority": "10"},  # ahead of whatever waits in the queue
     description=(
         "Roll the champion back. Config: `version` (empty: the previous champion) and `reason`. The version is loaded "
         "and scores a sample before anything moves; the one left is quarantined; the last scored days are scored again."

@@ -62,7 +62,9 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         description="New files in the landing folder: load the days that they hold.",
     )
     def landing_sensor() -> dg.SensorResult | dg.SkipReason:
-        """Level-triggered by the files that wait; the run key holds their identity, so each state asks once."""
+        """Level-triggered by the files that wait; the run key holds their identity and the day, so that each state
+        is asked for once a day: a load that failed is tried again.
+        """
         feed = open_feed(settings)
         if not isinstance(feed, LandingFeed):
             return dg.SkipReason(f"the feed is {feed.name}, not landing")
@@ -77,7 +79,7 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         for window in merged(span for _, span in ready):
             names = sorted(f"{f.name}:{f.size}:{f.mtime_ns}" for f, span in ready if span.overlaps(window))
             digest = sha256("\n".join(names).encode()).hexdigest()[:16]
-            requests.append(range_request(SESSIONS_JOB.name, window, f"landing-{digest}"))
+            requests.append(range_request(SESSIONS_JOB.name, window, f"landing-{digest}-asked-{today}"))
         return dg.SensorResult(run_requests=requests)
 
     return landing_sensor
@@ -141,6 +143,8 @@ def _catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.S
         context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.SensorResult | dg.SkipReason:
         """Level-triggered by missing partitions; the run key holds the day, so a gap is asked for once a day."""
+        if not open_feed(settings).is_at_hand():
+            return dg.SkipReason(f"the feed {settings.feed} was not fetched yet: make demo or make setup does")
         clocks = settings.schedules
         sessions = _overdue(settings, clocks.sessions_hour)
         scores = _overdue(settings, clocks.scores_hour)

@@ -75,10 +75,9 @@ def move_champion(
         UnknownVersion, InvalidVersionName, VersionUnfit: `to` cannot be champion; nothing was moved.
         ChampionMoved: somebody else moved the pointer; nothing was moved.
     """
-    moment = now()
     proof = prove_fit(platform.warehouse, platform.registry, to)
     with platform.warehouse.session(writing=True) as session, session.transaction():
-        latest = read_ledger(session).latest
+        latest, moment = read_ledger(session).latest, now()
         session.execute(
             "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "
             ":cause, :reason, :metrics, :run_id",

@@ -23,6 +23,9 @@ class Feed(Protocol):
         Otherwise it delivers additions, and a load replaces rows by key.
         """
 
+    def is_at_hand(self) -> bool:
+        """Whether it can deliver without fetching anything first."""
+
     def extent(self) -> Window | None:
         """The days that it has sessions for; None when it is open-ended.
 

@@ -56,6 +56,10 @@ class LandingFeed:
     name: str = "landing"
     replaces_window: bool = False
 
+    def is_at_hand(self) -> bool:
+        """Always: an empty folder delivers nothing."""
+        return True
+
     def extent(self) -> None:
         """Open-ended."""
         return

@@ -53,6 +53,10 @@ class UciFeed:
     name: str = "uci"
     replaces_window: bool = True
 
+    def is_at_hand(self) -> bool:
+        """Whether a file was given, or the home has its copy."""
+        return self.settings.uci.csv is not None or self.settings.uci_copy.exists()
+
     def extent(self) -> Window:
         """From the first to the last month that occurs, whole months, from `first_day` on."""
         months = pc.min_max(self._sessions()["SESSION_DATE"]).as_py()

@@ -179,6 +179,10 @@ def test_a_gap_is_asked_for_as_ranges_and_not_while_a_run_is_under_way(landing, 
     assert "under way" in tick(landing, "catch_up_sensor", instance).skip_message
 
 
+def test_a_feed_that_was_never_fetched_is_not_fetched_by_a_sensor(settings, instance):
+    assert "not fetched yet" in tick(settings, "catch_up_sensor", instance).skip_message
+
+
 def test_a_feed_that_ended_long_ago_has_nothing_to_catch_up(make_settings, instance, tmp_path):
     csv = write_uci_csv(tmp_path / "sessions.csv", {"Feb": 5})
     settings = make_settings(uci={"csv": csv, "year": 2024, "session_dates": "spread"})
