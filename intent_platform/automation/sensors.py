@@ -62,8 +62,10 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         description="New files in the landing folder: load the days that they hold.",
     )
     def landing_sensor() -> dg.SensorResult | dg.SkipReason:
-        """Level-triggered by the files that wait; the run key holds their identity and the day, so that each state
-        is asked for once a day: a load that failed is tried again.
+        """Level-triggered by the files that wait.
+
+        The run key holds their identity and the day, so that each state is asked for once a day: a load that
+        failed is tried again.
         """
         feed = open_feed(settings)
         if not isinstance(feed, LandingFeed):

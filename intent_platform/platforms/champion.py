@@ -45,7 +45,10 @@ def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof
         )
     if sample.num_rows == 0:  # a made-up session still proves that the version scores
         sample = pa.table({feature: [0.0] for feature in model.features})
-    scores = model.predict(sample)
+    try:
+        scores = model.predict(sample)
+    except ValueError as error:
+        raise VersionUnfit(f"version {name} cannot score the newest sessions of {DATASET.name}: {error}") from error
     if not np.all(np.isfinite(scores)) or scores.min() < 0 or scores.max() > 1:
         raise VersionUnfit(
             f"version {name} gave something else than probabilities on the newest {len(scores)} sessions: "

@@ -1,0 +1,104 @@
+"""Every asset check can fail: each is shown what it is there to see, and only that check objects."""
+
+import dagster as dg
+import pytest
+
+from intent_platform.definitions import build_definitions
+from intent_platform.errors import VersionUnfit
+from intent_platform.modelling.model import IntentModel
+from intent_platform_tests.assets.conftest import Shop
+
+#: What happened to the data, and the checks that must say so.
+MISHAPS = {
+    "a feature is not a number": (
+        "UPDATE DATASET SET PAGEVALUES = CAST('NaN' AS DOUBLE) WHERE UID = (SELECT MIN(UID) FROM DATASET)",
+        {"dataset:nothing_is_empty", "champion_alias:champion_scores", "challenger_model:newest_version_is_fit"},
+    ),
+    "a rate above one": (
+        "UPDATE DATASET SET EXITRATES = 2 WHERE UID = (SELECT MIN(UID) FROM DATASET)",
+        {"dataset:values_are_allowed"},
+    ),
+    "an unheard-of visitor": (
+        "UPDATE SOURCE SET VISITORTYPE = 'Robot' WHERE UID = (SELECT MIN(UID) FROM SOURCE)",
+        {"source:values_are_allowed"},
+    ),
+    "a day twice": (
+        "INSERT INTO DATASET SELECT * FROM DATASET WHERE UID = (SELECT MIN(UID) FROM DATASET)",
+        {"dataset:keys_are_unique"},
+    ),
+    "a session lost on the way to dataset": (
+        "DELETE FROM DATASET WHERE UID = (SELECT MIN(UID) FROM DATASET)",
+        {"dataset:rows_match_source", "scores:rows_match_dataset"},
+    ),
+    "a session that source never had": (
+        "UPDATE DATASET SET UID = 'f0000000-0000-0000-0000-00000000000f' WHERE UID = (SELECT MIN(UID) FROM DATASET)",
+        {"dataset:rows_match_source", "scores:rows_match_dataset"},
+    ),
+    "a score lost": (
+        "DELETE FROM SCORES WHERE UID = (SELECT MIN(UID) FROM SCORES)",
+        {"scores:rows_match_dataset"},
+    ),
+    "a score above one": (
+        "UPDATE SCORES SET SCORE = 1.5 WHERE UID = (SELECT MIN(UID) FROM SCORES)",
+        {"scores:values_are_allowed"},
+    ),
+    "a ledger that tells another story": (
+        "UPDATE CHAMPION_HISTORY SET TO_VERSION = 'v_000101_000000'",
+        {"champion_alias:pointer_matches_ledger"},
+    ),
+    "an evaluation without evidence": (
+        "UPDATE EVALUATIONS SET DECISION = 'insufficient'",
+        {"evaluation:evidence_suffices"},
+    ),
+}
+#: Made sessions are not the published ones.
+ALWAYS = {"source:published_counts"}
+
+
+@pytest.fixture
+def scored(shop: Shop) -> Shop:
+    """Everything in order: all days of the sessions loaded in this instance, and May and June scored."""
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")  # only scored days remain
+        session.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
+    shop.run("sessions_job", "2024-05-01", "2024-06-30")
+    shop.run("scores_job", "2024-05-01", "2024-06-30")
+    return shop
+
+
+def failing_checks(shop: Shop) -> set[str]:
+    """Run every check by itself, as the UI's "execute" does; those that did not pass."""
+    every_check = dg.define_asset_job("every_check", selection=dg.AssetSelection.all_asset_checks())
+    definitions = dg.Definitions.merge(build_definitions(shop.settings), dg.Definitions(jobs=[every_check]))
+    result = definitions.resolve_job_def("every_check").execute_in_process(instance=shop.instance)
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) == len(definitions.resolve_asset_graph().asset_check_keys)
+    return {f"{e.asset_key.to_user_string()}:{e.check_name}" for e in evaluations if not e.passed}
+
+
+def test_each_check_objects_to_its_own_mishap_and_no_other_does(scored: Shop):
+    warehouse = scored.settings.home / "warehouse.duckdb"
+    in_order = warehouse.read_bytes()
+    assert failing_checks(scored) == ALWAYS
+    for mishap, (statement, objecting) in MISHAPS.items():
+        with scored.platform.warehouse.session(writing=True) as session:
+            session.execute(statement)
+        assert failing_checks(scored) == ALWAYS | objecting, mishap
+        warehouse.write_bytes(in_order)
+
+
+def test_a_champion_that_cannot_be_read_is_seen(scored: Shop, monkeypatch: pytest.MonkeyPatch):
+    def unreadable(path, features):
+        raise VersionUnfit(f"{path.name} is not a readable CatBoost model")
+
+    monkeypatch.setattr(IntentModel, "load", unreadable)
+    assert failing_checks(scored) == ALWAYS | {
+        "champion_alias:champion_scores",
+        "challenger_model:newest_version_is_fit",
+    }
+
+
+def test_rows_that_vanish_after_a_load_are_missed(scored: Shop):
+    with scored.platform.warehouse.session(writing=True) as session:
+        session.execute("DELETE FROM SOURCE WHERE UID = (SELECT MIN(UID) FROM SOURCE)")
+    assert "source:rows_accounted_for" in failing_checks(scored)
