@@ -136,3 +136,12 @@ def monthly_partitions(first_day: date) -> "dg.MonthlyPartitionsDefinition":
     return dg.MonthlyPartitionsDefinition(
         start_date=first_day.replace(day=1).isoformat(), timezone=TIMEZONE_NAME, end_offset=1
     )
+
+
+def fresh_after(hour: int) -> "dg.FreshnessPolicy":
+    """Materialized every day within the hour after `hour`, Asia/Tokyo: the hour of its schedule."""
+    import dagster as dg
+
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"0 {(hour + 1) % 24} * * *", lower_bound_delta=timedelta(hours=1), timezone=TIMEZONE_NAME
+    )

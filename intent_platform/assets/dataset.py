@@ -1,14 +1,13 @@
 """`dataset`: sessions with model features, one SQL select over `source`, replaced day by day."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from hashlib import sha256
 
 import dagster as dg
 
 from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
 from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
-from intent_platform.partitions import TIMEZONE_NAME, daily_partitions, days_window
+from intent_platform.partitions import daily_partitions, days_window, fresh_after
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import in_window, replace_window
 from intent_platform.platforms.sql import statement_beside
@@ -30,11 +29,7 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
         deps=["source"],
         partitions_def=daily_partitions(settings.first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        freshness_policy=dg.FreshnessPolicy.cron(
-            deadline_cron=f"0 {settings.schedules.sessions_hour + 1} * * *",
-            lower_bound_delta=timedelta(hours=1),
-            timezone=TIMEZONE_NAME,
-        ),
+        freshness_policy=fresh_after(settings.schedules.sessions_hour),
         metadata=table_metadata(DATASET),
         pool=WRITER_POOL,
     )

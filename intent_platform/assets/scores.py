@@ -1,7 +1,6 @@
 """`scores`: one calibrated probability for each session, computed where the data is, replaced day by day."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import dagster as dg
 
@@ -16,10 +15,10 @@ from intent_platform.assets.presentation import (
 from intent_platform.errors import NoChampion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.partitions import (
-    TIMEZONE_NAME,
     Window,
     daily_partitions,
     days_window,
+    fresh_after,
     now,
     wall_clock,
 )
@@ -88,11 +87,7 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         deps=["dataset", "champion_alias"],
         partitions_def=daily_partitions(settings.first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        freshness_policy=dg.FreshnessPolicy.cron(
-            deadline_cron=f"0 {settings.schedules.scores_hour + 1} * * *",
-            lower_bound_delta=timedelta(hours=1),
-            timezone=TIMEZONE_NAME,
-        ),
+        freshness_policy=fresh_after(settings.schedules.scores_hour),
         metadata=table_metadata(SCORES),
         pool=WRITER_POOL,
     )
