@@ -33,7 +33,9 @@ def setup(csv: Path | None) -> None:
     settings = settings_with(csv)
     extent = open_feed(settings).extent()
     with open_instance(settings) as instance:
-        if extent is not None:
+        if extent is None:
+            settings.landing_folder.mkdir(parents=True, exist_ok=True)
+        else:
             run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=extent, only="source")
     with platform_for(settings).warehouse.session() as session:  # creates the tables that are missing
         counts = {
@@ -43,5 +45,6 @@ def setup(csv: Path | None) -> None:
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: {counts['SOURCE']:,} sessions in SOURCE, "
         f"{counts['SOURCE_REJECTED']:,} rejected. "
-        + ("" if extent else f"The feed is {settings.feed}: drop files into {settings.landing_folder}.")
+        + ("" if extent else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
+        soft_wrap=True,
     )
