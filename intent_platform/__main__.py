@@ -38,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _path(text: str) -> Path:
+    """A path as typed after `csv=`, where no shell expands the `~`."""
+    return Path(text).expanduser()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="intent_platform", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -46,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         ("setup", "prepare the deployment and load the source data"),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("--csv", type=Path, help="the UCI file; without it the data is fetched once")
+        command.add_argument("--csv", type=_path, help="the UCI file; without it the data is fetched once")
     rollback = commands.add_parser("rollback", help="move the champion back")
     rollback.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS; 'previous' for the champion before")
     rollback.add_argument("--reason", default="no reason given", help="for the ledger")
