@@ -40,23 +40,27 @@ def model() -> IntentModel:
     return IntentModel(classifier, FEATURES)
 
 
+def provenance(month: str) -> Provenance:
+    """What the tiny model says of itself, as the challenger of a month."""
+    return Provenance(
+        month=date.fromisoformat(month),
+        training_window=training_window(month, 3),
+        sessions=300,
+        positives=120,
+        features=FEATURES,
+        parameters={"depth": 2, "learning_rate": 0.1},
+        metrics={"pr_auc": 0.7, "precision": None},
+        iterations=8,
+        git_commit="0" * 40,
+        run_id="a-run",
+    )
+
+
 @pytest.fixture
 def log(platform: Platform, model: IntentModel) -> Callable[..., ModelVersion]:
     """Log a version of the tiny model for a month."""
 
     def log(month: str = "2024-05-01") -> ModelVersion:
-        provenance = Provenance(
-            month=date.fromisoformat(month),
-            training_window=training_window(month, 3),
-            sessions=300,
-            positives=120,
-            features=FEATURES,
-            parameters={"depth": 2, "learning_rate": 0.1},
-            metrics={"pr_auc": 0.7, "precision": None},
-            iterations=8,
-            git_commit="0" * 40,
-            run_id="a-run",
-        )
-        return platform.registry.log(model, provenance, [Trial(0, {"depth": 2}, 0.7, "complete", 0.1)])
+        return platform.registry.log(model, provenance(month), [Trial(0, {"depth": 2}, 0.7, "complete", 0.1)])
 
     return log

@@ -1,6 +1,7 @@
 """What every model registry must do."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from intent_platform.errors import ChampionMoved, InvalidVersionName, UnknownVersion
 from intent_platform.platforms.ports import challenger_of
-from intent_platform_tests.platforms.conftest import FEATURES
+from intent_platform_tests.platforms.conftest import FEATURES, provenance
 
 
 def test_an_empty_registry_has_no_versions_and_no_champion(platform):
@@ -79,3 +80,17 @@ def test_quarantine_is_set_with_its_reason_and_lifted(platform, log):
     platform.registry.set_quarantine(name, None)
     assert platform.registry.version(name).quarantine is None
     platform.registry.set_quarantine(name, None)  # lifting what is not there is no mistake
+
+
+def test_versions_logged_at_the_same_moment_by_several_get_names_of_their_own(platform, model):
+    """Clients as separate processes have them: each its own, all on one registry."""
+    registries = [platform.registry.model_copy() for _ in range(3)]
+    assert registries[0].versions() == []  # the store is there before they race
+
+    def log(registry):
+        return registry.log(model, provenance("2024-05-01"), []).name
+
+    with ThreadPoolExecutor(len(registries)) as pool:
+        names = list(pool.map(log, registries))
+    assert sorted(version.name for version in platform.registry.versions()) == sorted(set(names))
+    assert len(set(names)) == len(registries)

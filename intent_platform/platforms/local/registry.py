@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import dagster as dg
+from filelock import FileLock
 
 from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
@@ -52,19 +53,12 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     @cached_property
     def _client(self) -> "MlflowClient":
         """A client of this registry alone: MLflow's global tracking address is left as it is."""
-        home = Path(self.home)
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WarehouseError(
-                f"cannot create the folder {home} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder that you "
-                "may write"
-            ) from error
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        with _quiet("alembic", "mlflow"):
+        with _quiet("alembic", "mlflow"), self._alone():
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
 
+            home = Path(self.home)
             address = f"sqlite:///{home / 'mlflow.db'}"
             client = MlflowClient(tracking_uri=address, registry_uri=address)
             if client.get_experiment_by_name(MODEL_NAME) is None:
@@ -77,6 +71,23 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 client.create_registered_model(MODEL_NAME, description="Probability that a session ends in a purchase")
         return client
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process makes the store, names a version or moves the pointer: MLflow has no compare-and-set.
+
+        Not to be nested: `_client`, which makes the store, must have been used before.
+        """
+        home = Path(self.home)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot create the folder {home} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder that you "
+                "may write"
+            ) from error
+        with FileLock(home / "registry.lock"):
+            yield
+
     @property
     def _experiment(self) -> str:
         experiment = self._client.get_experiment_by_name(MODEL_NAME)
@@ -85,10 +96,17 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
         """Store a version; it gets its name, by which it is found, as the last step."""
+        experiment = self._experiment
+        with self._alone():
+            return self._log(experiment, model, provenance, trials)
+
+    def _log(
+        self, experiment: str, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]
+    ) -> ModelVersion:
         from mlflow.entities import Metric, Param, RunTag
 
         name = self._free_name()
-        run_id = self._client.create_run(self._experiment, run_name=name).info.run_id
+        run_id = self._client.create_run(experiment, run_name=name).info.run_id
         try:
             stamp = int(time.time() * 1000)
             measured = {key: value for key, value in provenance.metrics.items() if value is not None}
@@ -145,13 +163,14 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     def move_champion(self, to: str, expected: str | None) -> None:
         """Move the pointer if it still is where it is expected to be."""
         stored = self._stored(validated_version_name(to))
-        current = self.champion()
-        if current != expected:
-            raise ChampionMoved(
-                f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
-                f"nothing was moved, decide again whether {to} should replace it"
-            )
-        self._client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
+        with self._alone():
+            current = self.champion()
+            if current != expected:
+                raise ChampionMoved(
+                    f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
+                    f"nothing was moved, decide again whether {to} should replace it"
+                )
+            self._client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
 
     def set_quarantine(self, name: str, reason: str | None) -> None:
         """Mark or unmark a version."""
