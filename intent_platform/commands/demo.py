@@ -46,11 +46,11 @@ def demo(csv: Path | None) -> None:
     settings = settings_with(csv)
     if csv is not None:
         _refuse_another_file(settings, csv)
+    platform = platform_for(settings)
     extent = open_feed(settings).extent()
     if extent is None:
         raise FeedError(f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to uci")
     console = Console()
-    platform = platform_for(settings)
     with open_instance(settings) as instance:
         play = Play(settings, platform, build_definitions(settings), instance)
         months = month_keys(extent)

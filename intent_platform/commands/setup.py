@@ -31,13 +31,14 @@ def settings_with(csv: Path | None) -> Settings:
 def setup(csv: Path | None) -> None:
     """Create what is missing, load every day that the feed has, and count."""
     settings = settings_with(csv)
+    platform = platform_for(settings)
     extent = open_feed(settings).extent()
     with open_instance(settings) as instance:
         if extent is None:
             settings.landing_folder.mkdir(parents=True, exist_ok=True)
         else:
             run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=extent, only="source")
-    with platform_for(settings).warehouse.session() as session:  # creates the tables that are missing
+    with platform.warehouse.session() as session:  # creates the tables that are missing
         counts = {
             table.name: session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
             for table in (SOURCE, SOURCE_REJECTED)

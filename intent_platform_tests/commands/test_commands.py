@@ -121,6 +121,17 @@ def test_a_rollback_that_cannot_be_gives_one_sentence(home, capsys, version, nam
     assert sentence.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["demo", "setup"])
+def test_a_deployment_that_this_release_lacks_gives_one_sentence_and_leaves_nothing(
+    home, csv, monkeypatch, capsys, command
+):
+    before = sorted(home.rglob("*"))
+    monkeypatch.setenv("INTENT_PLATFORM_DEPLOYMENT", "prod")
+    assert main([command, "--csv", str(csv)]) == 1
+    assert "INTENT_PLATFORM_DEPLOYMENT=local" in capsys.readouterr().err
+    assert sorted(home.rglob("*")) == before
+
+
 def test_a_home_that_cannot_be_written_gives_one_sentence(home, csv, monkeypatch, capsys):
     monkeypatch.setenv("INTENT_PLATFORM_HOME", "/dev/null/home")
     assert main(["setup", "--csv", str(csv)]) == 1
