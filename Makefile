@@ -7,14 +7,14 @@ READY := $(VENV)/.ready
 LOCK := requirements.lock
 
 version ?=
-reason ?= no reason given
+reason ?=
 csv ?=
 port ?= 3000
 export csv version reason port  # read by the shell from its environment, so that quotes in them are harmless
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback test coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote test coverage lint format types check lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,11 @@ setup: $(READY)  ## prepare the deployment and load the source data [csv=PATH]
 
 rollback: $(READY)  ## move the champion back: version=v_YYMMDD_HHMMSS (or previous) [reason="…"]
 	@test -n "$$version" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }
-	@$(RUN) -m intent_platform rollback --version "$$version" --reason "$$reason"
+	@$(RUN) -m intent_platform rollback --version "$$version" --reason "$${reason:-no reason given}"
+
+promote: $(READY)  ## make a version champion whatever the gate says: version=v_YYMMDD_HHMMSS reason="…"
+	@test -n "$$version" || { echo 'name the version: make promote version=v_YYMMDD_HHMMSS reason="…"'; exit 2; }
+	@$(RUN) -m intent_platform promote --version "$$version" --reason "$$reason"
 
 test: $(READY)  ## all tests
 	@$(RUN) -m pytest

@@ -1,4 +1,4 @@
-"""`python -m intent_platform demo|setup|rollback|dev`: the command line behind the Makefile."""
+"""`python -m intent_platform demo|setup|rollback|promote|dev`: the command line behind the Makefile."""
 
 import argparse
 import sys
@@ -22,9 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
 
                 setup(csv=chosen.csv)
             case "rollback":
-                from intent_platform.commands.rollback import roll_back
+                from intent_platform.commands.champion import roll_back
 
                 roll_back(version=chosen.version, reason=chosen.reason)
+            case "promote":
+                from intent_platform.commands.champion import promote
+
+                promote(version=chosen.version, reason=chosen.reason)
             case "dev":
                 from intent_platform.commands.dev import dev
 
@@ -55,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     rollback = commands.add_parser("rollback", help="move the champion back")
     rollback.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS; 'previous' for the champion before")
     rollback.add_argument("--reason", default="no reason given", help="for the ledger")
+    promote = commands.add_parser("promote", help="make a version champion whatever the gate says")
+    promote.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
+    promote.add_argument("--reason", required=True, help="for the ledger")
     dev = commands.add_parser("dev", help="the Dagster UI, schedules and sensors")
     dev.add_argument("--port", type=int, default=3000)
     return parser

@@ -47,3 +47,7 @@ class VersionUnfit(IntentPlatformError):
 
 class EvaluationRefused(IntentPlatformError):
     """A month cannot be evaluated: its test window is not over, or it has no challenger."""
+
+
+class PromotionRefused(IntentPlatformError):
+    """A version was to be made champion by name, without a reason for the ledger."""

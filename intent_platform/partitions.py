@@ -105,6 +105,17 @@ def evaluation_window(key: str, days: int) -> Window:
     return Window(month, month + timedelta(days=days))
 
 
+def unseen_months(key: str, months: int, trained: Iterable[Window]) -> list[Window]:
+    """The whole months before monthly key `key`, newest first, `months` back at most, that no `trained` window touches.
+
+    `2024-09-01`, 4, trained on `[2024-02-01, 2024-05-01)` and `[2024-06-01, 2024-09-01)` -> `[2024-05-01, 2024-06-01)`,
+    Asia/Tokyo.
+    """
+    seen = tuple(trained)
+    earlier = (month_window(add_months(day_of(key), -n).isoformat()) for n in range(1, months + 1))
+    return [month for month in earlier if not any(month.overlaps(window) for window in seen)]
+
+
 def trailing_window(last_day: date, days: int) -> Window:
     """The `days` days up to and including `last_day`, Asia/Tokyo."""
     end = last_day + timedelta(days=1)

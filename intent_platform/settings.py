@@ -136,6 +136,9 @@ class GateSettings(Section):
     confidence: Probability
     seed: int
     minimum_positives: Positive
+    pool_below_positives: Annotated[int, Field(ge=0)]
+    pool_months: Annotated[int, Field(ge=0)]
+    cluster_days: Annotated[int, Field(ge=2)]
     fresher_margin: Margin | None
     guardrail_margins: dict[Literal["roc_auc", "brier", "log_loss", "calibration_error"], Margin]
     slice_margin: Margin

@@ -212,7 +212,7 @@ CHAMPION_HISTORY = Table(
         Column("EFFECTIVE_DATE", "DATE", "First session date that the new champion stands for"),
         Column("FROM_VERSION", "VARCHAR", "The champion left; none before the first", nullable=True),
         Column("TO_VERSION", "VARCHAR", "The champion from then on"),
-        Column("CAUSE", "VARCHAR", "Why it moved", allowed=("first", "promotion", "rollback")),
+        Column("CAUSE", "VARCHAR", "Why it moved", allowed=("first", "promotion", "force", "rollback")),
         Column("REASON", "VARCHAR", "In words"),
         Column("METRICS", "VARCHAR", "What was measured, a JSON object"),
         Column("RUN_ID", "VARCHAR", "The Dagster run that moved it"),

@@ -15,6 +15,7 @@ from intent_platform.partitions import (
     month_window,
     monthly_partitions,
     training_window,
+    unseen_months,
     wall_clock,
 )
 
@@ -35,6 +36,17 @@ def test_training_ends_where_testing_begins(month, months, days):
     training, test = training_window(month.isoformat(), months), evaluation_window(month.isoformat(), days)
     assert training.end == test.start
     assert not training.overlaps(test)
+
+
+@given(MONTHS, st.integers(0, 24), st.lists(WINDOWS, max_size=3))
+def test_unseen_months_are_whole_earlier_and_trained_on_by_nobody(month, months, trained):
+    found = unseen_months(month.isoformat(), months, trained)
+    assert found == sorted(found, reverse=True)
+    for earlier in found:
+        assert earlier == month_window(earlier.start.isoformat())
+        assert add_months(month, -months) <= earlier.start < month
+        assert not any(earlier.overlaps(window) for window in trained)
+    assert len(unseen_months(month.isoformat(), months, [])) == months
 
 
 @given(MONTHS, st.integers(-500, 500))

@@ -4,17 +4,18 @@ The gate is here, in the code that moves the pointer; the checks below only repo
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from intent_platform.assets.presentation import WRITER_POOL, markdown_table
-from intent_platform.errors import UnknownVersion, VersionUnfit
+from intent_platform.errors import PromotionRefused, UnknownVersion, VersionUnfit
 from intent_platform.partitions import day_of
 from intent_platform.platforms.champion import move_champion, prove_fit
-from intent_platform.platforms.ledger import Ledger, read_ledger
+from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
 from intent_platform.platforms.ports import ModelRegistry, Platform, Session, Warehouse
 from intent_platform.settings import Settings
 
@@ -22,13 +23,29 @@ ASSET = "champion_alias"
 
 
 class ChampionAliasConfig(dg.Config):
-    """`effective_date`: the session date (YYYY-MM-DD) that a move counts from in the past; empty for today."""
+    """Empty to carry out the newest evaluation; `force` and `reason` for a decision of one's own.
 
+    `force` names the version to make champion whatever the gate says, `reason` is for the ledger.
+    `effective_date` is the session date (YYYY-MM-DD) that a move counts from in the past; empty for today.
+    """
+
+    force: str = ""
+    reason: str = ""
     effective_date: str = ""
 
 
-def pending_promotion(session: Session, ledger: Ledger, champion: str | None) -> dict[str, object] | None:
-    """The newest evaluation, if it says promote and still holds.
+@dataclass(frozen=True)
+class Request:
+    """A move that somebody asks for: an evaluation, or a person."""
+
+    to: str
+    cause: Cause
+    reason: str
+    metrics: Mapping[str, object]
+
+
+def pending_promotion(session: Session, ledger: Ledger, champion: str | None) -> Request | None:
+    """What the newest evaluation asks for, if it says promote and still holds.
 
     It does not hold any more when the champion it was decided against has moved since: a promotion is a
     statement about two versions, and about no others.
@@ -42,7 +59,29 @@ def pending_promotion(session: Session, ledger: Ledger, champion: str | None) ->
     decided_at: datetime = newest[0]["DECIDED_AT"]
     if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
         return None
-    return dict(newest[0])
+    return Request(
+        newest[0]["CHALLENGER"],
+        "promotion" if champion else "first",
+        "; ".join(json.loads(newest[0]["REASONS"])),
+        json.loads(newest[0]["DETAILS"]),
+    )
+
+
+def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> Request | None:
+    """What a person asks for by name; None when that version is champion already.
+
+    Raises:
+        UnknownVersion, InvalidVersionName: there is no such version.
+        PromotionRefused: no reason is given.
+    """
+    version = registry.version(name)
+    if not reason.strip():
+        raise PromotionRefused(
+            f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
+        )
+    if version.name == champion:
+        return None
+    return Request(version.name, "force", reason, version.provenance.metrics)
 
 
 def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
@@ -50,8 +89,8 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
 
     @dg.asset(
         description=(
-            "Who is champion: the registry's pointer. Moved here when the newest evaluation says so, and by the "
-            "rollback job; every move is in the ledger CHAMPION_HISTORY."
+            "Who is champion: the registry's pointer. Moved here when the newest evaluation says so or a person names "
+            "a version, and by the rollback job; every move is in the ledger CHAMPION_HISTORY."
         ),
         group_name="model",
         kinds={"mlflow"},
@@ -68,23 +107,29 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
         champion = registry.champion()
-        with warehouse.session() as session:
-            promotion = pending_promotion(session, read_ledger(session), champion)
-        challenger = str(promotion["CHALLENGER"]) if promotion else None
-        if promotion is None or challenger is None or registry.version(challenger).quarantine:
-            context.log.info(f"champion stays {champion or 'nobody'}: no evaluation asks for a move")
+        if config.force:
+            request = forced_promotion(registry, config.force, config.reason, champion)
+        else:
+            with warehouse.session() as session:
+                request = pending_promotion(session, read_ledger(session), champion)
+            if request is not None and registry.version(request.to).quarantine:
+                request = None
+        if request is None:
+            context.log.info(f"champion stays {champion or 'nobody'}: nothing asks for a move")
         else:
             move_champion(
                 Platform(warehouse, registry),
-                challenger,
+                request.to,
                 expected=champion,
-                cause="promotion" if champion else "first",
-                reason="; ".join(json.loads(str(promotion["REASONS"]))),
-                metrics=json.loads(str(promotion["DETAILS"])),
+                cause=request.cause,
+                reason=request.reason,
+                metrics=request.metrics,
                 run_id=context.run.run_id,
                 effective_date=day_of(config.effective_date) if config.effective_date else None,
             )
-            context.log.info(f"champion moved from {champion or 'nobody'} to {challenger}")
+            if registry.version(request.to).quarantine:  # asked for by name
+                registry.set_quarantine(request.to, None)
+            context.log.info(f"champion moved from {champion or 'nobody'} to {request.to} ({request.cause})")
         with warehouse.session() as session:
             return dg.MaterializeResult(metadata=champion_metadata(registry.champion(), read_ledger(session)))
 

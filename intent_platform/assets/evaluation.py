@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from intent_platform.assets.checks import table_checks
 from intent_platform.assets.presentation import (
@@ -20,12 +22,20 @@ from intent_platform.assets.presentation import (
 )
 from intent_platform.errors import EvaluationRefused
 from intent_platform.modelling.metrics import Metrics, precision_recall_curve, reliability
-from intent_platform.modelling.promotion import Contest, Decision, decide
-from intent_platform.partitions import Window, day_of, evaluation_window, monthly_partitions, now, wall_clock
+from intent_platform.modelling.promotion import Contender, Contest, Decision, decide
+from intent_platform.partitions import (
+    Window,
+    day_of,
+    evaluation_window,
+    monthly_partitions,
+    now,
+    unseen_months,
+    wall_clock,
+)
 from intent_platform.platforms.ports import ModelRegistry, Session, Value, Warehouse, challenger_of
 from intent_platform.platforms.publish import in_window
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform.settings import Settings
+from intent_platform.settings import GateSettings, Settings
 from intent_platform.tables import DATASET, EVALUATIONS
 
 
@@ -67,7 +77,7 @@ def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChe
             )
         name = registry.champion()
         champion = registry.version(name) if name else None
-        contest = gather(warehouse, registry, challenger, champion, window)
+        contest = gather(warehouse, registry, challenger, champion, window, settings.gate)
         decision = decide(contest, settings.gate)
         with warehouse.session(writing=True) as session:
             store(session, month, contest, decision, context.run.run_id)
@@ -100,35 +110,64 @@ def gather(
     challenger: ModelVersion,
     champion: ModelVersion | None,
     window: Window,
+    policy: GateSettings,
 ) -> Contest:
-    """Both versions' scores of the sessions of `window`, and the facts that a comparison may stumble over."""
+    """Both versions' scores of the sessions tested on, and the facts that a comparison may stumble over.
+
+    A test window with too few purchases is joined by earlier months that neither was trained on, newest first, until
+    there are enough. A first champion needs none: it meets nobody.
+    """
     contenders = [challenger] if champion is None else [challenger, champion]
     features = sorted({feature for version in contenders for feature in version.provenance.features})
+    trained = [version.provenance.training_window for version in contenders]
+    earlier = unseen_months(window.start.isoformat(), policy.pool_months, trained) if champion else []
     with warehouse.session() as session:
-        rows = session.fetch(
-            f"SELECT UID, SESSION_DATE, REVENUE, VISITORTYPE, {', '.join(features)} FROM DATASET "  # noqa: S608
-            f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
-            start=window.start,
-            end=window.end,
-        )
+        parts, pooled = [_sessions(session, window, features)], list[Window]()
+        for month in earlier:
+            if sum(pc.sum(part["REVENUE"]).as_py() or 0 for part in parts) >= policy.pool_below_positives:
+                break
+            part = _sessions(session, month, features)
+            if part.num_rows:
+                parts.append(part)
+                pooled.append(month)
+    rows = pa.concat_tables(parts)
     return Contest(
-        challenger=challenger.name,
-        champion=champion.name if champion else None,
+        challenger=_contender(registry, challenger, rows),
+        champion=_contender(registry, champion, rows) if champion else None,
         test_window=window,
         labels=rows["REVENUE"].to_numpy(),
-        challenger_scores=registry.load(challenger.name).predict(rows),
-        champion_scores=registry.load(champion.name).predict(rows) if champion else None,
+        days=rows["SESSION_DATE"].to_numpy(),
         slices=rows["VISITORTYPE"].to_numpy(),
-        challenger_training_window=challenger.provenance.training_window,
-        champion_training_window=champion.provenance.training_window if champion else None,
-        out_of_fold=Metrics.from_dict(challenger.provenance.metrics),
-        quarantine=challenger.quarantine,
+        pooled=tuple(pooled),
+    )
+
+
+def _sessions(session: Session, window: Window, features: Sequence[str]) -> pa.Table:
+    return session.fetch(
+        f"SELECT UID, SESSION_DATE, REVENUE, VISITORTYPE, {', '.join(features)} FROM DATASET "  # noqa: S608
+        f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
+        start=window.start,
+        end=window.end,
+    )
+
+
+def _contender(registry: ModelRegistry, version: ModelVersion, rows: pa.Table) -> Contender:
+    return Contender(
+        name=version.name,
+        scores=registry.load(version.name).predict(rows),
+        training_window=version.provenance.training_window,
+        out_of_fold=Metrics.from_dict(version.provenance.metrics),
+        quarantine=version.quarantine,
     )
 
 
 def store(session: Session, month: date, contest: Contest, decision: Decision, run_id: str) -> None:
     """Write the decision whole; an earlier one about the same month and versions is replaced."""
-    key: dict[str, Value] = {"month": month, "challenger": contest.challenger, "champion": contest.champion or ""}
+    key: dict[str, Value] = {
+        "month": month,
+        "challenger": contest.challenger.name,
+        "champion": contest.champion.name if contest.champion else "",
+    }
     with session.transaction():
         session.execute(
             "DELETE FROM EVALUATIONS WHERE MONTH = :month AND CHALLENGER = :challenger AND CHAMPION = :champion", **key
@@ -155,16 +194,17 @@ def store(session: Session, month: date, contest: Contest, decision: Decision, r
 
 
 def _metadata(contest: Contest, decision: Decision) -> dict[str, Any]:
-    scores = {f"challenger {contest.challenger}": contest.challenger_scores}
-    if contest.champion_scores is not None:
-        scores[f"champion {contest.champion}"] = contest.champion_scores
+    scores = {f"challenger {contest.challenger.name}": contest.challenger.scores}
+    if contest.champion:
+        scores[f"champion {contest.champion.name}"] = contest.champion.scores
     champion = decision.champion.as_dict() if decision.champion else {}
     shown: dict[str, Any] = {
         "decision": decision.outcome,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason.sentence}" for reason in decision.reasons)),
-        "challenger": contest.challenger,
-        "champion": contest.champion or "nobody",
+        "challenger": contest.challenger.name,
+        "champion": contest.champion.name if contest.champion else "nobody",
         "test_window": str(contest.test_window),
+        "pooled_windows": ", ".join(map(str, contest.pooled)) or "none",
         "sessions": decision.challenger.sessions,
         "purchases": decision.challenger.positives,
         "metrics": markdown_table(
@@ -181,14 +221,21 @@ def _metadata(contest: Contest, decision: Decision) -> dict[str, Any]:
         shown["calibration"] = calibration_figure(
             {name: reliability(contest.labels, values) for name, values in scores.items()}
         )
+    if decision.difference:
+        shown["differences"] = markdown_table(
+            ("challenger minus champion", "estimate", "from", "to", "by"),
+            [
+                (name, i.estimate, i.low, i.high, f"{method}, {'days' if decision.clustered else 'sessions'}")
+                for name, i, method in (
+                    ("PR-AUC", decision.difference, "paired bootstrap"),
+                    ("ROC-AUC", decision.roc_auc_difference, "DeLong"),
+                )
+                if i is not None
+            ],
+        )
     if decision.guardrails:
         shown["guardrails"] = markdown_table(
-            ("metric", "challenger worse by", "allowed", "holds"),
-            [(g.metric, g.worse_by, g.margin, g.holds) for g in decision.guardrails],
-        )
-    if decision.slices:
-        shown["slices"] = markdown_table(
-            ("VISITORTYPE", "purchases", "challenger", "champion", "holds"),
-            [(s.name, s.positives, s.challenger, s.champion, s.holds) for s in decision.slices],
+            ("metric", "visitors", "challenger worse by", "at worst", "allowed", "holds"),
+            [(g.metric, g.slice or "all", g.worse_by, g.at_worst, g.margin, g.holds) for g in decision.guardrails],
         )
     return shown

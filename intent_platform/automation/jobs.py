@@ -11,6 +11,11 @@ EVALUATION_JOB = dg.define_asset_job(
     ["evaluation", "champion_alias"],
     description="Let a month's challenger meet the champion, and move the champion if the challenger won.",
 )
+PROMOTION_JOB = dg.define_asset_job(
+    "promotion_job",
+    ["champion_alias"],
+    description="Carry out the newest evaluation, or (config `force` and `reason`) make a version champion by name.",
+)
 SCORES_JOB = dg.define_asset_job("scores_job", ["scores"], description="Score a day's sessions with the champion.")
 
-ASSET_JOBS = (SESSIONS_JOB, TRAINING_JOB, EVALUATION_JOB, SCORES_JOB)
+ASSET_JOBS = (SESSIONS_JOB, TRAINING_JOB, EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB)

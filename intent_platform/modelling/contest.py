@@ -1,6 +1,6 @@
 """What a decision rests on: the facts of a challenge (`Contest`) and all that is measured from them (`Comparison`).
 
-No judgement here: the rules are in `promotion`.
+No judgement here: the rules are in `rules`, their order in `promotion`.
 """
 
 from collections.abc import Iterator
@@ -11,86 +11,86 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from intent_platform.modelling.bootstrap import Interval, chance_pr_auc, pr_auc_difference
-from intent_platform.modelling.metrics import Labels, Metrics, Scores, measure
+from intent_platform.modelling.bootstrap import chance_pr_auc, pr_auc_difference
+from intent_platform.modelling.intervals import Clusters, Interval, mean_difference, roc_auc_difference
+from intent_platform.modelling.metrics import Labels, Metrics, Scores, calibration_errors, log_losses, measure
 from intent_platform.partitions import Window
 from intent_platform.settings import GateSettings
 
-GuardrailMetric = Literal["roc_auc", "brier", "log_loss", "calibration_error"]
+GuardrailMetric = Literal["roc_auc", "brier", "log_loss", "calibration_error", "pr_auc"]
 
-_HIGHER_IS_BETTER = frozenset({"roc_auc"})
+
+@dataclass(frozen=True)
+class Contender:
+    """One side: a version, its scores (probabilities, shape (rows,)) and what it was trained on.
+
+    `out_of_fold` are the metrics of its training: a first champion is taken on their strength when the test
+    window has too little evidence. `quarantine` is why no evaluation may promote it, when that is so.
+    """
+
+    name: str
+    scores: Scores
+    training_window: Window
+    out_of_fold: Metrics
+    quarantine: str | None = None
 
 
 @dataclass(frozen=True)
 class Contest:
-    """A challenger and the champion (or none) on the same rows of a test window.
+    """A challenger and the champion (or none) on the same rows.
 
-    `labels` (0 or 1), both scores (probabilities) and `slices` (VISITORTYPE) have shape (rows,), in one order.
-    Windows are half-open, Asia/Tokyo. `out_of_fold` are the challenger's metrics from its training: a first
-    champion is taken on their strength when the test window has too little evidence. The champion's name,
-    scores and training window are None together.
+    `labels` (0 or 1), `days` and `slices` (VISITORTYPE) have shape (rows,), in the order of both scores. The rows are
+    those of `test_window` and, where that has too few purchases, of the earlier `pooled` windows. Windows are
+    half-open, Asia/Tokyo.
 
     Raises:
-        ValueError: shapes differ, scores are no probabilities, or a champion is described in part.
+        ValueError: shapes differ, or scores are no probabilities.
     """
 
-    challenger: str
-    champion: str | None
+    challenger: Contender
+    champion: Contender | None
     test_window: Window
     labels: Labels
-    challenger_scores: Scores
-    champion_scores: Scores | None
+    days: npt.NDArray[np.datetime64]
     slices: npt.NDArray[np.generic]
-    challenger_training_window: Window
-    champion_training_window: Window | None
-    out_of_fold: Metrics
-    quarantine: str | None = None
+    pooled: tuple[Window, ...] = ()
 
     def __post_init__(self) -> None:
-        described = [self.champion, self.champion_scores, self.champion_training_window]
-        if any(part is None for part in described) and any(part is not None for part in described):
-            raise ValueError("a champion needs its name, its scores and its training window, or none of them")
-        for scores in (self.challenger_scores, self.champion_scores):
-            if scores is None:
+        for contender in (self.challenger, self.champion):
+            if contender is None:
                 continue
-            if not len(scores) == len(self.labels) == len(self.slices):
-                raise ValueError("labels, scores and slices must have one entry for each row")
-            if not np.all((scores >= 0) & (scores <= 1)):  # false for NaN too
+            if not len(contender.scores) == len(self.labels) == len(self.slices) == len(self.days):
+                raise ValueError("labels, days, scores and slices must have one entry for each row")
+            if not np.all((contender.scores >= 0) & (contender.scores <= 1)):  # false for NaN too
                 raise ValueError("scores must be probabilities")
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Everything that is tested on."""
+        return (self.test_window, *self.pooled)
 
 
 @dataclass(frozen=True)
 class Guardrail:
-    """A metric in which the challenger may be worse by `margin` at most. `worse_by` is negative when it is better."""
+    """A metric in which the challenger may be worse by `margin` at most, among all visitors or those of one `slice`.
+
+    A test of non-inferiority: `worse_by` is the estimate, negative when the challenger is better, and `at_worst` the
+    upper end of its interval, which has to stay within the margin.
+    """
 
     metric: GuardrailMetric
+    slice: str | None
+    purchases: int
     challenger: float
     champion: float
     worse_by: float
+    at_worst: float
     margin: float
 
     @property
     def holds(self) -> bool:
-        """Whether the challenger is within the margin."""
-        return self.worse_by <= self.margin
-
-
-@dataclass(frozen=True)
-class Slice:
-    """PR-AUC of both within one VISITORTYPE. `worse_by` is negative when the challenger is better."""
-
-    name: str
-    sessions: int
-    positives: int
-    challenger: float
-    champion: float
-    worse_by: float
-    margin: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the challenger is within the margin."""
-        return self.worse_by <= self.margin
+        """Whether the challenger is shown to be within the margin."""
+        return self.at_worst <= self.margin
 
 
 @dataclass(frozen=True)
@@ -102,37 +102,44 @@ class Comparison:
 
     @cached_property
     def challenger(self) -> Metrics:
-        """Of the challenger on the test window."""
-        return measure(self.contest.labels, self.contest.challenger_scores)
+        """Of the challenger on the rows tested."""
+        return measure(self.contest.labels, self.contest.challenger.scores)
 
     @cached_property
     def champion(self) -> Metrics | None:
-        """Of the champion on the test window; None when there is no champion."""
-        scores = self.contest.champion_scores
-        return None if scores is None else measure(self.contest.labels, scores)
+        """Of the champion on the rows tested; None when there is no champion."""
+        champion = self.contest.champion
+        return None if champion is None else measure(self.contest.labels, champion.scores)
 
     @property
     def has_both_classes(self) -> bool:
-        """Whether the window has purchases and others, without which PR-AUC says nothing."""
+        """Whether there are purchases and others, without which PR-AUC says nothing."""
         return 0 < self.challenger.positives < self.challenger.sessions
 
     @property
     def has_evidence(self) -> bool:
-        """Whether the window has both classes and as many purchases as the policy asks for."""
+        """Whether there are both classes and as many purchases as the policy asks for."""
         return self.has_both_classes and self.challenger.positives >= self.policy.minimum_positives
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The day of each row, numbered; None when there are fewer days than `gate.cluster_days`."""
+        days, numbers = np.unique(self.contest.days, return_inverse=True)
+        return numbers if len(days) >= self.policy.cluster_days else None
 
     @cached_property
     def difference(self) -> Interval | None:
         """Challenger's PR-AUC minus the champion's, by paired bootstrap; None without a champion or PR-AUC."""
-        if self.contest.champion_scores is None or not self.has_both_classes:
+        return self._pr_auc_difference(np.ones(len(self.contest.labels), dtype=bool))
+
+    @cached_property
+    def roc_auc_difference(self) -> Interval | None:
+        """The second opinion: challenger's ROC-AUC minus the champion's, by DeLong; None where it is not defined."""
+        contest = self.contest
+        if contest.champion is None or not 2 <= self.challenger.positives <= self.challenger.sessions - 2:
             return None
-        return pr_auc_difference(
-            self.contest.labels,
-            self.contest.challenger_scores,
-            self.contest.champion_scores,
-            resamples=self.policy.resamples,
-            confidence=self.policy.confidence,
-            seed=self.policy.seed,
+        return roc_auc_difference(
+            contest.labels, contest.challenger.scores, contest.champion.scores, self.clusters, self.policy.confidence
         )
 
     @cached_property
@@ -145,7 +152,7 @@ class Comparison:
             return None
         return chance_pr_auc(
             self.contest.labels,
-            self.contest.challenger_scores,
+            self.contest.challenger.scores,
             resamples=self.policy.resamples,
             level=(1 + self.policy.confidence) / 2,
             seed=self.policy.seed,
@@ -153,47 +160,76 @@ class Comparison:
 
     @cached_property
     def guardrails(self) -> tuple[Guardrail, ...]:
-        """One for each margin of the policy that the window defines; empty without a champion.
-
-        Judged by the difference itself, not by an interval. The rules already demand that the primary metric be
-        shown not to be worse; a guardrail is there to stop plain harm that PR-AUC is blind to, such as a lost
-        calibration. To demand evidence in four more metrics would, with the few dozen purchases of a window,
-        turn away most challengers that are as good; to demand evidence of harm would let plain harm pass.
-        """
-        return tuple(self._guardrails())
+        """One for each margin of the policy, and one for each slice with enough purchases; empty without a champion."""
+        return (*self._guardrails(), *self._slices())
 
     def _guardrails(self) -> Iterator[Guardrail]:
-        if self.champion is None:
+        contest = self.contest
+        if contest.champion is None or self.champion is None or self.roc_auc_difference is None:
             return
         for metric, margin in self.policy.guardrail_margins.items():
-            challenger: float | None = getattr(self.challenger, metric)
-            champion: float | None = getattr(self.champion, metric)
-            if challenger is not None and champion is not None:
-                worse_by = champion - challenger if metric in _HIGHER_IS_BETTER else challenger - champion
-                yield Guardrail(metric, challenger, champion, worse_by, margin)
+            if metric == "roc_auc":
+                worse_by, at_worst = -self.roc_auc_difference.estimate, -self.roc_auc_difference.low
+            else:
+                loss = _LOSSES[metric]
+                interval = mean_difference(
+                    loss(contest.labels, contest.challenger.scores),
+                    loss(contest.labels, contest.champion.scores),
+                    self.clusters,
+                    self.policy.confidence,
+                )
+                worse_by, at_worst = interval.estimate, interval.high
+            challenger, champion = getattr(self.challenger, metric), getattr(self.champion, metric)
+            purchases = self.challenger.positives
+            yield Guardrail(metric, None, purchases, challenger, champion, worse_by, at_worst, margin)
 
-    @cached_property
-    def slices(self) -> tuple[Slice, ...]:
-        """One for each VISITORTYPE with enough purchases, and others; empty without a champion."""
-        return tuple(self._slices())
-
-    def _slices(self) -> Iterator[Slice]:
+    def _slices(self) -> Iterator[Guardrail]:
         contest = self.contest
-        if contest.champion_scores is None:
+        if contest.champion is None:
             return
         for name in np.unique(contest.slices):
             members = contest.slices == name
-            challenger = measure(contest.labels[members], contest.challenger_scores[members])
-            champion = measure(contest.labels[members], contest.champion_scores[members])
-            if challenger.positives < self.policy.slice_minimum_positives:
+            labels = contest.labels[members]
+            if labels.sum() < self.policy.slice_minimum_positives:
                 continue
-            if challenger.pr_auc is not None and champion.pr_auc is not None:
-                yield Slice(
+            challenger, champion = (
+                measure(labels, contender.scores[members]).pr_auc
+                for contender in (contest.challenger, contest.champion)
+            )
+            difference = self._pr_auc_difference(members)
+            if challenger is not None and champion is not None and difference is not None:
+                yield Guardrail(
+                    "pr_auc",
                     str(name),
-                    challenger.sessions,
-                    challenger.positives,
-                    challenger.pr_auc,
-                    champion.pr_auc,
-                    champion.pr_auc - challenger.pr_auc,
+                    int(labels.sum()),
+                    challenger,
+                    champion,
+                    -difference.estimate,
+                    -difference.low,
                     self.policy.slice_margin,
                 )
+
+    def _pr_auc_difference(self, members: npt.NDArray[np.bool_]) -> Interval | None:
+        contest, labels = self.contest, self.contest.labels[members]
+        if contest.champion is None or not 0 < labels.sum() < len(labels):
+            return None
+        clusters = self.clusters
+        if clusters is not None:  # a slice may be missing on some days
+            clusters = np.unique(clusters[members], return_inverse=True)[1]
+        return pr_auc_difference(
+            labels,
+            contest.challenger.scores[members],
+            contest.champion.scores[members],
+            resamples=self.policy.resamples,
+            confidence=self.policy.confidence,
+            seed=self.policy.seed,
+            clusters=clusters if clusters is not None and clusters.max() > 0 else None,
+        )
+
+
+def _brier_losses(labels: Labels, scores: Scores) -> Scores:
+    return (scores - labels) ** 2
+
+
+#: Metrics that are the mean of something about each row.
+_LOSSES = {"brier": _brier_losses, "log_loss": log_losses, "calibration_error": calibration_errors}

@@ -95,8 +95,8 @@ def measure(labels: Labels, scores: Scores) -> Metrics:
         pr_auc=pr_auc,
         roc_auc=roc_auc,
         brier=float(np.mean((scores - labels) ** 2)),
-        log_loss=_log_loss(labels, scores),
-        calibration_error=sum(b.sessions * abs(b.mean_score - b.rate) for b in reliability(labels, scores)) / sessions,
+        log_loss=float(np.mean(log_losses(labels, scores))),
+        calibration_error=float(np.mean(calibration_errors(labels, scores))),
         accuracy=float(np.mean(said_yes == labels)),
         precision=hits / int(said_yes.sum()) if said_yes.any() else None,
         recall=hits / positives if positives else None,
@@ -124,10 +124,7 @@ def reliability(labels: Labels, scores: Scores, bins: int = _BINS) -> tuple[Reli
     empty (adaptive bins: Nixon et al. 2019, "Measuring Calibration in Deep Learning"). Equal scores share a
     bin, so that the order of the rows does not matter; empty bins are left out.
     """
-    if len(scores) == 0:
-        return ()
-    edges = np.quantile(scores, np.arange(1, bins) / bins)
-    members = np.searchsorted(edges, scores, side="right")
+    members = _bin_of_row(scores, bins)
     counts = np.bincount(members, minlength=bins)
     score_sums = np.bincount(members, weights=scores, minlength=bins)
     label_sums = np.bincount(members, weights=labels, minlength=bins)
@@ -137,7 +134,24 @@ def reliability(labels: Labels, scores: Scores, bins: int = _BINS) -> tuple[Reli
     )
 
 
-def _log_loss(labels: Labels, scores: Scores) -> float:
+def calibration_errors(labels: Labels, scores: Scores, bins: int = _BINS) -> Scores:
+    """What each row adds to the expected calibration error, which is the mean of them; shape (rows,).
+
+    The signed error of the row, taken positive in bins that are scored too high and negative in the others.
+    """
+    errors = scores - labels
+    members = _bin_of_row(scores, bins)
+    return np.asarray(errors * np.sign(np.bincount(members, weights=errors, minlength=bins))[members])
+
+
+def log_losses(labels: Labels, scores: Scores) -> Scores:
+    """The negative log-likelihood of each row in nats, shape (rows,)."""
     smallest = np.finfo(np.float64).eps  # a certain score that is wrong costs much, but not infinitely much
     likelihood = np.where(labels == 1, scores, 1 - scores)
-    return float(-np.mean(np.log(np.clip(likelihood, smallest, 1))))
+    return np.asarray(-np.log(np.clip(likelihood, smallest, 1)))
+
+
+def _bin_of_row(scores: Scores, bins: int) -> npt.NDArray[np.intp]:
+    if len(scores) == 0:
+        return np.empty(0, dtype=np.intp)
+    return np.searchsorted(np.quantile(scores, np.arange(1, bins) / bins), scores, side="right")

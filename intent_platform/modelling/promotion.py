@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from intent_platform.modelling import rules
-from intent_platform.modelling.bootstrap import Interval
-from intent_platform.modelling.contest import Comparison, Contest, Guardrail, Slice
+from intent_platform.modelling.contest import Comparison, Contender, Contest, Guardrail
+from intent_platform.modelling.intervals import Interval
 from intent_platform.modelling.metrics import Metrics
 from intent_platform.modelling.rules import Reason, ReasonCode
+from intent_platform.partitions import Window
 from intent_platform.settings import GateSettings
 
-__all__ = ["Contest", "Decision", "Outcome", "Reason", "ReasonCode", "decide"]
+__all__ = ["Contender", "Contest", "Decision", "Outcome", "Reason", "ReasonCode", "decide"]
 
 Outcome = Literal["promote", "hold", "insufficient"]
 
@@ -27,12 +28,12 @@ _FORBIDDEN: tuple[_Rule, ...] = (
     rules.same_version,
     rules.challenger_saw_the_test_window,
     rules.champion_saw_the_test_window,
+    rules.champion_knows_later_days,
 )
 _OBJECTIONS: tuple[_Rule, ...] = (
     rules.identical_scores,
     rules.worse_than_prevalence,
     rules.guardrails,
-    rules.slices,
     rules.not_shown_better,
 )
 
@@ -60,7 +61,9 @@ class Decision:
     """What was decided, why, and everything it was decided on.
 
     `difference` is the challenger's PR-AUC minus the champion's. `chance` is what a first champion had to exceed
-    instead: only one of them is there, and neither where the window defines no PR-AUC.
+    instead: only one of them is there, and neither where the rows define no PR-AUC. `roc_auc_difference` is
+    DeLong's second opinion. `clustered` says whether whole days were drawn, `pooled` which earlier windows were
+    added to the test window.
     """
 
     outcome: Outcome
@@ -69,9 +72,11 @@ class Decision:
     challenger: Metrics
     champion: Metrics | None
     difference: Interval | None
+    roc_auc_difference: Interval | None
     chance: float | None
     guardrails: tuple[Guardrail, ...]
-    slices: tuple[Slice, ...]
+    clustered: bool
+    pooled: tuple[Window, ...]
 
     def as_dict(self) -> dict[str, object]:
         """All of it, ready for JSON."""
@@ -79,7 +84,7 @@ class Decision:
             **asdict(self),
             "reasons": [asdict(reason) for reason in self.reasons],
             "guardrails": [{**asdict(guardrail), "holds": guardrail.holds} for guardrail in self.guardrails],
-            "slices": [{**asdict(part), "holds": part.holds} for part in self.slices],
+            "pooled": [str(window) for window in self.pooled],
         }
 
 
@@ -106,8 +111,10 @@ def decide(contest: Contest, policy: GateSettings) -> Decision:
                 comparison.challenger,
                 comparison.champion,
                 comparison.difference,
+                comparison.roc_auc_difference,
                 comparison.chance,
                 comparison.guardrails,
-                comparison.slices,
+                comparison.clusters is not None,
+                contest.pooled,
             )
     raise AssertionError("the last stage of a rulebook always speaks")

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from intent_platform.modelling.bootstrap import Interval
 from intent_platform.modelling.contest import Comparison, GuardrailMetric
+from intent_platform.modelling.intervals import Interval
 from intent_platform.modelling.metrics import Metrics
 
 ReasonCode = Literal[
@@ -18,6 +18,7 @@ ReasonCode = Literal[
     "same_version",
     "challenger_saw_the_test_window",
     "champion_saw_the_test_window",
+    "champion_knows_later_days",
     "empty_test_window",
     "one_class",
     "too_few_positives",
@@ -42,6 +43,7 @@ _GUARDRAIL_CODES: dict[GuardrailMetric, ReasonCode] = {
     "brier": "guardrail_brier",
     "log_loss": "guardrail_log_loss",
     "calibration_error": "guardrail_calibration_error",
+    "pr_auc": "slice_worse",
 }
 
 
@@ -58,33 +60,50 @@ class Reason:
 
 def quarantined(c: Comparison) -> Iterator[Reason]:
     """A version that was rolled back from does not come back by itself."""
-    if c.contest.quarantine is not None:
-        yield Reason("quarantined", f"{c.contest.challenger} is quarantined: {c.contest.quarantine}")
+    challenger = c.contest.challenger
+    if challenger.quarantine is not None:
+        yield Reason("quarantined", f"{challenger.name} is quarantined: {challenger.quarantine}")
 
 
 def same_version(c: Comparison) -> Iterator[Reason]:
     """The champion cannot replace itself."""
-    if c.contest.challenger == c.contest.champion:
-        yield Reason("same_version", f"{c.contest.challenger} is the champion already")
+    challenger, champion = c.contest.challenger, c.contest.champion
+    if champion is not None and challenger.name == champion.name:
+        yield Reason("same_version", f"{challenger.name} is the champion already")
 
 
 def challenger_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
     """An exam that was seen before proves nothing."""
-    trained, tested = c.contest.challenger_training_window, c.contest.test_window
-    if trained.overlaps(tested):
-        yield Reason(
-            "challenger_saw_the_test_window",
-            f"{c.contest.challenger} was trained on {trained}, which overlaps the test window {tested}",
-        )
+    challenger = c.contest.challenger
+    for tested in c.contest.windows:
+        if challenger.training_window.overlaps(tested):
+            yield Reason(
+                "challenger_saw_the_test_window",
+                f"{challenger.name} was trained on {challenger.training_window}, which overlaps the test window "
+                f"{tested}",
+            )
 
 
 def champion_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
     """The same for the champion, which would be flattered."""
-    trained, tested = c.contest.champion_training_window, c.contest.test_window
-    if trained is not None and trained.overlaps(tested):
+    champion = c.contest.champion
+    for tested in c.contest.windows:
+        if champion is not None and champion.training_window.overlaps(tested):
+            yield Reason(
+                "champion_saw_the_test_window",
+                f"the champion {champion.name} was trained on {champion.training_window}, which overlaps the test "
+                f"window {tested}",
+            )
+
+
+def champion_knows_later_days(c: Comparison) -> Iterator[Reason]:
+    """A past month evaluated again is no reason to leave a champion that was trained after it."""
+    champion, tested = c.contest.champion, c.contest.test_window
+    if champion is not None and champion.training_window.start >= tested.end:
         yield Reason(
-            "champion_saw_the_test_window",
-            f"the champion {c.contest.champion} was trained on {trained}, which overlaps the test window {tested}",
+            "champion_knows_later_days",
+            f"the champion {champion.name} was trained on {champion.training_window}, after the test window {tested}: "
+            "an evaluation of the past does not replace it",
         )
 
 
@@ -94,7 +113,7 @@ def champion_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
 def empty_test_window(c: Comparison) -> Iterator[Reason]:
     """Nothing happened."""
     if c.challenger.sessions == 0:
-        yield Reason("empty_test_window", f"the test window {c.contest.test_window} has no sessions")
+        yield Reason("empty_test_window", f"{_tested(c)} has no sessions")
 
 
 def one_class(c: Comparison) -> Iterator[Reason]:
@@ -108,7 +127,7 @@ def too_few_positives(c: Comparison) -> Iterator[Reason]:
     """Fewer purchases than the policy asks for decide nothing."""
     positives, needed = c.challenger.positives, c.policy.minimum_positives
     if c.has_both_classes and positives < needed:
-        yield Reason("too_few_positives", f"the test window has {positives} purchases, at least {needed} are needed")
+        yield Reason("too_few_positives", f"{_tested(c)} has {positives} purchases, at least {needed} are needed")
 
 
 # --- What speaks against the challenger ---
@@ -116,7 +135,8 @@ def too_few_positives(c: Comparison) -> Iterator[Reason]:
 
 def identical_scores(c: Comparison) -> Iterator[Reason]:
     """There is nothing to choose between."""
-    if c.contest.champion_scores is not None and np.array_equal(c.contest.challenger_scores, c.contest.champion_scores):
+    champion = c.contest.champion
+    if champion is not None and np.array_equal(c.contest.challenger.scores, champion.scores):
         yield Reason("identical_scores", "both versions give every session the same score")
 
 
@@ -131,24 +151,15 @@ def worse_than_prevalence(c: Comparison) -> Iterator[Reason]:
 
 
 def guardrails(c: Comparison) -> Iterator[Reason]:
-    """No other metric may be worse by more than its margin."""
+    """No other metric, and no kind of visitor, may be served worse by more than the margin."""
     for guardrail in c.guardrails:
         if not guardrail.holds:
+            served = f" for {guardrail.slice} ({guardrail.purchases} purchases)" if guardrail.slice else ""
             yield Reason(
                 _GUARDRAIL_CODES[guardrail.metric],
-                f"{guardrail.metric} {guardrail.challenger:.4f} is worse than the champion's {guardrail.champion:.4f} "
-                f"by {guardrail.worse_by:.4f}, more than {guardrail.margin:g}",
-            )
-
-
-def slices(c: Comparison) -> Iterator[Reason]:
-    """No kind of visitor may be served worse by more than the margin."""
-    for part in c.slices:
-        if not part.holds:
-            yield Reason(
-                "slice_worse",
-                f"PR-AUC {part.challenger:.4f} for {part.name} ({part.positives} purchases) is worse than the "
-                f"champion's {part.champion:.4f} by {part.worse_by:.4f}, more than {part.margin:g}",
+                f"{guardrail.metric}{served} {guardrail.challenger:.4f} against the champion's "
+                f"{guardrail.champion:.4f} may be worse by {guardrail.at_worst:.4f} "
+                f"({(1 + c.policy.confidence) / 2:.0%} bound), more than {guardrail.margin:g}",
             )
 
 
@@ -169,9 +180,11 @@ def superior(c: Comparison) -> Iterator[Reason]:
 
 def fresher_and_not_worse(c: Comparison) -> Iterator[Reason]:
     """Trained on later days, and not worse by the margin: the non-inferiority test of the same interval."""
-    margin, trained = c.policy.fresher_margin, c.contest.challenger_training_window
-    against = c.contest.champion_training_window
-    if margin is None or against is None or trained.end <= against.end:
+    margin, champion = c.policy.fresher_margin, c.contest.champion
+    if margin is None or champion is None:
+        return
+    trained, against = c.contest.challenger.training_window, champion.training_window
+    if trained.end <= against.end:
         return
     if _interval(c).low > -margin:
         yield Reason(
@@ -220,12 +233,17 @@ def _against_chance(c: Comparison) -> tuple[bool, str]:
             f"{'' if beats else 'not '}above {c.chance:.4f}, which {(1 + c.policy.confidence) / 2:.1%} of rankings by "
             "chance do not exceed"
         )
-    pr_auc, prevalence = _pr_auc(c.contest.out_of_fold), c.contest.out_of_fold.prevalence or 0.0
+    pr_auc, prevalence = _pr_auc(c.contest.challenger.out_of_fold), c.contest.challenger.out_of_fold.prevalence or 0.0
     beats = pr_auc > prevalence
     return beats, (
         f"out of fold (the test window has {c.challenger.positives} purchases, too few) its PR-AUC {pr_auc:.4f} is "
         f"{'' if beats else 'not '}above the prevalence {prevalence:.4f}"
     )
+
+
+def _tested(c: Comparison) -> str:
+    pooled = f" with {len(c.contest.pooled)} earlier windows" if c.contest.pooled else ""
+    return f"the test window {c.contest.test_window}{pooled}"
 
 
 def _interval(c: Comparison) -> Interval:

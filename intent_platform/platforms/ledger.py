@@ -12,7 +12,7 @@ from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window
 from intent_platform.platforms.ports import Session
 
-Cause = Literal["first", "promotion", "rollback"]
+Cause = Literal["first", "promotion", "force", "rollback"]
 
 
 @dataclass(frozen=True)

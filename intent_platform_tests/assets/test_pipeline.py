@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from intent_platform.assets.evaluation import gather
 from intent_platform.errors import (
     EvaluationRefused,
     InvalidVersionName,
     NoChampion,
+    PromotionRefused,
     TrainingRefused,
     UnknownVersion,
 )
-from intent_platform.partitions import Window, add_months, day_of, now
+from intent_platform.partitions import Window, add_months, day_of, evaluation_window, now
+from intent_platform.platforms.versions import Provenance
 from intent_platform.tables import SOURCE
 from intent_platform_tests.assets.conftest import MONTHS
 
@@ -140,6 +143,55 @@ def test_promote_then_roll_back_restores_and_the_loser_stays_out(shop):
     assert len(shop.ledger()) == 3
     shop.run("scores_job", "2024-06-01", "2024-06-30")
     assert shop.rows("SCORES", SCORE) == before
+
+
+def forcing(version, reason="marketing asked for it"):
+    return {"ops": {"champion_alias": {"config": {"force": version, "reason": reason}}}}
+
+
+def test_a_person_may_overrule_the_gate_by_name_and_the_ledger_says_so(shop):
+    first = shop.champion
+    shop.run("training_job", "2024-06-01")
+    second = next(v.name for v in shop.platform.registry.versions() if v.name != first)
+    shop.platform.registry.set_quarantine(second, "rolled back from: a test")
+    shop.run("promotion_job", config=forcing(second))
+    assert shop.champion == second
+    assert shop.platform.registry.version(second).quarantine is None
+    assert shop.ledger()[-1] == (first, second, "force")
+    # Once more, or without anything asked for, it stays.
+    shop.run("promotion_job", config=forcing(second))
+    shop.run("promotion_job")
+    assert (shop.champion, len(shop.ledger())) == (second, 2)
+
+
+@pytest.mark.parametrize(
+    ("version", "reason", "error"),
+    [
+        ("v_000101_000000", "why not", UnknownVersion),
+        ("it", "why not", InvalidVersionName),
+        (None, " ", PromotionRefused),
+    ],
+)
+def test_force_needs_a_version_and_a_reason(shop, version, reason, error):
+    with pytest.raises(error):
+        shop.run("promotion_job", config=forcing(version or shop.champion, reason))
+    assert len(shop.ledger()) == 1
+
+
+def test_a_thin_test_window_is_joined_by_months_that_neither_version_was_trained_on(shop):
+    """The champion of May meets a challenger of September, trained on June to August: nobody was trained on May."""
+    challenger = shop.platform.registry.version(shop.champion)
+    september = Provenance.model_validate(
+        challenger.provenance.model_dump() | {"training_window": Window(day_of("2024-06-01"), day_of("2024-09-01"))}
+    )
+    policy = shop.settings.gate.model_copy(update={"pool_months": 6, "pool_below_positives": 10})
+    test = evaluation_window("2024-09-01", 14)
+    rival = challenger.model_copy(update={"provenance": september})
+    contest = gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, policy)
+    assert contest.pooled == (MAY,)
+    assert len(contest.labels) == len(contest.days) == MONTHS["May"]
+    unpooled = policy.model_copy(update={"pool_months": 0})
+    assert len(gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, unpooled).labels) == 0
 
 
 def test_a_rollback_to_a_named_version_that_is_champion_already_changes_nothing(shop):

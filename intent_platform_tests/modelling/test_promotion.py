@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from intent_platform.modelling.metrics import measure
-from intent_platform.modelling.promotion import Contest, ReasonCode, decide
+from intent_platform.modelling.promotion import Contender, Contest, ReasonCode, decide
 from intent_platform.partitions import Window
 from intent_platform.settings import GateSettings, load_settings
 from intent_platform_tests.modelling.scored import scored_rows
@@ -22,33 +22,45 @@ GREATER = POLICY.model_copy(update={"policy": "greater"})
 NOTHING = np.array([])
 
 
-def contest(rows: int = 600, edge: float = 0.0, seed: int = 0, **changes: Any) -> Contest:
-    labels, challenger, champion = scored_rows(rows, edge, seed)
+SPRING = Window(date(2024, 2, 1), date(2024, 5, 1))
+JUNE = Window(date(2024, 6, 1), date(2024, 6, 15))
+
+
+def contest(rows: int = 600, edge: float = 0.0, seed: int = 0, noise: float = 0.5, **changes: Any) -> Contest:
+    """A contest on made rows. `challenger_…` and `champion_…` change that side, other names the contest."""
+    labels, challenger, champion = scored_rows(rows, edge, seed, noise)
     made = Contest(
-        challenger="v_240601_100000",
-        champion="v_240501_100000",
-        test_window=Window(date(2024, 6, 1), date(2024, 6, 15)),
+        challenger=Contender(
+            "v_240601_100000", challenger, Window(date(2024, 3, 1), date(2024, 6, 1)), measure(labels, challenger)
+        ),
+        champion=Contender("v_240501_100000", champion, SPRING, measure(labels, champion)),
+        test_window=JUNE,
         labels=labels,
-        challenger_scores=challenger,
-        champion_scores=champion,
+        days=np.full(rows, np.datetime64("2024-06-01")),
         slices=np.where(np.arange(rows) % 6 == 0, "New_Visitor", "Returning_Visitor"),
-        challenger_training_window=Window(date(2024, 3, 1), date(2024, 6, 1)),
-        champion_training_window=Window(date(2024, 2, 1), date(2024, 5, 1)),
-        out_of_fold=measure(labels, challenger),
     )
+    return changed(made, **changes)
+
+
+def changed(made: Contest, **changes: Any) -> Contest:
+    for side in ("challenger", "champion"):
+        own = {name.removeprefix(f"{side}_"): changes.pop(name) for name in [*changes] if name.startswith(f"{side}_")}
+        if own:
+            changes[side] = replace(getattr(made, side), **own)
     return replace(made, **changes)
 
 
 def first(**changes: Any) -> Contest:
-    return contest(**{"champion": None, "champion_scores": None, "champion_training_window": None, **changes})
+    return contest(**{"champion": None, **changes})
 
 
 def scored(labels: ArrayLike, challenger: ArrayLike, champion: ArrayLike | None = None) -> Contest:
     known = np.asarray(labels)
     arrays: Any = {
         "labels": known,
-        "challenger_scores": np.asarray(challenger, dtype=float),
+        "days": np.full(len(known), np.datetime64("2024-06-01")),
         "slices": np.full(len(known), "Returning_Visitor"),
+        "challenger_scores": np.asarray(challenger, dtype=float),
     }
     if champion is None:
         return first(**arrays)
@@ -59,8 +71,8 @@ LABELS, _, CHAMPION = scored_rows(600, 0.0, 0)
 USELESS = 1.0 - CHAMPION
 #: For each code: a contest that reaches it, under which policy, and the outcome.
 EXPECTED: dict[str, tuple[Contest, GateSettings, str]] = {
-    "quarantined": (contest(edge=2, quarantine="rolled back on 2024-05-20"), POLICY, "hold"),
-    "same_version": (contest(edge=2, challenger="v_240501_100000"), POLICY, "hold"),
+    "quarantined": (contest(edge=2, challenger_quarantine="rolled back on 2024-05-20"), POLICY, "hold"),
+    "same_version": (contest(edge=2, challenger_name="v_240501_100000"), POLICY, "hold"),
     "challenger_saw_the_test_window": (
         contest(edge=2, challenger_training_window=Window(date(2024, 3, 1), date(2024, 6, 2))),
         POLICY,
@@ -68,6 +80,11 @@ EXPECTED: dict[str, tuple[Contest, GateSettings, str]] = {
     ),
     "champion_saw_the_test_window": (
         contest(edge=2, champion_training_window=Window(date(2024, 6, 14), date(2024, 7, 1))),
+        POLICY,
+        "hold",
+    ),
+    "champion_knows_later_days": (
+        contest(edge=2, champion_training_window=Window(date(2024, 6, 15), date(2024, 9, 1))),
         POLICY,
         "hold",
     ),
@@ -109,9 +126,9 @@ def test_a_decision_is_repeatable_and_its_swap_never_agrees_that_both_are_better
     decision = decide(made, policy)
     assert decision == decide(made, policy)
     assert decision.reasons
-    assert made.champion_scores is not None
+    assert made.champion is not None
     swapped = decide(
-        replace(made, challenger_scores=made.champion_scores, champion_scores=made.challenger_scores), policy
+        changed(made, challenger_scores=made.champion.scores, champion_scores=made.challenger.scores), policy
     )
     codes = [{reason.code for reason in d.reasons} for d in (decision, swapped)]
     assert not {"superior", "higher_pr_auc"} & codes[0] & codes[1]
@@ -119,7 +136,14 @@ def test_a_decision_is_repeatable_and_its_swap_never_agrees_that_both_are_better
 
 @pytest.mark.parametrize("policy", [POLICY, GREATER])
 @pytest.mark.parametrize(
-    "code", ["quarantined", "same_version", "challenger_saw_the_test_window", "champion_saw_the_test_window"]
+    "code",
+    [
+        "quarantined",
+        "same_version",
+        "challenger_saw_the_test_window",
+        "champion_saw_the_test_window",
+        "champion_knows_later_days",
+    ],
 )
 def test_no_policy_and_no_difference_overrules_what_is_forbidden(code, policy):
     decision = decide(EXPECTED[code][0], policy)
@@ -130,7 +154,7 @@ def test_no_policy_and_no_difference_overrules_what_is_forbidden(code, policy):
 @pytest.mark.parametrize(
     "forbidden",
     [
-        {"quarantine": "rolled back"},
+        {"challenger_quarantine": "rolled back"},
         {"challenger_training_window": Window(date(2024, 6, 1), date(2024, 7, 1))},
     ],
 )
@@ -146,8 +170,7 @@ def test_training_that_ends_where_the_test_begins_is_no_overlap():
 
 def test_only_a_fresher_challenger_has_the_benefit_of_the_margin():
     made = EXPECTED["fresher_and_not_worse"][0]
-    assert made.champion_training_window is not None
-    stale = replace(made, challenger_training_window=made.champion_training_window)
+    stale = changed(made, challenger_training_window=SPRING)
     for equally_good, policy in ((stale, POLICY), (made, STRICT)):
         decision = decide(equally_good, policy)
         assert (decision.outcome, decision.reasons[0].code) == ("hold", "not_shown_better")
@@ -155,7 +178,7 @@ def test_only_a_fresher_challenger_has_the_benefit_of_the_margin():
 
 def test_a_superior_challenger_does_not_pass_a_guardrail_it_breaks():
     better = contest(edge=2)
-    decision = decide(replace(better, challenger_scores=better.challenger_scores**0.2), POLICY)
+    decision = decide(changed(better, challenger_scores=better.challenger.scores**0.2), POLICY)
     assert decision.difference is not None
     assert decision.difference.low > 0
     assert decision.outcome == "hold"
@@ -167,16 +190,53 @@ def test_a_superior_challenger_does_not_pass_a_guardrail_it_breaks():
 def test_slices_with_few_purchases_are_not_judged():
     made = contest(edge=1)
     counted = {name: int(made.labels[made.slices == name].sum()) for name in np.unique(made.slices)}
-    judged = {part.name for part in decide(made, POLICY).slices}
-    assert judged == {name for name, positives in counted.items() if positives >= POLICY.slice_minimum_positives}
-    assert len(judged) < len(counted)
+    judged = {guardrail.slice: guardrail.purchases for guardrail in decide(made, POLICY).guardrails if guardrail.slice}
+    assert judged == {name: count for name, count in counted.items() if count >= POLICY.slice_minimum_positives}
+    assert 0 < len(judged) < len(counted)
+
+
+def test_a_guardrail_asks_for_proof_not_for_a_lucky_estimate():
+    """The same small difference passes on many rows and not on few: its interval is what has to fit the margin."""
+    margins = {"guardrail_margins": {"roc_auc": 0.02}, "slice_minimum_positives": 10_000, "fresher_margin": 0.5}
+    policy = POLICY.model_copy(update=margins)
+    few, many = (decide(contest(rows=rows, edge=0.02, seed=1, noise=0.3), policy) for rows in (150, 6_000))
+    assert all(decision.guardrails[0].worse_by < 0.02 for decision in (few, many))
+    assert [reason.code for reason in few.reasons] == ["guardrail_roc_auc"]
+    assert many.outcome == "promote"
+
+
+def test_an_earlier_window_that_a_version_was_trained_on_is_forbidden_like_the_test_window():
+    march = Window(date(2024, 3, 1), date(2024, 4, 1))
+    codes = {reason.code for reason in decide(contest(edge=2, pooled=(march,)), POLICY).reasons}
+    assert codes == {"challenger_saw_the_test_window", "champion_saw_the_test_window"}
+    january = Window(date(2024, 1, 1), date(2024, 2, 1))
+    decision = decide(contest(edge=2, pooled=(january,)), POLICY)
+    assert (decision.outcome, decision.pooled) == ("promote", (january,))
+
+
+def test_with_enough_days_whole_days_are_resampled_and_what_a_day_has_in_common_widens_the_interval():
+    """Two days on which the challenger is lucky and unlucky say less than the same sessions one by one."""
+    made = contest(rows=1_400, edge=0.0, noise=0.2, days=np.datetime64("2024-06-01") + np.arange(1_400) // 100)
+    assert made.champion is not None
+    lucky = np.arange(1_400) // 100 % 2 == 0
+    swung = changed(made, challenger_scores=np.where(lucky, made.challenger.scores, made.champion.scores[::-1]))
+    by_row, by_day = (decide(swung, POLICY.model_copy(update={"cluster_days": days})).difference for days in (15, 14))
+    assert by_row is not None
+    assert by_day is not None
+    assert by_day.high - by_day.low > 1.2 * (by_row.high - by_row.low)
+    assert decide(swung, POLICY).clustered
 
 
 def test_a_first_champion_without_a_test_window_is_taken_on_its_out_of_fold_strength():
-    nothing = {"labels": np.array([], dtype=int), "challenger_scores": NOTHING, "slices": NOTHING}
+    nothing = {
+        "labels": np.array([], dtype=int),
+        "days": np.array([], dtype="datetime64[D]"),
+        "challenger_scores": NOTHING,
+        "slices": NOTHING,
+    }
     skilled = decide(first(**nothing), POLICY)
     assert (skilled.outcome, skilled.reasons[0].code) == ("promote", "no_champion")
-    unskilled = decide(first(**nothing, out_of_fold=measure(LABELS, np.full(600, 0.2))), POLICY)
+    unskilled = decide(first(**nothing, challenger_out_of_fold=measure(LABELS, np.full(600, 0.2))), POLICY)
     assert (unskilled.outcome, unskilled.reasons[0].code) == ("hold", "not_above_chance")
     assert (skilled.difference, skilled.chance) == (None, None)
 
@@ -184,13 +244,12 @@ def test_a_first_champion_without_a_test_window_is_taken_on_its_out_of_fold_stre
 @pytest.mark.parametrize(
     "broken",
     [
-        {"champion": None},
-        {"champion_training_window": None},
         {"slices": NOTHING},
+        {"days": NOTHING},
         {"challenger_scores": np.full(600, np.nan)},
         {"challenger_scores": np.full(600, 1.5)},
     ],
 )
 def test_a_contest_that_makes_no_sense_cannot_be_made(broken):
-    with pytest.raises(ValueError, match=r"champion|row|probabilities"):
+    with pytest.raises(ValueError, match=r"row|probabilities"):
         contest(**broken)
