@@ -85,7 +85,10 @@ class FloatRange(Section):
 
 #: CatBoost parameters that follow from the other training settings.
 SET_BY_TRAINING = frozenset(
-    {"border_count", "iterations", "random_seed", "thread_count", "allow_writing_files", "logging_level"}
+    {
+        *("border_count", "iterations", "random_seed", "thread_count", "task_type"),
+        *("allow_writing_files", "logging_level"),
+    }
 )
 
 
@@ -95,9 +98,13 @@ class TrainingSettings(Section):
     months: Positive
     minimum_positives: Positive
     features: tuple[str, ...]
+    max_sessions: Positive | None
+    validation: Literal["stratified", "forward"]
     folds: Annotated[int, Field(ge=2)]
     trials: Positive
+    search_seconds: Annotated[float, Field(gt=0)] | None
     seed: int
+    task_type: Literal["CPU", "GPU"]
     threads: Positive
     iterations: Positive
     patience: Positive
@@ -125,6 +132,12 @@ class TrainingSettings(Section):
         ours = sorted(SET_BY_TRAINING & (self.fixed.keys() | self.search_space.keys()))
         if ours:
             raise ValueError(f"{ours} are set by training itself: neither fix nor search them")
+        return self
+
+    @model_validator(mode="after")
+    def _a_gpu_can_do_it(self) -> "TrainingSettings":
+        if self.task_type == "GPU" and "rsm" in self.fixed.keys() | self.search_space.keys():
+            raise ValueError("CatBoost has no rsm on a GPU: take it out of training.fixed and training.search_space")
         return self
 
 

@@ -42,6 +42,7 @@ def test_the_environment_overrides_one_value_and_leaves_its_neighbours(monkeypat
         ("INTENT_PLATFORM_EVALUATION_DAYS", "15", "evaluation_day"),
         ("INTENT_PLATFORM_TRAINING_SEARCH_SPACE", '{"depth": {"low": 5, "high": 2}}', "low 5 is above high 2"),
         ("INTENT_PLATFORM_TRAINING_FIXED", '{"depth": 3}', "depth"),
+        ("INTENT_PLATFORM_TRAINING_TASK_TYPE", "GPU", "rsm"),
     ],
 )
 def test_a_mistake_is_refused_in_one_sentence_that_names_it(monkeypatch, variable, value, named):

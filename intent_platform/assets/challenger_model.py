@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 
 from intent_platform.assets.presentation import markdown_table
 from intent_platform.errors import TrainingRefused, VersionUnfit
 from intent_platform.modelling.search import Trial
 from intent_platform.modelling.training import train
-from intent_platform.partitions import TIMEZONE_NAME, day_of, monthly_partitions, training_window
+from intent_platform.partitions import TIMEZONE_NAME, Window, day_of, monthly_partitions, training_window
 from intent_platform.platforms.champion import prove_fit
-from intent_platform.platforms.ports import ModelRegistry, Warehouse
+from intent_platform.platforms.ports import ModelRegistry, Session, Warehouse
 from intent_platform.platforms.publish import in_window
 from intent_platform.platforms.versions import Provenance
-from intent_platform.settings import Settings
+from intent_platform.settings import Settings, TrainingSettings
 from intent_platform.tables import DATASET
 
 
@@ -51,13 +52,8 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
     ) -> dg.MaterializeResult[None]:
         month = context.partition_key
         window = training_window(month, months)
-        columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *settings.training.features))
         with warehouse.session() as session:
-            rows = session.fetch(
-                f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
-                start=window.start,
-                end=window.end,
-            )
+            rows = training_rows(session, window, settings.training)
         try:
             training = train(rows, settings.training, report=lambda trial: context.log.info(_sentence(trial)))
         except TrainingRefused as error:
@@ -120,6 +116,26 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
         )
 
     return [challenger_model, newest_version_is_fit]
+
+
+def training_rows(session: Session, window: Window, training: TrainingSettings) -> pa.Table:
+    """The sessions of `window` with the features to train on, all of them or `max_sessions` at most.
+
+    The sample keeps the share of purchases, is the same every time, and is drawn where the data is.
+    """
+    columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *training.features))
+    query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"  # noqa: S608
+    if training.max_sessions is None:
+        return session.fetch(query, start=window.start, end=window.end)
+    return session.fetch(
+        query + " QUALIFY ROW_NUMBER() OVER (PARTITION BY REVENUE "
+        "ORDER BY MD5(CONCAT(:seed, UID, CAST(SESSION_DATE AS VARCHAR))), UID, SESSION_DATE) "
+        "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / COUNT(*) OVER ()))",
+        start=window.start,
+        end=window.end,
+        seed=str(training.seed),
+        most=training.max_sessions,
+    )
 
 
 def _sentence(trial: Trial) -> str:

@@ -1,4 +1,4 @@
-"""The search for hyperparameters: Optuna's TPE over stratified folds, the same to the bit every time.
+"""The search for hyperparameters: Optuna's TPE over shared folds, the same to the bit every time.
 
 It ends with parameters and a number of trees. What is made of them is in `training`.
 """
@@ -12,14 +12,14 @@ from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from intent_platform.modelling.metrics import Labels
+from intent_platform.errors import TrainingRefused
+from intent_platform.modelling.folds import Folds
 from intent_platform.settings import FloatRange, IntRange, TrainingSettings
 
 if TYPE_CHECKING:
     import optuna
-    from catboost import CatBoostClassifier, Pool
+    from catboost import CatBoostClassifier
 
 Parameters = Mapping[str, str | int | float | bool]
 
@@ -52,55 +52,25 @@ class Search:
     trials: tuple[Trial, ...]
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Row numbers to train on and to be measured on, and the same rows as CatBoost pools."""
-
-    training_rows: npt.NDArray[np.intp]
-    held_out_rows: npt.NDArray[np.intp]
-    training: "Pool"
-    held_out: "Pool"
-
-
-@dataclass(frozen=True)
-class Folds:
-    """All rows and their stratified folds, quantized once and shared by every fit.
-
-    The borders of the quantization come from all rows, those held out included: they are quantiles of the
-    features and know nothing of the labels.
-    """
-
-    labels: Labels
-    whole: "Pool"
-    folds: tuple[Fold, ...]
-
-    @classmethod
-    def of(cls, matrix: npt.NDArray[np.float32], labels: Labels, settings: TrainingSettings) -> "Folds":
-        """Quantize and split. Each class must have at least as many rows as there are folds."""
-        from catboost import Pool
-        from sklearn.model_selection import StratifiedKFold
-
-        whole = Pool(matrix, labels, feature_names=list(settings.features), thread_count=settings.threads)
-        whole.quantize(border_count=settings.border_count, random_seed=settings.seed)
-        splitter = StratifiedKFold(settings.folds, shuffle=True, random_state=settings.seed)
-        return cls(
-            labels,
-            whole,
-            tuple(
-                Fold(training, held_out, whole.slice(training), whole.slice(held_out))
-                for training, held_out in splitter.split(matrix, labels)
-            ),
-        )
-
-
 def classifier(settings: TrainingSettings, parameters: Parameters, iterations: int) -> "CatBoostClassifier":
-    """A silent, seeded classifier that writes no files."""
+    """A silent, seeded classifier that writes no files.
+
+    Raises:
+        TrainingRefused: it is to run on a GPU, and there is none.
+    """
     from catboost import CatBoostClassifier
+    from catboost.utils import get_gpu_device_count
+
+    if settings.task_type == "GPU" and get_gpu_device_count() == 0:
+        raise TrainingRefused(
+            "training.task_type is GPU, and CatBoost finds none on this machine: set it to CPU, or train on another one"
+        )
 
     return CatBoostClassifier(
         **settings.fixed,
         **parameters,
         iterations=iterations,
+        task_type=settings.task_type,
         random_seed=settings.seed,
         thread_count=settings.threads,
         allow_writing_files=False,
@@ -110,6 +80,9 @@ def classifier(settings: TrainingSettings, parameters: Parameters, iterations: i
 
 def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], None] | None = None) -> Search:
     """The parameters with the best mean PR-AUC over the folds among `settings.trials` trials.
+
+    With `settings.search_seconds`, no trial is begun after so many seconds; which of them are run then depends on the
+    machine, and the result is no longer the same every time.
 
     The first trial is the middle of every range, a sensible default for the others to beat. Trees are added
     until the log loss of the held-out rows stops falling; stopping by PR-AUC itself ends with a fraction of the
@@ -121,6 +94,7 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
     trials: list[Trial] = []
     best: tuple[float, Parameters, int] | None = None
     reference: list[float] = []
+    began = time.perf_counter()
     with _silenced("optuna"):
         study = optuna.create_study(
             direction="maximize",
@@ -128,12 +102,14 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
         )
         study.enqueue_trial({name: _middle(values) for name, values in settings.search_space.items()})
-        for _ in range(settings.trials):
+        for number in range(settings.trials):
             started = time.perf_counter()
+            if number and settings.search_seconds is not None and started - began >= settings.search_seconds:
+                break
             asked = study.ask()
             parameters = {name: _suggest(asked, name, values) for name, values in settings.search_space.items()}
             scores, iterations = _cross_validate(folds, settings, parameters, asked, reference)
-            value = float(np.mean(scores)) if len(scores) == settings.folds else None
+            value = float(np.mean(scores)) if len(scores) == len(folds.folds) else None
             study.tell(asked, value, state=None if value is not None else optuna.trial.TrialState.PRUNED)
             state: Literal["complete", "pruned"] = "pruned" if value is None else "complete"
             trial = Trial(asked.number, parameters, value, state, time.perf_counter() - started)
@@ -164,7 +140,7 @@ def _cross_validate(
         # Folds differ more than parameters do, and the pruner looks at the best of the means so far. Counted from
         # the first trial's score on the same folds, they can be compared.
         trial.report(float(np.mean(scores) - np.mean(reference[: number + 1] or scores)), step=number)
-        if trial.should_prune() and number + 1 < settings.folds:
+        if trial.should_prune() and number + 1 < len(folds.folds):
             break
     return scores, max(1, round(float(np.mean(trees))))
 

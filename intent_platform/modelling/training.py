@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.calibration import PlattScaling
+from intent_platform.modelling.folds import Folds
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
-from intent_platform.modelling.search import Folds, Parameters, Trial, classifier, search
+from intent_platform.modelling.search import Parameters, Trial, classifier, search
 from intent_platform.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier
 
 _TARGET = "REVENUE"
-_KEY = [("UID", "ascending"), ("SESSION_DATE", "ascending")]
+_DAY = "SESSION_DATE"
+_KEY = [("UID", "ascending"), (_DAY, "ascending")]
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Training:
         model: trained on all rows, calibrated.
         parameters: the CatBoost parameters it was trained with, fixed and found, without its number of trees.
         iterations: its number of trees.
-        metrics: of calibrated out-of-fold scores: every row is scored by a model, and calibrated by a line, that
-            have not seen it. Parameters and number of trees were chosen on the same folds, which flatters a little.
+        metrics: of calibrated out-of-fold scores: a row is scored by a model, and calibrated by a line, that have
+            not seen it. Parameters and number of trees were chosen on the same folds, which flatters a little.
         trials: the search, in order.
         sessions, positives: rows trained on, and purchases among them.
     """
@@ -59,27 +62,31 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
         report: called after each trial of the search.
 
     Raises:
-        TrainingRefused: the rows cannot carry a model; the text gives the counts, the caller knows the window.
+        TrainingRefused: the rows cannot carry a model, or the machine cannot train as asked; the text gives the
+            counts, the caller knows the window.
     """
-    rows = rows.sort_by(_KEY)
-    labels: Labels = rows.column(_TARGET).to_numpy().astype(np.int64)
+    order = pc.sort_indices(rows, sort_keys=_KEY).to_numpy()
+    labels: Labels = rows.column(_TARGET).to_numpy()[order].astype(np.int64)
+    days = rows.column(_DAY).to_numpy()[order]
     _refuse_too_little(labels, settings)
-    matrix = feature_matrix([rows.column(name) for name in settings.features])
+    matrix = feature_matrix([rows.column(name) for name in settings.features], order)
     if not np.ptp(matrix, axis=0).any():
         raise TrainingRefused(
             f"all {len(labels)} sessions have the same features, so there is nothing to learn: check DATASET"
         )
-    folds = Folds.of(matrix, labels, settings)
+    folds = Folds.of(matrix, labels, days, settings)
+    del matrix  # quantized by now: a quarter of it
     found = search(folds, settings, report)
     margins = _out_of_fold_margins(folds, settings, found.parameters, found.iterations)
     model = classifier(settings, found.parameters, found.iterations).fit(folds.whole)
-    _calibrate(model, PlattScaling.fit(labels, margins))
+    held_out = folds.held_out_rows
+    _calibrate(model, PlattScaling.fit(labels[held_out], margins[held_out]))
     _forget_when(model)
     return Training(
         model=IntentModel(model, settings.features),
         parameters={**settings.fixed, "border_count": settings.border_count, **found.parameters},
         iterations=found.iterations,
-        metrics=measure(labels, _calibrated_out_of_fold(folds, margins)),
+        metrics=measure(labels[held_out], _calibrated_out_of_fold(folds, margins)[held_out]),
         trials=found.trials,
         sessions=len(labels),
         positives=int(labels.sum()),
@@ -104,7 +111,10 @@ def _refuse_too_little(labels: Labels, settings: TrainingSettings) -> None:
 
 
 def _out_of_fold_margins(folds: Folds, settings: TrainingSettings, parameters: Parameters, iterations: int) -> Scores:
-    """The margin of each row by a model of the other folds, trained just as the final one: no early stopping."""
+    """The margin of each row held out, by a model that has not seen it, trained just as the final one.
+
+    Without early stopping, that is. Rows that no fold holds out have no margin, and are not looked at.
+    """
     margins = np.empty(len(folds.labels))
     for fold in folds.folds:
         model = classifier(settings, parameters, iterations).fit(fold.training)
@@ -118,7 +128,7 @@ def _calibrated_out_of_fold(folds: Folds, margins: Scores) -> Scores:
     """Each fold calibrated by the line of the other folds: a line is not measured on the rows it was fitted to."""
     scores = np.empty(len(margins))
     for fold in folds.folds:
-        others = fold.training_rows
+        others = np.setdiff1d(folds.held_out_rows, fold.held_out_rows, assume_unique=True)
         scores[fold.held_out_rows] = PlattScaling.fit(folds.labels[others], margins[others])(
             margins[fold.held_out_rows]
         )

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
+from intent_platform.assets.challenger_model import training_rows
 from intent_platform.assets.evaluation import gather
 from intent_platform.errors import (
     EvaluationRefused,
@@ -13,7 +15,7 @@ from intent_platform.errors import (
     TrainingRefused,
     UnknownVersion,
 )
-from intent_platform.partitions import Window, add_months, day_of, evaluation_window, now
+from intent_platform.partitions import Window, add_months, day_of, evaluation_window, now, training_window
 from intent_platform.platforms.versions import Provenance
 from intent_platform.tables import SOURCE
 from intent_platform_tests.assets.conftest import MONTHS
@@ -232,6 +234,22 @@ def test_a_training_window_that_carries_no_model_is_refused_by_name_and_the_cham
         shop.run("training_job", month)
     assert shop.platform.registry.champion() == champion
     assert [version.name for version in shop.platform.registry.versions()] == [champion]
+
+
+def test_a_window_above_the_cap_is_sampled_with_its_share_of_purchases_and_the_same_every_time(shop):
+    window = training_window("2024-06-01", 3)
+    capped = shop.settings.training.model_copy(update={"max_sessions": 300})
+    with shop.platform.warehouse.session() as session:
+        whole = training_rows(session, window, shop.settings.training)
+        one, two = (training_rows(session, window, capped) for _ in range(2))
+        other = training_rows(session, window, capped.model_copy(update={"seed": 1}))
+        roomy = training_rows(session, window, capped.model_copy(update={"max_sessions": 10_000}))
+    share = {name: np.mean(rows["REVENUE"].to_numpy()) for name, rows in (("whole", whole), ("sample", one))}
+    assert 298 <= one.num_rows <= 300 < whole.num_rows == roomy.num_rows
+    assert share["sample"] == pytest.approx(share["whole"], abs=0.005)
+    identities = [set(rows["UID"].to_pylist()) for rows in (one, two, other)]
+    assert identities[0] == identities[1] <= set(whole["UID"].to_pylist())
+    assert identities[0] != identities[2]
 
 
 def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is_over(shop):

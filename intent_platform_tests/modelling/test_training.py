@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -7,8 +8,9 @@ import pyarrow.compute as pc
 import pytest
 
 from intent_platform.errors import TrainingRefused
+from intent_platform.modelling.folds import Folds
 from intent_platform.modelling.metrics import measure
-from intent_platform.modelling.model import IntentModel
+from intent_platform.modelling.model import IntentModel, feature_matrix
 from intent_platform.modelling.search import Trial
 from intent_platform.modelling.training import train
 from intent_platform_tests.modelling.conftest import made_sessions
@@ -96,6 +98,45 @@ def test_the_search_says_each_trial_and_nothing_else(quick, capfd, caplog, tmp_p
 def test_rows_that_cannot_carry_a_model_are_refused_with_their_counts(quick, rows, said):
     with pytest.raises(TrainingRefused, match=said):
         train(rows, quick)
+
+
+def test_forward_validation_never_looks_back(quick):
+    forward = quick.model_copy(update={"validation": "forward"})
+    days = ROWS["SESSION_DATE"].to_numpy()
+    labels = ROWS["REVENUE"].to_numpy().astype(np.int64)
+    matrix = feature_matrix([ROWS[name] for name in quick.features])
+    folds = Folds.of(matrix, labels, days, forward)
+    assert len(folds.folds) == quick.folds
+    for fold in folds.folds:
+        assert days[fold.training_rows].max() < days[fold.held_out_rows].min()
+    held_out = [labels[fold.held_out_rows].sum() for fold in folds.folds]
+    assert max(held_out) < 1.5 * min(held_out)
+    first_days = days <= days[np.setdiff1d(np.arange(len(days)), folds.held_out_rows)].max()
+    assert (~first_days).sum() == len(folds.held_out_rows)  # whole days
+    training = train(ROWS, forward)
+    assert training.metrics.sessions == len(folds.held_out_rows) < training.sessions == len(ROWS)
+    assert (training.metrics.roc_auc or 0.0) > 0.7
+
+
+def test_one_day_cannot_be_validated_forward(quick):
+    one_day = ROWS.set_column(1, "SESSION_DATE", pa.array([date(2024, 5, 1)] * len(ROWS)))
+    with pytest.raises(TrainingRefused, match="1 days do not make two folds"):
+        train(one_day, quick.model_copy(update={"validation": "forward"}))
+    assert train(one_day, quick).positives > 0
+
+
+def test_a_time_box_ends_the_search_after_the_trial_that_filled_it(quick):
+    boxed = train(ROWS, quick.model_copy(update={"trials": 1_000, "search_seconds": 0.01}))
+    assert [trial.state for trial in boxed.trials] == ["complete"]
+
+
+def test_a_gpu_that_is_not_there_is_said(quick):
+    from catboost.utils import get_gpu_device_count
+
+    if get_gpu_device_count():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(TrainingRefused, match=r"training.task_type is GPU.*CPU"):
+        train(ROWS, quick.model_copy(update={"task_type": "GPU"}))
 
 
 def test_features_without_any_variation_are_refused(quick):

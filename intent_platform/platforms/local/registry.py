@@ -25,6 +25,7 @@ from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, 
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import now
+from intent_platform.platforms.local.trials import log_trials
 from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
@@ -116,7 +117,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 params=[Param(key, str(value)) for key, value in provenance.parameters.items()],
                 tags=[RunTag(_NAME_TAG, name), RunTag("month", provenance.month.isoformat())],
             )
-            self._client.log_dict(run_id, {"trials": [trial.as_dict() for trial in trials]}, "search.json")
+            log_trials(self._client, experiment, run_id, trials)
             source = f"{self._client.get_run(run_id).info.artifact_uri}/{_MODEL_FOLDER}"
             _save(model, _local_path(source))
             stored = self._client.create_model_version(

@@ -1,0 +1,28 @@
+"""The trials of a search as MLflow runs, nested under the run of the version that came of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from intent_platform.modelling.search import Trial
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_PARENT_TAG = "mlflow.parentRunId"
+
+
+def log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Sequence[Trial]) -> None:
+    """One finished run for each trial: its parameters, seconds, and its PR-AUC unless it was pruned."""
+    from mlflow.entities import Metric, Param
+
+    for trial in trials:
+        run = client.create_run(
+            experiment, run_name=f"trial {trial.number}", tags={_PARENT_TAG: parent, "state": trial.state}
+        ).info
+        measured = {"seconds": trial.seconds, "pr_auc": trial.value}
+        client.log_batch(
+            run.run_id,
+            metrics=[Metric(name, value, run.start_time, 0) for name, value in measured.items() if value is not None],
+            params=[Param(name, str(value)) for name, value in trial.parameters.items()],
+        )
+        client.set_terminated(run.run_id, "FINISHED" if trial.state == "complete" else "KILLED")
