@@ -14,7 +14,7 @@ export csv version reason port  # read by the shell from its environment, so tha
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote test coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote replay test coverage lint format types check lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ rollback: $(READY)  ## move the champion back: version=v_YYMMDD_HHMMSS (or previ
 promote: $(READY)  ## make a version champion whatever the gate says: version=v_YYMMDD_HHMMSS reason="…"
 	@test -n "$$version" || { echo 'name the version: make promote version=v_YYMMDD_HHMMSS reason="…"'; exit 2; }
 	@$(RUN) -m intent_platform promote --version "$$version" --reason "$$reason"
+
+replay: $(READY)  ## what each promotion policy would have delivered on your past months
+	@$(RUN) -m intent_platform replay
 
 test: $(READY)  ## all tests
 	@$(RUN) -m pytest

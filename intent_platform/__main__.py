@@ -1,4 +1,4 @@
-"""`python -m intent_platform demo|setup|rollback|promote|dev`: the command line behind the Makefile."""
+"""`python -m intent_platform demo|setup|rollback|promote|replay|dev`: the command line behind the Makefile."""
 
 import argparse
 import sys
@@ -29,6 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
                 from intent_platform.commands.champion import promote
 
                 promote(version=chosen.version, reason=chosen.reason)
+            case "replay":
+                from intent_platform.commands.replay import replay
+
+                replay()
             case "dev":
                 from intent_platform.commands.dev import dev
 
@@ -62,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     promote = commands.add_parser("promote", help="make a version champion whatever the gate says")
     promote.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
     promote.add_argument("--reason", required=True, help="for the ledger")
+    commands.add_parser("replay", help="play promotion policies over the past months")
     dev = commands.add_parser("dev", help="the Dagster UI, schedules and sensors")
     dev.add_argument("--port", type=int, default=3000)
     return parser

@@ -6,11 +6,11 @@ Gathers the facts, lets `modelling.promotion` decide, and stores the decision wh
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from intent_platform.assets.checks import table_checks
 from intent_platform.assets.presentation import (
@@ -21,6 +21,7 @@ from intent_platform.assets.presentation import (
     table_metadata,
 )
 from intent_platform.errors import EvaluationRefused
+from intent_platform.modelling.contest import windows_to_pool
 from intent_platform.modelling.metrics import Metrics, precision_recall_curve, reliability
 from intent_platform.modelling.promotion import Contender, Contest, Decision, decide
 from intent_platform.partitions import (
@@ -122,15 +123,8 @@ def gather(
     trained = [version.provenance.training_window for version in contenders]
     earlier = unseen_months(window.start.isoformat(), policy.pool_months, trained) if champion else []
     with warehouse.session() as session:
-        parts, pooled = [_sessions(session, window, features)], list[Window]()
-        for month in earlier:
-            if sum(pc.sum(part["REVENUE"]).as_py() or 0 for part in parts) >= policy.pool_below_positives:
-                break
-            part = _sessions(session, month, features)
-            if part.num_rows:
-                parts.append(part)
-                pooled.append(month)
-    rows = pa.concat_tables(parts)
+        pooled = windows_to_pool(window, earlier, partial(purchases, session), policy.pool_below_positives)
+        rows = pa.concat_tables([_sessions(session, tested, features) for tested in (window, *pooled)])
     return Contest(
         challenger=_contender(registry, challenger, rows),
         champion=_contender(registry, champion, rows) if champion else None,
@@ -138,7 +132,7 @@ def gather(
         labels=rows["REVENUE"].to_numpy(),
         days=rows["SESSION_DATE"].to_numpy(),
         slices=rows["VISITORTYPE"].to_numpy(),
-        pooled=tuple(pooled),
+        pooled=pooled,
     )
 
 
@@ -149,6 +143,16 @@ def _sessions(session: Session, window: Window, features: Sequence[str]) -> pa.T
         start=window.start,
         end=window.end,
     )
+
+
+def purchases(session: Session, window: Window) -> int:
+    """How many sessions of DATASET in a window are purchases."""
+    counted = session.fetch(
+        f"SELECT COALESCE(SUM(REVENUE), 0) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
+        start=window.start,
+        end=window.end,
+    )
+    return int(counted["PURCHASES"][0].as_py())
 
 
 def _contender(registry: ModelRegistry, version: ModelVersion, rows: pa.Table) -> Contender:

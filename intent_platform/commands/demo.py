@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from intent_platform.assets.evaluation import purchases
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.commands.setup import settings_with
@@ -29,10 +30,8 @@ from intent_platform.partitions import (
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
-from intent_platform.platforms.publish import in_window
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings
-from intent_platform.tables import DATASET
 
 _STEPS_PER_MONTH = 5
 
@@ -102,9 +101,9 @@ class Play:
     def _challenger(self, month: str) -> None:
         if month in self._materialized("challenger_model"):
             return
-        if _purchases(self.platform, training_window(month, self.settings.training.months)) >= (
-            self.settings.training.minimum_positives
-        ):
+        with self.platform.warehouse.session() as session:
+            bought = purchases(session, training_window(month, self.settings.training.months))
+        if bought >= self.settings.training.minimum_positives:
             self._run(TRAINING_JOB.name, partition=month)
 
     def _evaluation(self, month: str, test: Window) -> None:
@@ -146,16 +145,6 @@ def _refuse_another_file(settings: Settings, csv: Path) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def _purchases(platform: Platform, window: Window) -> int:
-    with platform.warehouse.session() as session:
-        counted = session.fetch(
-            f"SELECT COALESCE(SUM(REVENUE), 0) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
-            start=window.start,
-            end=window.end,
-        )
-    return int(counted["PURCHASES"][0].as_py())
 
 
 def _progress(console: Console) -> Progress:

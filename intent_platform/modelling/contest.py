@@ -3,7 +3,7 @@
 No judgement here: the rules are in `rules`, their order in `promotion`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -68,6 +68,24 @@ class Contest:
     def windows(self) -> tuple[Window, ...]:
         """Everything that is tested on."""
         return (self.test_window, *self.pooled)
+
+
+def windows_to_pool(
+    test: Window, earlier: Iterable[Window], purchases: Callable[[Window], int], enough: int
+) -> tuple[Window, ...]:
+    """As many of the `earlier` windows, in their order, as bring the purchases up to `enough`; none if `test` has them.
+
+    Windows without a purchase add nothing and are left out.
+    """
+    chosen, found = [], purchases(test)
+    for window in earlier:
+        if found >= enough:
+            break
+        added = purchases(window)
+        if added:
+            chosen.append(window)
+            found += added
+    return tuple(chosen)
 
 
 @dataclass(frozen=True)

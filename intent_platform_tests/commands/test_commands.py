@@ -61,6 +61,12 @@ def test_the_demo_plays_all_months_and_a_second_call_changes_no_row(home, csv, c
     assert "another file" in capsys.readouterr().err
     assert contents(home) == played
 
+    assert main(["replay"]) == 0
+    replayed = capsys.readouterr().out
+    assert all(policy in replayed for policy in ("evidence", "greater", "always", "never", "regret"))
+    assert (home / "replay.png").read_bytes().startswith(b"\x89PNG")
+    assert contents(home) == played
+
     champion = played["CHAMPION_HISTORY"][-1][4]
     assert main(["rollback", "--version", str(champion)]) == 0
     assert "already" in capsys.readouterr().out
@@ -124,6 +130,11 @@ def test_a_rollback_that_cannot_be_gives_one_sentence(home, capsys, version, nam
     sentence = capsys.readouterr().err
     assert named in sentence
     assert sentence.count("\n") == 1
+
+
+def test_a_replay_of_nothing_gives_one_sentence(home, capsys):
+    assert main(["replay"]) == 1
+    assert "make demo" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["demo", "setup"])
