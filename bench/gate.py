@@ -1,0 +1,157 @@
+"""`python -m bench.gate`: how often the gate is right, on test windows with a known truth. Writes docs/gate.md.
+
+The world of the simulation is in `simulation`; the gate is the product's, with the settings of config.yml.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+from bench.document import fill
+from bench.simulation import World, edge_for
+from intent_platform.modelling.promotion import decide
+from intent_platform.settings import GateSettings, load_settings
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "gate.md"
+_Table = tuple[Sequence[str], Sequence[Sequence[object]]]
+_DAYS = 14
+_PROCESSES = 2
+_WINDOWS = 1_000
+#: Large windows take long and vary less: a part of the number does.
+_PART_OF_WINDOWS = {40: 1.0, 100: 1.0, 350: 0.5, 1_000: 0.25}
+_RESAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What became of many windows of one kind, as shares of them.
+
+    `covered`: the interval of the PR-AUC difference contains the truth. `superior`: it lies above zero. `promoted`: the
+    gate's decision. `stopped` counts the windows in which a reason spoke against the challenger, by its code.
+    """
+
+    windows: int
+    covered: float
+    superior: float
+    promoted: float
+    stopped: Counter[str]
+
+
+def rates(
+    world: World,
+    purchases: int,
+    policy: GateSettings,
+    *,
+    windows: int,
+    fresher: bool = False,
+    days: int = _DAYS,
+    processes: int = _PROCESSES,
+) -> Rates:
+    """Let the gate decide on `windows` test windows of a world, on part of them where they are large."""
+    windows = max(1, round(windows * _PART_OF_WINDOWS.get(purchases, 1.0)))
+    one = partial(_decided, world, purchases, policy, days, fresher)
+    if processes == 1:
+        decided = list(map(one, range(windows)))
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            decided = list(pool.map(one, range(windows), chunksize=max(1, windows // (8 * processes))))
+    truth = world.truth
+    return Rates(
+        windows,
+        covered=sum(low <= truth <= high for low, high, _, _ in decided) / windows,
+        superior=sum(low > 0 for low, _, _, _ in decided) / windows,
+        promoted=sum(promoted for _, _, promoted, _ in decided) / windows,
+        stopped=Counter(code for _, _, _, codes in decided for code in codes),
+    )
+
+
+def _decided(
+    world: World, purchases: int, policy: GateSettings, days: int, fresher: bool, seed: int
+) -> tuple[float, float, bool, frozenset[str]]:
+    decision = decide(world.contest(purchases, days, seed, fresher=fresher), policy)
+    assert decision.difference is not None, "made windows have both classes and a champion"  # noqa: S101
+    against = frozenset(reason.code for reason in decision.reasons if decision.outcome != "promote")
+    return decision.difference.low, decision.difference.high, decision.outcome == "promote", against
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run every table and write it into the document."""
+    parser = argparse.ArgumentParser(prog="python -m bench.gate", description=__doc__)
+    parser.add_argument("--windows", type=int, default=_WINDOWS, help="simulated windows for each row of a table")
+    parser.add_argument("--document", type=Path, default=DOCUMENT)
+    chosen = parser.parse_args(arguments)
+    policy = load_settings().gate.model_copy(update={"resamples": _RESAMPLES})
+    simulate = partial(rates, policy=policy, windows=chosen.windows)
+    fill(chosen.document, "equal", *_equal(simulate, policy))
+    fill(chosen.document, "fresher", *_fresher(simulate, policy.fresher_margin or 0.0))
+    fill(chosen.document, "power", *_power(simulate))
+    fill(chosen.document, "guardrails", *_guardrails(simulate))
+
+
+def _equal(simulate: Callable[..., Rates], policy: GateSettings) -> _Table:
+    header = (
+        "purchases",
+        "models err by day",
+        *("covered", "superior", "promoted"),
+        "covered (sessions)",
+        "superior (sessions)",
+    )
+    rows = []
+    for purchases, day_error in product((40, 100, 350), (0.0, 0.9)):
+        world = World(day_error=day_error)
+        by_day = simulate(world, purchases)
+        by_row = simulate(world, purchases, policy=policy.model_copy(update={"cluster_days": 10_000}))
+        shares = (by_day.covered, by_day.superior, by_day.promoted, by_row.covered, by_row.superior)
+        rows.append((purchases, "yes" if day_error else "no", *map(_percent, shares)))
+    return header, rows
+
+
+def _fresher(simulate: Callable[..., Rates], margin: float) -> _Table:
+    differences = (-2 * margin, -margin, 0.0, margin)
+    rows = [
+        (purchases, *(_percent(simulate(_better(true), purchases, fresher=True).promoted) for true in differences))
+        for purchases in (40, 100, 350, 1_000)
+    ]
+    return ("purchases", *(f"truly {true:+.2f}" for true in differences)), rows
+
+
+def _power(simulate: Callable[..., Rates]) -> _Table:
+    rows = []
+    for true, purchases in product((0.02, 0.05, 0.10), (40, 100, 350, 1_000)):
+        found = simulate(_better(true), purchases)
+        rows.append((f"{true:+.2f}", purchases, *map(_percent, (found.superior, found.promoted, found.covered))))
+    return ("truly better by", "purchases", "superior", "promoted", "covered"), rows
+
+
+def _guardrails(simulate: Callable[..., Rates]) -> _Table:
+    codes = {
+        "ROC-AUC": "guardrail_roc_auc",
+        "Brier": "guardrail_brier",
+        "log loss": "guardrail_log_loss",
+        "calibration": "guardrail_calibration_error",
+        "a slice": "slice_worse",
+    }
+    rows = []
+    for purchases, overconfidence in product((40, 100, 350), (1.0, 1.5, 2.0)):
+        found = simulate(World(overconfidence=overconfidence), purchases, fresher=True)
+        rows.append(
+            (purchases, overconfidence, *(_percent(found.stopped[code] / found.windows) for code in codes.values()))
+        )
+    return ("purchases", "log-odds times", *codes), rows
+
+
+def _better(true: float) -> World:
+    return World(edge_for(true) if true else 0.0)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+if __name__ == "__main__":
+    main()
