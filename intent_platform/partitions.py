@@ -122,6 +122,17 @@ def trailing_window(last_day: date, days: int) -> Window:
     return Window(end - timedelta(days=days), end)
 
 
+def merged(windows: Iterable[Window]) -> list[Window]:
+    """The fewest windows that cover the same days, in order; adjoining ones become one."""
+    result: list[Window] = []
+    for window in sorted(windows):
+        if result and window.start <= result[-1].end:
+            result[-1] = Window(result[-1].start, max(result[-1].end, window.end))
+        else:
+            result.append(window)
+    return result
+
+
 def month_keys(window: Window) -> list[str]:
     """The monthly keys whose month begins within the window, in order."""
     return [day.isoformat() for day in window if day.day == 1]

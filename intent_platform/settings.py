@@ -44,9 +44,11 @@ class UciSettings(Section):
 
 
 class LandingSettings(Section):
-    """The landing feed: the folder into which files are dropped."""
+    """The landing feed: the folder into which files are dropped, and when one is complete."""
 
     folder: Path | None = None
+    done_files: bool
+    quiet_seconds: Annotated[float, Field(ge=0)]
 
 
 class WarehouseSettings(Section):
@@ -169,6 +171,7 @@ class ScoringSettings(Section):
 
     rescore_days: Positive
     catch_up_days: Positive
+    catch_up_attempts: Positive
 
 
 class ScheduleSettings(Section):
@@ -225,6 +228,17 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _clocks_tick_in_the_order_of_the_pipeline(self) -> "Settings":
+        clocks = self.schedules
+        for name in ("scores_hour", "training_hour", "evaluation_hour"):
+            if getattr(clocks, name) <= clocks.sessions_hour:
+                raise ValueError(
+                    f"schedules.{name} {getattr(clocks, name)} must come after schedules.sessions_hour "
+                    f"{clocks.sessions_hour}: yesterday's sessions have to be there"
+                )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -267,7 +281,17 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         raise SettingsError(f"setting {name}: {first['msg']}") from error
-    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+    return settings.model_copy(
+        update={
+            "home": _absolute(settings.home),
+            "uci": settings.uci.model_copy(update={"csv": _absolute(settings.uci.csv)}),
+            "landing": settings.landing.model_copy(update={"folder": _absolute(settings.landing.folder)}),
+        }
+    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser().absolute()
 
 
 def _is_misspelt(variable: str) -> bool:

@@ -187,7 +187,7 @@ EVALUATIONS = Table(
         Column("CHAMPION", "VARCHAR", "Version name of the champion; empty text when there was none"),
         Column("TEST_START", "DATE", "First day of the test window"),
         Column("TEST_END", "DATE", "Day after the test window"),
-        Column("SESSIONS", "INTEGER", "Sessions in the test window", minimum=0),
+        Column("SESSIONS", "INTEGER", "Sessions compared, those of pooled earlier months included", minimum=0),
         Column("POSITIVES", "INTEGER", "Purchases among them", minimum=0),
         Column("CHALLENGER_PR_AUC", "DOUBLE", "Average precision of the challenger", nullable=True),
         Column("CHAMPION_PR_AUC", "DOUBLE", "Average precision of the champion", nullable=True),

@@ -16,7 +16,7 @@ def test_the_defaults_are_the_local_platform_on_the_uci_feed(settings):
     [
         ("INTENT_PLATFORM_FEED", "landing", lambda s: s.feed == "landing"),
         ("INTENT_PLATFORM_UCI_SESSION_DATES", "spread", lambda s: s.uci.session_dates == "spread"),
-        ("INTENT_PLATFORM_UCI_CSV", "some/file.csv", lambda s: s.uci.csv == Path("some/file.csv")),
+        ("INTENT_PLATFORM_UCI_CSV", "some/file.csv", lambda s: s.uci.csv == Path("some/file.csv").absolute()),
         ("INTENT_PLATFORM_TRAINING_TRIALS", "3", lambda s: s.training.trials == 3),
         ("INTENT_PLATFORM_FIRST_DAY", "2023-02-01", lambda s: s.first_day.year == 2023),
         ("INTENT_PLATFORM_TRAINING_FEATURES", '["PAGEVALUES"]', lambda s: s.training.features == ("PAGEVALUES",)),
@@ -43,6 +43,7 @@ def test_the_environment_overrides_one_value_and_leaves_its_neighbours(monkeypat
         ("INTENT_PLATFORM_TRAINING_SEARCH_SPACE", '{"depth": {"low": 5, "high": 2}}', "low 5 is above high 2"),
         ("INTENT_PLATFORM_TRAINING_FIXED", '{"depth": 3}', "depth"),
         ("INTENT_PLATFORM_TRAINING_TASK_TYPE", "GPU", "rsm"),
+        ("INTENT_PLATFORM_SCHEDULES_SCORES_HOUR", "5", "schedules.sessions_hour"),
     ],
 )
 def test_a_mistake_is_refused_in_one_sentence_that_names_it(monkeypatch, variable, value, named):

@@ -6,7 +6,7 @@ The gate is here, in the code that moves the pointer; the checks below only repo
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -36,8 +36,9 @@ class ChampionAliasConfig(dg.Config):
 
 @dataclass(frozen=True)
 class Request:
-    """A move that somebody asks for: an evaluation, or a person."""
+    """A move that somebody asks for: the evaluation of a month, or a person."""
 
+    month: date | None
     to: str
     cause: Cause
     reason: str
@@ -51,7 +52,7 @@ def pending_promotion(session: Session, ledger: Ledger, champion: str | None) ->
     statement about two versions, and about no others.
     """
     newest = session.fetch(
-        "SELECT CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
+        "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
         "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
     ).to_pylist()
     if not newest or newest[0]["DECISION"] != "promote" or newest[0]["CHAMPION"] != (champion or ""):
@@ -60,6 +61,7 @@ def pending_promotion(session: Session, ledger: Ledger, champion: str | None) ->
     if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
         return None
     return Request(
+        newest[0]["MONTH"],
         newest[0]["CHALLENGER"],
         "promotion" if champion else "first",
         "; ".join(json.loads(newest[0]["REASONS"])),
@@ -80,8 +82,10 @@ def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: 
             f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
         )
     if version.name == champion:
+        if version.quarantine:
+            registry.set_quarantine(version.name, None)
         return None
-    return Request(version.name, "force", reason, version.provenance.metrics)
+    return Request(None, version.name, "force", reason, version.provenance.metrics)
 
 
 def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
@@ -107,6 +111,8 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
         champion = registry.champion()
+        if config.reason and not config.force:
+            raise PromotionRefused("a reason was given without force: name the version to make champion in force")
         if config.force:
             request = forced_promotion(registry, config.force, config.reason, champion)
         else:
@@ -127,8 +133,6 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
                 run_id=context.run.run_id,
                 effective_date=day_of(config.effective_date) if config.effective_date else None,
             )
-            if registry.version(request.to).quarantine:  # asked for by name
-                registry.set_quarantine(request.to, None)
             context.log.info(f"champion moved from {champion or 'nobody'} to {request.to} ({request.cause})")
         with warehouse.session() as session:
             return dg.MaterializeResult(metadata=champion_metadata(registry.champion(), read_ledger(session)))

@@ -1,6 +1,7 @@
 """`scores`: one calibrated probability for each session, computed where the data is, replaced day by day."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
 
@@ -22,7 +23,7 @@ from intent_platform.partitions import (
     now,
     wall_clock,
 )
-from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.ledger import Move, read_ledger
 from intent_platform.platforms.ports import (
     PREDICT_FUNCTION,
     ModelRegistry,
@@ -72,6 +73,22 @@ def score_window(session: Session, window: Window, version: str, model: IntentMo
     return replace_window(
         session, SCORES, window, select, model_name=MODEL_NAME, model_version=version, scored_at=wall_clock(now())
     )
+
+
+def outdated_scores(session: Session, window: Window, move: Move) -> Window | None:
+    """The days of `window` from the first to the last that another version scored before the champion's last move.
+
+    Scores given after the move are somebody's choice. None when there are no such days.
+    """
+    found = session.fetch(
+        "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "  # noqa: S608
+        f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion AND SCORED_AT < :moved_at",
+        start=window.start,
+        end=window.end,
+        champion=move.to_version,
+        moved_at=move.moved_at,
+    ).to_pylist()[0]
+    return None if found["FIRST_DAY"] is None else Window(found["FIRST_DAY"], found["LAST_DAY"] + timedelta(days=1))
 
 
 def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:

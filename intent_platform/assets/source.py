@@ -105,10 +105,22 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
             metadata={"received": received, "accepted": counts["ACCEPTED"], "rejected": counts["REJECTED"]},
         )
 
+    @dg.asset_check(
+        asset="source",
+        name="feed_is_readable",
+        description="Nothing that the feed holds is unreadable. What is holds up nothing else, and waits to be mended.",
+    )
+    def feed_is_readable() -> dg.AssetCheckResult:
+        faults = open_feed(settings).faults()
+        return dg.AssetCheckResult(
+            passed=not faults, description="; ".join(faults) or None, metadata={"faults": len(faults)}
+        )
+
     return [
         source,
         *table_checks("source", SOURCE),
         rows_accounted_for,
+        feed_is_readable,
         *([published_counts()] if settings.feed == "uci" else []),
     ]
 

@@ -51,23 +51,16 @@ def roll_back(
     if target.name == champion:
         context.log.warning(f"{champion} is the champion already: nothing was moved")
         return
-    # Quarantine first: an interruption then leaves a marked champion, never an unmarked loser.
-    registry.set_quarantine(champion, f"rolled back from: {config.reason}")
-    try:
-        proof = move_champion(
-            Platform(warehouse, registry),
-            target.name,
-            expected=champion,
-            cause="rollback",
-            reason=config.reason,
-            metrics=target.provenance.metrics,
-            run_id=context.run_id,
-        )
-    except BaseException:
-        registry.set_quarantine(champion, None)
-        raise
-    if target.quarantine:  # asked for by name
-        registry.set_quarantine(target.name, None)
+    proof = move_champion(
+        Platform(warehouse, registry),
+        target.name,
+        expected=champion,
+        cause="rollback",
+        reason=config.reason,
+        metrics=target.provenance.metrics,
+        run_id=context.run_id,
+        quarantine_left=f"rolled back from: {config.reason}",
+    )
     context.log.info(f"champion moved from {champion} to {target.name}; it scored {proof.sessions} sessions first")
     with warehouse.session() as session:
         metadata = champion_metadata(target.name, read_ledger(session))

@@ -4,8 +4,9 @@ What is materialized already is left alone, so a second call changes nothing and
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import file_digest
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -13,12 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from intent_platform.assets.champion_alias import pending_promotion
 from intent_platform.assets.evaluation import purchases
-from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
+from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.commands.setup import settings_with
 from intent_platform.definitions import build_definitions
-from intent_platform.errors import FeedError
+from intent_platform.errors import FeedError, TrainingRefused
 from intent_platform.partitions import (
     Window,
     day_of,
@@ -43,8 +45,6 @@ def demo(csv: Path | None) -> None:
         FeedError: the feed cannot deliver, or the home holds the sessions of another file.
     """
     settings = settings_with(csv)
-    if csv is not None:
-        _refuse_another_file(settings, csv)
     platform = platform_for(settings)
     extent = open_feed(settings).extent()
     if extent is None:
@@ -104,12 +104,22 @@ class Play:
         with self.platform.warehouse.session() as session:
             bought = purchases(session, training_window(month, self.settings.training.months))
         if bought >= self.settings.training.minimum_positives:
-            self._run(TRAINING_JOB.name, partition=month)
+            with suppress(TrainingRefused):  # a sample of them may have too few; the run says so
+                self._run(TRAINING_JOB.name, partition=month)
 
     def _evaluation(self, month: str, test: Window) -> None:
-        if month in self._materialized("challenger_model") and month not in self._materialized("evaluation"):
-            effective = {"effective_date": test.end.isoformat()}
-            self._run(EVALUATION_JOB.name, partition=month, config={"ops": {"champion_alias": {"config": effective}}})
+        if month not in self._materialized("challenger_model"):
+            return
+        config: dict[str, object] = {"ops": {"champion_alias": {"config": {"effective_date": test.end.isoformat()}}}}
+        if month not in self._materialized("evaluation"):
+            self._run(EVALUATION_JOB.name, partition=month, config=config)
+        elif self._has_pending_promotion(day_of(month)):  # an interruption came between the two
+            self._run(PROMOTION_JOB.name, config=config)
+
+    def _has_pending_promotion(self, month: date) -> bool:
+        with self.platform.warehouse.session() as session:
+            pending = pending_promotion(session, read_ledger(session), self.platform.registry.champion())
+        return pending is not None and pending.month == month
 
     def _materialized(self, asset: str) -> set[str]:
         return self.instance.get_materialized_partitions(dg.AssetKey(asset))
@@ -130,21 +140,6 @@ class Play:
             if rows is not None and event.asset_key is not None:  # the same for every partition of the run
                 written[event.asset_key.to_user_string()] = int(str(rows.value))
         self.rows_written += sum(written.values())
-
-
-def _refuse_another_file(settings: Settings, csv: Path) -> None:
-    """Sessions of two files in one home would make a past that never was."""
-    copy = settings.uci_copy
-    if copy.exists() and _digest(copy) != _digest(csv):
-        raise FeedError(
-            f"the home {settings.home} holds the sessions of another file than {csv}: "
-            "set INTENT_PLATFORM_HOME to a new folder, or remove that one"
-        )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _progress(console: Console) -> Progress:

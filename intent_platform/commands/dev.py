@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from intent_platform.commands.instance import prepare_home
-from intent_platform.settings import load_settings
+from intent_platform.commands.instance import open_instance, prepare_home
+from intent_platform.settings import ENVIRONMENT_PREFIX, load_settings
 
 _ADDRESS = "127.0.0.1"
 _WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
@@ -17,8 +17,11 @@ def dev(port: int) -> None:
     """Replace this process by `dagster dev`."""
     settings = load_settings()
     home = prepare_home(settings)
-    # Every process that Dagster starts must find the same home, wherever it is started.
-    os.environ["INTENT_PLATFORM_HOME"] = str(settings.home)
+    with open_instance(settings):  # ends the runs of commands that were killed, which would hold up the queue
+        pass
+    # Every process that Dagster starts must find the same folders, wherever it is started.
+    folders = {"HOME": settings.home, "UCI_CSV": settings.uci.csv, "LANDING_FOLDER": settings.landing.folder}
+    os.environ.update({f"{ENVIRONMENT_PREFIX}{name}": str(path) for name, path in folders.items() if path is not None})
     Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")
     # From its own home, so that Dagster does not take this folder's template for a second configuration.
     os.chdir(home)

@@ -72,13 +72,16 @@ def run_job(
         tags["dagster/asset_partition_range_end"] = window.keys[-1]
     # The terminal shows progress; the log is in the UI.
     run_config = {**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return definitions.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        partition_key=partition,
-        tags=tags,
-        run_config=run_config,
-        asset_selection=[dg.AssetKey(only)] if only else None,
-    )
+    try:
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            tags=tags,
+            run_config=run_config,
+            asset_selection=[dg.AssetKey(only)] if only else None,
+        )
+    except dg.DagsterExecutionInterruptedError as error:  # Ctrl-C, as Dagster calls it
+        raise KeyboardInterrupt from error
 
 
 def _is_alive(process: int) -> bool:

@@ -1,5 +1,6 @@
 """`make setup [csv=PATH]`: create the deployment's tables and load the source data."""
 
+from hashlib import file_digest
 from pathlib import Path
 
 from rich.console import Console
@@ -18,14 +19,32 @@ def settings_with(csv: Path | None) -> Settings:
     """The settings; a given `csv` is the UCI feed's file.
 
     Raises:
-        FeedError: there is no such file.
+        FeedError: there is no such file, or the home holds the sessions of another one.
     """
-    if csv is None:
-        return load_settings()
-    if not csv.is_file():
-        raise FeedError(f"there is no file {csv}: give the path of online_shoppers_intention.csv")
-    settings = load_settings(feed="uci")
-    return settings.model_copy(update={"uci": settings.uci.model_copy(update={"csv": csv.absolute()})})
+    settings = load_settings() if csv is None else load_settings(feed="uci")
+    if csv is not None:
+        settings = settings.model_copy(update={"uci": settings.uci.model_copy(update={"csv": csv.absolute()})})
+    given = settings.uci.csv
+    if settings.feed == "uci" and given is not None:
+        if not given.is_file():
+            raise FeedError(f"there is no file {given}: give the path of online_shoppers_intention.csv")
+        _refuse_another_file(settings, given)
+    return settings
+
+
+def _refuse_another_file(settings: Settings, csv: Path) -> None:
+    """Sessions of two files in one home would make a past that never was."""
+    copy = settings.uci_copy
+    if copy.exists() and _digest(copy) != _digest(csv):
+        raise FeedError(
+            f"the home {settings.home} holds the sessions of another file than {csv}: "
+            "set INTENT_PLATFORM_HOME to a new folder, or remove that one"
+        )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def setup(csv: Path | None) -> None:

@@ -6,6 +6,7 @@ challenger deserves it is `modelling.promotion`'s to decide, not this module's.
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,6 +39,11 @@ def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof
         VersionUnfit: it cannot be loaded, or gives something else than probabilities.
     """
     model = registry.load(name)
+    gone = sorted(set(model.features) - set(DATASET.column_names))
+    if gone:
+        raise VersionUnfit(
+            f"version {name} needs {', '.join(gone)}, which {DATASET.name} has no more: choose another version"
+        )
     with warehouse.session() as session:
         sample = session.fetch(
             f"SELECT {', '.join(model.features)} FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows",  # noqa: S608
@@ -67,32 +73,46 @@ def move_champion(
     metrics: Mapping[str, object],
     run_id: str,
     effective_date: date | None = None,
+    quarantine_left: str | None = None,
 ) -> Proof:
     """Make `to` the champion if `expected` still is, and write the ledger.
 
     The ledger row is written first and committed last, around the move of the pointer: a failure of either
-    leaves both as they were. `effective_date` (default: today in Asia/Tokyo) is the first session date that
-    the new champion stands for when the past is reconstructed.
+    leaves both as they were, but for the first champion, whom a failed commit leaves without a row.
+    `effective_date` (default: today in Asia/Tokyo) is the first session date that the new champion stands for
+    when the past is reconstructed. `quarantine_left` is why the champion left is quarantined; None leaves it as it
+    is. The new champion is in quarantine no longer.
 
     Raises:
         UnknownVersion, InvalidVersionName, VersionUnfit: `to` cannot be champion; nothing was moved.
         ChampionMoved: somebody else moved the pointer; nothing was moved.
     """
-    proof = prove_fit(platform.warehouse, platform.registry, to)
-    with platform.warehouse.session(writing=True) as session, session.transaction():
-        latest, moment = read_ledger(session).latest, now()
-        session.execute(
-            "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "
-            ":cause, :reason, :metrics, :run_id",
-            move=latest.number + 1 if latest else 1,
-            moved_at=wall_clock(moment),
-            effective_date=effective_date or moment.date(),
-            from_version=expected,
-            to_version=to,
-            cause=cause,
-            reason=reason,
-            metrics=json.dumps(dict(metrics)),
-            run_id=run_id,
-        )
-        platform.registry.move_champion(to, expected)
+    registry = platform.registry
+    proof = prove_fit(platform.warehouse, registry, to)
+    with ExitStack() as undo:
+        if expected is not None and quarantine_left is not None:
+            # Marked first: an interruption then leaves a marked champion, never an unmarked loser.
+            undo.callback(registry.set_quarantine, expected, registry.version(expected).quarantine)
+            registry.set_quarantine(expected, quarantine_left)
+        with platform.warehouse.session(writing=True) as session, session.transaction():
+            latest, moment = read_ledger(session).latest, now()
+            session.execute(
+                "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "
+                ":cause, :reason, :metrics, :run_id",
+                move=latest.number + 1 if latest else 1,
+                moved_at=wall_clock(moment),
+                effective_date=effective_date or moment.date(),
+                from_version=expected,
+                to_version=to,
+                cause=cause,
+                reason=reason,
+                metrics=json.dumps(dict(metrics)),
+                run_id=run_id,
+            )
+            registry.move_champion(to, expected)
+            if expected is not None:
+                undo.callback(registry.move_champion, expected, to)
+        undo.pop_all()
+    if registry.version(to).quarantine:  # asked for by name
+        registry.set_quarantine(to, None)
     return proof

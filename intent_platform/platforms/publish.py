@@ -28,6 +28,14 @@ _REJECT = """
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT COALESCE(SESSION_DATE, :undated), RAW, REASONS, :feed, ORIGIN, :at FROM REFUSED
 """
+#: A file that comes again has its rows rejected again: once is enough.
+_FORGET_REFUSED = """
+    DELETE FROM SOURCE_REJECTED WHERE FEED = :feed AND (ORIGIN, RAW) IN (SELECT ORIGIN, RAW FROM REFUSED)
+"""
+_FORGET_REPEATED = f"""
+    DELETE FROM SOURCE_REJECTED WHERE FEED = :feed
+    AND (ORIGIN, RAW) IN (SELECT ORIGIN, {_AS_JSON} FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} > 1)
+"""  # noqa: S608
 _REJECT_REPEATED = f"""
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} > 1
@@ -106,6 +114,8 @@ def load_sessions(
             delete_window(session, SOURCE_REJECTED, window, "FEED = :feed", feed=feed)
         else:
             session.execute("DELETE FROM SOURCE WHERE (UID, SESSION_DATE) IN (SELECT UID, SESSION_DATE FROM RECEIVED)")
+            session.execute(_FORGET_REFUSED, feed=feed)
+            session.execute(_FORGET_REPEATED, feed=feed)
         accepted = session.execute(_ACCEPT, feed=feed, at=at)
         rejected = session.execute(_REJECT, feed=feed, at=at, undated=undated)
         rejected += session.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)

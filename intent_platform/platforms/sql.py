@@ -50,8 +50,8 @@ def _literal(value: Value) -> exp.Expr:
             return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
         case date():
             return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-        case float():  # a bare 0.1 would be a decimal
-            return exp.cast(exp.Literal.string(repr(value)), "DOUBLE")
+        case float():  # numpy's too; a bare 0.1 would be a decimal
+            return exp.cast(exp.Literal.string(repr(float(value))), "DOUBLE")
         case None | bool() | int() | str():
             return exp.convert(value)
         case _:

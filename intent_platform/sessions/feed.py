@@ -39,6 +39,9 @@ class Feed(Protocol):
     def held_back(self, window: Window) -> list[str]:
         """What a load of `window` leaves where it is, a sentence for each."""
 
+    def faults(self) -> list[str]:
+        """What it has and cannot deliver, a sentence for each; nothing else waits for it."""
+
     def deliver(self, window: Window) -> AbstractContextManager[Iterator[Received]]:
         """The sessions of `window`, batch by batch. Leaving without an exception says that they are safely in.
 
@@ -52,7 +55,7 @@ def open_feed(settings: Settings) -> Feed:
     if settings.feed == "landing":
         from intent_platform.sessions.landing import LandingFeed
 
-        return LandingFeed(settings.landing_folder, settings.first_day)
+        return LandingFeed(settings.landing_folder, settings.first_day, settings.landing)
     from intent_platform.sessions.uci import UciFeed
 
     return UciFeed(settings)

@@ -4,10 +4,12 @@ A file is moved to `accepted/` only after its rows are in. It adds to the days t
 takes rows away, so that the same file twice changes nothing.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, now
 from intent_platform.sessions.contract import Received, typed
 from intent_platform.sessions.files import header_of, read_batches
+from intent_platform.settings import LandingSettings
 from intent_platform.tables import SESSION_COLUMNS
 
 _SUFFIXES = (".csv", ".parquet")
@@ -25,12 +28,16 @@ _COLUMNS = tuple(column.name for column in SESSION_COLUMNS)
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file that waits. `span` covers the days of its dated rows; None when it has none, or cannot be read."""
+    """A file that waits. `span` covers the days of its dated rows, None when it has none.
+
+    `fault` is why it cannot be read, when that is so.
+    """
 
     path: Path
     size: int
     mtime_ns: int
     span: Window | None
+    fault: str | None
 
     @property
     def name(self) -> str:
@@ -49,10 +56,15 @@ class LandingFile:
 
 @dataclass(frozen=True)
 class LandingFeed:
-    """The `.csv` and `.parquet` files directly in `folder`; names that begin with a dot are left alone."""
+    """The `.csv` and `.parquet` files directly in the landing folder; names that begin with a dot are left alone.
+
+    A file is complete when it got its name (write elsewhere, or under a name that begins with a dot, then rename),
+    when `NAME.done` is beside it if the settings ask for that, and when it was not written to for a while.
+    """
 
     folder: Path
     first_day: date
+    settings: LandingSettings
     name: str = "landing"
     replaces_window: bool = False
 
@@ -70,7 +82,7 @@ class LandingFeed:
         return Window(min(self.first_day, tomorrow), tomorrow)
 
     def pending(self) -> list[LandingFile]:
-        """The files that wait, by name. Reads nothing of them but their dates."""
+        """The complete files that wait, by name. A file is read through once, when it is seen first."""
         if not self.folder.is_dir():
             return []
         paths = sorted(
@@ -78,18 +90,36 @@ class LandingFeed:
             for path in self.folder.iterdir()
             if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
-        return [self._looked_at(path) for path in paths]
+        possible = self.possible_days()
+        found = []
+        for path in paths:
+            try:
+                state = path.stat()
+            except FileNotFoundError:  # a load took it just now
+                continue
+            if self._is_complete(path, state.st_mtime):
+                found.append(_looked_at(path, state.st_size, state.st_mtime_ns, possible))
+        return found
+
+    def _is_complete(self, path: Path, written: float) -> bool:
+        if self.settings.done_files and not _done_file(path).exists():
+            return False
+        return time.time() - written >= self.settings.quiet_seconds
 
     def split(self, window: Window) -> tuple[list[LandingFile], list[LandingFile]]:
         """The pending files that a load of `window` takes, and those that wait for a wider one."""
-        pending = self.pending()
-        taken = [f for f in pending if f.span is None or f.span.intersection(window) == f.span]
-        return taken, [file for file in pending if file not in taken]
+        readable = [file for file in self.pending() if file.fault is None]
+        taken = [f for f in readable if f.span is None or f.span.intersection(window) == f.span]
+        return taken, [file for file in readable if file not in taken]
 
     def held_back(self, window: Window) -> list[str]:
         """The files whose days reach beyond `window`."""
         _, waiting = self.split(window)
         return [f"{file.name} has sessions of {file.span} and waits for a load of all these days" for file in waiting]
+
+    def faults(self) -> list[str]:
+        """The files that cannot be read: they stay, and hold up nothing else."""
+        return [f"{file.fault}; mend it or take it away" for file in self.pending() if file.fault is not None]
 
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
@@ -102,26 +132,30 @@ class LandingFeed:
         for file in taken:
             if file.is_unchanged:
                 _move(file.path, self.folder / "accepted")
+                _done_file(file.path).unlink(missing_ok=True)
 
-    def _looked_at(self, path: Path) -> LandingFile:
-        state = path.stat()
-        return LandingFile(path, state.st_size, state.st_mtime_ns, self._span(path))
 
-    def _span(self, path: Path) -> Window | None:
-        possible = self.possible_days()
-        first: date | None = None
-        last: date | None = None
-        try:
-            for batch in read_batches(path, ["SESSION_DATE"]):
-                days = typed(batch["SESSION_DATE"], "DATE")
-                fitting = pc.and_(pc.greater_equal(days, possible.start), pc.less(days, possible.end))
-                ends = pc.min_max(days.filter(fitting)).as_py()
-                if ends["min"] is not None:
-                    first = min(first or ends["min"], ends["min"])
-                    last = max(last or ends["max"], ends["max"])
-        except FeedError:
-            return None  # the load says what is wrong with it
-        return None if first is None or last is None else Window(first, last + timedelta(days=1))
+@lru_cache(maxsize=10_000)
+def _looked_at(path: Path, size: int, mtime_ns: int, possible: Window) -> LandingFile:
+    """What is in a file; remembered while it stays the same, since reading gigabytes takes a while."""
+    first: date | None = None
+    last: date | None = None
+    try:
+        for batch in read_batches(path, _COLUMNS):  # all of them: what cannot be read is to be known before a load
+            days = typed(batch["SESSION_DATE"], "DATE")
+            fitting = pc.and_(pc.greater_equal(days, possible.start), pc.less(days, possible.end))
+            ends = pc.min_max(days.filter(fitting)).as_py()
+            if ends["min"] is not None:
+                first = min(first or ends["min"], ends["min"])
+                last = max(last or ends["max"], ends["max"])
+    except FeedError as error:
+        return LandingFile(path, size, mtime_ns, None, str(error))
+    span = None if first is None or last is None else Window(first, last + timedelta(days=1))
+    return LandingFile(path, size, mtime_ns, span, None)
+
+
+def _done_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.done")
 
 
 def _batches(path: Path) -> Iterator[Received]:

@@ -77,6 +77,10 @@ class UciFeed:
         """Nothing."""
         return []
 
+    def faults(self) -> list[str]:
+        """Nothing: a file that cannot be read fails the load."""
+        return []
+
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
         """The sessions of `window`. Rows whose month cannot be read come with the first day of the extent."""

@@ -9,10 +9,12 @@ import pyarrow.csv
 import pytest
 
 from intent_platform.assets.champion_alias import ASSET
-from intent_platform.automation.sensors import build_sensors, failure_sentence, merged
+from intent_platform.automation import catch_up
+from intent_platform.automation.alerts import failed_checks, failure_sentence
+from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
-from intent_platform.partitions import Window, now, trailing_window, wall_clock
+from intent_platform.partitions import Window, merged, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform_tests.sessions_made import landing_rows, write_uci_csv
 
@@ -29,7 +31,12 @@ def instance():
 @pytest.fixture
 def landing(make_settings):
     """Settings of a shop whose sessions are dropped into a folder."""
-    settings = make_settings(feed="landing", first_day=YESTERDAY - timedelta(days=20), warehouse={"wait_seconds": 5})
+    settings = make_settings(
+        feed="landing",
+        first_day=YESTERDAY - timedelta(days=20),
+        warehouse={"wait_seconds": 5},
+        landing={"done_files": False, "quiet_seconds": 0},
+    )
     settings.landing_folder.mkdir(parents=True)
     return settings
 
@@ -38,7 +45,9 @@ def tick(settings, name, instance, cursor=None) -> Any:
     sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == name)
     context = dg.build_sensor_context(instance, cursor, resources={"warehouse": platform_for(settings).warehouse})
     result = sensor.evaluate_tick(context)
-    return result if result.run_requests or result.cursor else dg.SkipReason(result.skip_message)
+    if result.run_requests or result.cursor:
+        return result
+    return dg.SkipReason(result.skip_message)
 
 
 def drop(settings, day: date, rows: int = 20, name: str = "", seed: int = 0) -> None:
@@ -46,9 +55,9 @@ def drop(settings, day: date, rows: int = 20, name: str = "", seed: int = 0) -> 
     pyarrow.csv.write_csv(landing_rows(day, rows, seed), path)
 
 
-def carry_out(settings, instance, request) -> dg.ExecuteInProcessResult:
+def carry_out(settings, instance, request, **options) -> dg.ExecuteInProcessResult:
     job = build_definitions(settings).resolve_job_def(request.job_name)
-    return job.execute_in_process(instance=instance, tags=dict(request.tags))
+    return job.execute_in_process(instance=instance, tags=dict(request.tags), **options)
 
 
 def days_of(request) -> Window:
@@ -72,10 +81,13 @@ def move(settings, number, to, day=date(2024, 1, 1)) -> None:
         )
 
 
-def score(settings, day) -> None:
+def score(settings, day, by) -> None:
     with platform_for(settings).warehouse.session(writing=True) as session:
         session.execute(
-            "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', 'v', 0.5, :at", day=day, at=wall_clock(now())
+            "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', :by, 0.5, :at",
+            day=day,
+            by=by,
+            at=wall_clock(now()),
         )
 
 
@@ -111,42 +123,132 @@ def test_a_second_file_adds_to_a_day_and_corrects_by_key(landing, instance):
     assert count(landing, "SOURCE") == 25
 
 
-def test_a_file_that_cannot_be_read_fails_the_run_with_its_name_and_stays(landing, instance):
-    (landing.landing_folder / "broken.csv").write_text("UID,SESSION_DATE\n1,2\n")
-    request = tick(landing, "landing_sensor", instance).run_requests[0]
+def test_a_file_that_cannot_be_read_holds_up_no_other_and_a_check_says_its_name(landing, instance):
+    broken = landing.landing_folder / "broken.csv"
+    broken.write_text("UID,SESSION_DATE\n1,2\n")
+    drop(landing, YESTERDAY)
+    (request,) = tick(landing, "landing_sensor", instance).run_requests
     assert days_of(request) == trailing_window(YESTERDAY, 1)
-    with pytest.raises(Exception, match=r"broken\.csv"):
-        carry_out(landing, instance, request)
-    assert (landing.landing_folder / "broken.csv").exists()
-    assert count(landing, "SOURCE") == 0
+    result = carry_out(landing, instance, request)
+    assert result.success
+    assert broken.exists()
+    assert count(landing, "SOURCE") == 20
+    (failed,) = failed_checks(instance, result.run_id)
+    assert (failed.asset_key, failed.check_name) == (dg.AssetKey("source"), "feed_is_readable")
+    assert "broken.csv has no column" in (failed.description or "")
+    # It is asked for again tomorrow, so that nobody forgets it; mended it is loaded.
+    assert len(tick(landing, "landing_sensor", instance).run_requests) == 1
+    drop(landing, YESTERDAY, name="broken.csv", seed=1)
+    assert not failed_checks(
+        instance, carry_out(landing, instance, tick(landing, "landing_sensor", instance).run_requests[0]).run_id
+    )
+    assert count(landing, "SOURCE") == 40
+
+
+def test_late_sessions_redo_their_day_and_its_scores(landing, instance):
+    """The day was loaded and scored empty-handed, as at night; then its file comes, long after."""
+    day = YESTERDAY - timedelta(days=15)
+    late = dg.AssetMaterialization("scores", partition=day.isoformat())
+    for asset in ("source", "dataset"):
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=day.isoformat()))
+    instance.report_runless_asset_event(late)
+    move(landing, 1, "v_240101_000000")
+    assert not [r for r in tick(landing, "catch_up_sensor", instance).run_requests if r.job_name == "scores_job"]
+    drop(landing, day)
+    carry_out(landing, instance, tick(landing, "landing_sensor", instance).run_requests[0])
+    (request,) = (
+        request
+        for request in tick(landing, "catch_up_sensor", instance).run_requests
+        if request.job_name == "scores_job"
+    )
+    assert days_of(request) == trailing_window(day, 1)
+    instance.report_runless_asset_event(late)
+    assert not [r for r in tick(landing, "catch_up_sensor", instance).run_requests if r.job_name == "scores_job"]
+
+
+def test_days_that_fail_too_often_are_given_up_and_announced_once(landing, instance, monkeypatch):
+    """The platform was off for days, and something keeps the load from working."""
+    said: list[str] = []
+    monkeypatch.setattr(catch_up, "announce", lambda settings, log, text: said.append(text))
+    landing.home.mkdir(exist_ok=True)
+    (landing.home / "warehouse.duckdb").write_text("no database")
+    cursor, keys = None, []
+    for attempt in range(1, landing.scoring.catch_up_attempts + 1):
+        result = tick(landing, "catch_up_sensor", instance, cursor)
+        (request,) = result.run_requests
+        assert len(days_of(request)) == landing.scoring.catch_up_days
+        keys.append(request.run_key)
+        assert request.run_key.endswith(f"attempt {attempt}")
+        assert not carry_out(landing, instance, request, raise_on_error=False).success
+        cursor = result.cursor
+    assert len(set(keys)) == len(keys)
+    assert said == []
+    result = tick(landing, "catch_up_sensor", instance, cursor)
+    assert not result.run_requests
+    assert tick(landing, "catch_up_sensor", instance, result.cursor).run_requests == []
+    assert len(said) == 1
+    assert "sessions_job" in said[0]
+    assert f"failed {landing.scoring.catch_up_attempts} times" in said[0]
+    # Whoever mends it materializes the days, and the gap is gone.
+    (landing.home / "warehouse.duckdb").unlink()
+    assert carry_out(landing, instance, request).success
+    assert tick(landing, "catch_up_sensor", instance, result.cursor).cursor == "[]"
 
 
 def test_the_landing_sensor_says_when_the_feed_is_another(settings, instance):
     assert "the feed is uci" in tick(settings, "landing_sensor", instance).skip_message
 
 
-def test_a_move_of_the_champion_asks_for_the_last_scored_days_once(landing, instance):
-    assert "no move" in tick(landing, "champion_sensor", instance).skip_message
+def test_scores_of_another_version_than_the_champion_are_asked_for_until_they_are_done(landing, instance):
+    assert "no version was champion" in tick(landing, "champion_sensor", instance).skip_message
+    score(landing, YESTERDAY - timedelta(days=40), by="v_240101_000000")  # beyond the days that are scored again
+    score(landing, YESTERDAY - timedelta(days=3), by="v_240101_000000")
+    score(landing, YESTERDAY, by="v_240101_000000")
     move(landing, 1, "v_240101_000000")
-    result = tick(landing, "champion_sensor", instance)
-    assert result.run_requests == []
-    assert result.cursor == "1"
-    score(landing, YESTERDAY)
+    assert "are the champion's" in tick(landing, "champion_sensor", instance).skip_message
     move(landing, 2, "v_240201_000000")
-    result = tick(landing, "champion_sensor", instance, cursor="1")
-    (request,) = result.run_requests
-    # 31 days back, but not before the first partition.
-    assert days_of(request) == Window(landing.first_day, YESTERDAY + timedelta(days=1))
-    assert result.cursor == "2"
-    assert "no move" in tick(landing, "champion_sensor", instance, cursor="2").skip_message
+    (request,) = tick(landing, "champion_sensor", instance).run_requests
+    assert days_of(request) == trailing_window(YESTERDAY, 4)
+    # As long as it has not worked it is asked for, once a day.
+    assert tick(landing, "champion_sensor", instance).run_requests[0].run_key == request.run_key
+    # What somebody scored with another version after the move is his choice.
+    with platform_for(landing).warehouse.session(writing=True) as session:
+        session.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))
+    assert "are the champion's" in tick(landing, "champion_sensor", instance).skip_message
 
 
 def test_a_busy_warehouse_makes_the_sensor_wait_for_its_next_tick(landing, instance):
-    move(landing, 1, "v_240101_000000")
+    score(landing, YESTERDAY, by="v_240101_000000")
+    move(landing, 1, "v_240201_000000")
     with duckdb.connect(str(landing.home / "warehouse.duckdb")):
         skipped = tick(landing, "champion_sensor", instance)
     assert "did not become free" in skipped.skip_message
-    assert tick(landing, "champion_sensor", instance).cursor == "1"
+    assert len(tick(landing, "champion_sensor", instance).run_requests) == 1
+
+
+def test_a_promotion_that_was_decided_and_not_carried_out_is_asked_for(landing, instance):
+    with platform_for(landing).warehouse.session(writing=True) as session:
+        session.execute(
+            "INSERT INTO EVALUATIONS SELECT :month, 'v_240501_000000', '', :month, :month, 1, 1, 0.9, NULL, NULL, "
+            "NULL, 'promote', '[]', '{}', :at, 'r'",
+            month=date(2024, 5, 1),
+            at=wall_clock(now()),
+        )
+
+    def promotions() -> list[Any]:
+        requests = tick(landing, "catch_up_sensor", instance).run_requests
+        return [request for request in requests if request.job_name == "promotion_job"]
+
+    (request,) = promotions()
+    assert "v_240501_000000" in request.run_key
+    # Not while the evaluation that decided it is still under way, nor after the move.
+    job = build_definitions(landing).resolve_job_def("evaluation_job")
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert promotions() == []
+    instance.report_run_failed(run)
+    assert len(promotions()) == 1
+    move(landing, 1, "v_240501_000000")
+    assert promotions() == []
 
 
 def test_missing_days_are_asked_for_until_they_are_there(landing, instance):

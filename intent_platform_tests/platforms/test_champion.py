@@ -1,5 +1,6 @@
 """Moving the champion: promote, roll back, refuse. The ledger and the pointer always tell one story."""
 
+from contextlib import contextmanager
 from datetime import date, datetime
 
 import numpy as np
@@ -77,6 +78,59 @@ def test_a_pointer_that_cannot_be_moved_leaves_no_line_in_the_ledger(platform, l
     with pytest.raises(ConnectionError):
         move(platform, one, None, "first")
     assert ledger(platform).moves == ()
+
+
+def test_a_move_may_quarantine_the_champion_left_and_frees_the_new_one(platform, log):
+    one, two = log().name, log().name
+    move(platform, one, None, "first")
+    platform.registry.set_quarantine(two, "rolled back from: long ago")
+    move(platform, two, one, "rollback", quarantine_left="scores too high")
+    assert platform.registry.version(one).quarantine == "scores too high"
+    assert platform.registry.version(two).quarantine is None
+
+
+@pytest.mark.parametrize("mark", [None, "marked by an interrupted rollback"])
+def test_a_move_that_fails_leaves_every_mark_as_it_was(platform, log, monkeypatch, mark):
+    one, two = log().name, log().name
+    move(platform, one, None, "first")
+    platform.registry.set_quarantine(one, mark)
+
+    def unreachable(self, to, expected):
+        raise ConnectionError("registry down")
+
+    monkeypatch.setattr(type(platform.registry), "move_champion", unreachable)
+    with pytest.raises(ConnectionError):
+        move(platform, two, one, "rollback", quarantine_left="scores too high")
+    assert platform.registry.version(one).quarantine == mark
+
+
+def test_a_ledger_that_cannot_be_committed_takes_the_pointer_back_and_says_why(platform, log, monkeypatch):
+    one, two = log().name, log().name
+    move(platform, one, None, "first")
+    with platform.warehouse.session() as session:
+        kind = type(session)
+    whole = kind.transaction
+
+    @contextmanager
+    def disk_full(self):
+        with whole(self):
+            yield
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr(kind, "transaction", disk_full)
+    with pytest.raises(OSError, match="no space left"):
+        move(platform, two, one, "rollback", quarantine_left="scores too high")
+    assert platform.registry.champion() == one
+    assert platform.registry.version(one).quarantine is None
+    assert len(ledger(platform).moves) == 1
+
+
+def test_a_version_whose_features_are_gone_is_unfit(platform, log, model, monkeypatch):
+    one = log().name
+    gone = IntentModel(model.classifier, (*model.features[:-1], "MOOD"))
+    monkeypatch.setattr(type(platform.registry), "load", lambda self, name: gone)
+    with pytest.raises(VersionUnfit, match="MOOD"):
+        move(platform, one, None, "first")
 
 
 def written(*lines: tuple[str, str | None, str]) -> Ledger:

@@ -1,5 +1,8 @@
-"""What only the local platform promises: its search can be looked at in MLflow's own UI."""
+"""What only the local platform promises: its search shows in MLflow's own UI, and its home can be moved."""
 
+import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 
@@ -29,3 +32,30 @@ def test_every_trial_is_a_run_nested_under_that_of_its_version(settings, empty_r
     assert (complete.info.status, complete.data.tags["state"]) == ("FINISHED", "complete")
     assert pruned.data.metrics == pytest.approx({"seconds": 0.1})
     assert (pruned.info.status, pruned.data.tags["state"]) == ("KILLED", "pruned")
+
+
+def test_a_home_that_was_moved_loads_its_versions_and_keeps_new_ones(make_settings, empty_registry, model, tmp_path):
+    before, after = (make_settings(home=tmp_path / name) for name in ("before", "after"))
+    empty_registry(before.home)
+    rows = pa.table({name: np.linspace(0, 1, 20) for name in model.features})
+    old = platform_for(before).registry.log(model, provenance("2024-05-01"), [])
+    before.home.rename(after.home)
+    registry = platform_for(after).registry
+    new = registry.log(model, provenance("2024-06-01"), [])
+    for version in (old, new):
+        assert np.array_equal(registry.load(version.name).predict(rows), model.predict(rows))
+    assert not before.home.exists()
+
+
+def test_a_transaction_that_cannot_be_committed_says_why(settings):
+    with (
+        platform_for(settings).warehouse.session(writing=True) as session,
+        pytest.raises(duckdb.TransactionException, match="no transaction"),
+        session.transaction(),
+    ):
+        session.execute("ROLLBACK")  # so that COMMIT fails, and ROLLBACK after it
+
+
+def test_numbers_of_numpy_are_numbers(settings):
+    with platform_for(settings).warehouse.session() as session:
+        assert session.fetch("SELECT :x AS X", x=np.float64(0.1))["X"].to_pylist() == [0.1]

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -6,17 +7,18 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from intent_platform.errors import FeedError
 from intent_platform.partitions import TIMEZONE, Window
 from intent_platform.sessions import landing
 from intent_platform.sessions.contract import Checked, Received, check
 from intent_platform.sessions.landing import LandingFeed
+from intent_platform.settings import LandingSettings
 from intent_platform.tables import SESSION_COLUMNS
 from intent_platform_tests.sessions_made import landing_rows
 
 NAMES = [column.name for column in SESSION_COLUMNS]
 TODAY = date(2024, 5, 20)
 MONDAY, TUESDAY = date(2024, 5, 13), date(2024, 5, 14)
+AT_ONCE = LandingSettings(done_files=False, quiet_seconds=0)
 PAST = Window(date(2024, 1, 1), TODAY)
 
 
@@ -29,7 +31,7 @@ def _clock(monkeypatch):
 def feed(tmp_path):
     folder = tmp_path / "landing"
     folder.mkdir()
-    return LandingFeed(folder, first_day=date(2024, 1, 1))
+    return LandingFeed(folder, date(2024, 1, 1), AT_ONCE)
 
 
 def drop(feed: LandingFeed, name: str, rows: pa.Table) -> Path:
@@ -231,13 +233,14 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(feed):
 
 
 def refusal(feed: LandingFeed) -> str:
-    """What a load says of the files; none of them is moved."""
+    """What is said of the one unreadable file; it stays, and another one is taken all the same."""
+    (fault,) = feed.faults()
     before = waiting(feed)
-    with pytest.raises(FeedError) as refused:
-        take(feed, PAST)
-    assert (waiting(feed), accepted_files(feed)) == (before, [])
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
+    drop(feed, "good.csv", landing_rows(TUESDAY, 4))
+    assert len(uids(take(feed, PAST))) == 4
+    assert (waiting(feed), accepted_files(feed)) == (before, ["good.csv"])
+    assert "\n" not in fault
+    return fault
 
 
 @pytest.mark.parametrize("name", ["monday.csv", "monday.parquet"])
@@ -281,8 +284,34 @@ def test_a_file_of_a_header_alone_holds_no_sessions_and_is_moved(feed, name):
     assert accepted_files(feed) == [name]
 
 
+def test_a_file_waits_for_its_done_file_when_the_settings_ask_for_one(feed):
+    patient = replace(feed, settings=LandingSettings(done_files=True, quiet_seconds=0))
+    path = drop(patient, "monday.csv", landing_rows(MONDAY, 4))
+    assert (patient.pending(), take(patient, PAST)) == ([], [])
+    path.with_name("monday.csv.done").touch()
+    assert len(uids(take(patient, PAST))) == 4
+    assert (waiting(patient), accepted_files(patient)) == ([], ["monday.csv"])
+
+
+def test_a_file_that_is_still_being_written_is_left_alone_and_lost_to_nobody(feed):
+    careful = replace(feed, settings=LandingSettings(done_files=False, quiet_seconds=60))
+    rows = landing_rows(MONDAY, 40)
+    path = drop(careful, "monday.csv", rows.slice(0, 20))
+    assert take(careful, PAST) == []
+    drop(careful, "monday.csv", rows)
+    os.utime(path, (path.stat().st_mtime - 61,) * 2)
+    assert len(uids(take(careful, PAST))) == 40
+
+
+def test_a_file_is_read_through_once_however_often_it_is_looked_at(feed, monkeypatch):
+    drop(feed, "monday.csv", landing_rows(MONDAY, 4))
+    first = feed.pending()
+    monkeypatch.setattr(landing, "read_batches", lambda *_: pytest.fail("read again"))
+    assert feed.pending() == first
+
+
 def test_nothing_waits_where_no_folder_is(tmp_path):
-    feed = LandingFeed(tmp_path / "absent", first_day=date(2024, 1, 1))
+    feed = LandingFeed(tmp_path / "absent", date(2024, 1, 1), AT_ONCE)
     assert feed.pending() == []
     assert take(feed, PAST) == []
     assert not feed.folder.exists()
@@ -290,6 +319,6 @@ def test_nothing_waits_where_no_folder_is(tmp_path):
 
 def test_possible_days_reach_from_the_first_partition_to_today(feed):
     assert feed.possible_days() == Window(date(2024, 1, 1), date(2024, 5, 21))
-    assert LandingFeed(feed.folder, first_day=date(2030, 1, 1)).possible_days() == Window(
+    assert LandingFeed(feed.folder, date(2030, 1, 1), AT_ONCE).possible_days() == Window(
         date(2024, 5, 21), date(2024, 5, 21)
     )

@@ -15,8 +15,6 @@ from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import dagster as dg
 from filelock import FileLock
@@ -42,6 +40,7 @@ _CHAMPION_ALIAS = "champion"
 _NAME_TAG = "version_name"
 _PROVENANCE_TAG = "provenance"
 _QUARANTINE_TAG = "quarantine"
+_ARTIFACTS = "mlartifacts"
 _MODEL_FOLDER = "model"
 _MODEL_FILE = "model.cb"  # as MLflow's CatBoost flavour calls it
 
@@ -63,7 +62,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
             address = f"sqlite:///{home / 'mlflow.db'}"
             client = MlflowClient(tracking_uri=address, registry_uri=address)
             if client.get_experiment_by_name(MODEL_NAME) is None:
-                client.create_experiment(MODEL_NAME, artifact_location=(home / "mlartifacts").as_uri())
+                client.create_experiment(MODEL_NAME, artifact_location=(home / _ARTIFACTS).as_uri())
             try:
                 client.get_registered_model(MODEL_NAME)
             except MlflowException as error:
@@ -118,11 +117,10 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 tags=[RunTag(_NAME_TAG, name), RunTag("month", provenance.month.isoformat())],
             )
             log_trials(self._client, experiment, run_id, trials)
-            source = f"{self._client.get_run(run_id).info.artifact_uri}/{_MODEL_FOLDER}"
-            _save(model, _local_path(source))
+            _save(model, self._model_folder(run_id))
             stored = self._client.create_model_version(
                 MODEL_NAME,
-                source,
+                self._model_folder(run_id).as_uri(),
                 run_id,
                 tags={_NAME_TAG: name, _PROVENANCE_TAG: provenance.model_dump_json()},
                 description=f"Challenger of {provenance.month:%Y-%m}",
@@ -150,7 +148,8 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         """The model of that version, from its file."""
         stored = self._stored(validated_version_name(name))
         try:
-            return IntentModel.load(_local_path(stored.source) / _MODEL_FILE, _version(stored).provenance.features)
+            path = self._model_folder(str(stored.run_id)) / _MODEL_FILE
+            return IntentModel.load(path, _version(stored).provenance.features)
         except (VersionUnfit, OSError) as error:
             raise VersionUnfit(
                 f"version {name} cannot be loaded ({error}): choose another one, the registry lists them"
@@ -181,12 +180,16 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         else:
             self._client.set_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG, reason)
 
+    def _model_folder(self, run_id: str) -> Path:
+        """Where MLflow keeps the artifacts of a run; by the home of now, which may have been moved since."""
+        return Path(self.home).absolute() / _ARTIFACTS / run_id / "artifacts" / _MODEL_FOLDER
+
     def _free_name(self) -> str:
         """A name no version has; a clash waits for the next second (D4)."""
-        while self._by_alias(version_name()) is not None:
+        while self._by_alias(name := version_name()) is not None:
             moment = now()
             time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
-        return version_name()
+        return name
 
     def _stored(self, name: str) -> "StoredVersion":
         stored = self._by_alias(name)
@@ -235,12 +238,6 @@ def _save(model: IntentModel, folder: Path) -> None:
     )
     requirements = [f"catboost=={metadata.version('catboost')}"]  # else MLflow starts a process to guess them
     mlflow.catboost.save_model(model.classifier, str(folder), signature=signature, pip_requirements=requirements)
-
-
-def _local_path(uri: str | None) -> Path:
-    if uri is None:
-        raise VersionUnfit("the registry does not say where its model is")
-    return Path(url2pathname(urlparse(uri).path))
 
 
 @contextmanager

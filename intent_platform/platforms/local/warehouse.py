@@ -7,7 +7,7 @@ file is waited for, and the process that holds it is named when patience ends.
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,12 +80,15 @@ class DuckDBSession:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""
+        import duckdb
+
         self._connection.execute("BEGIN TRANSACTION")
         try:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # a commit that failed has ended the transaction: its own error counts
+                self._connection.execute("ROLLBACK")
             raise
 
 
@@ -182,7 +185,7 @@ def _has_all_tables(connection: "duckdb.DuckDBPyConnection", path: str) -> bool:
             different = sorted(columns.symmetric_difference(table.column_names))
             raise WarehouseError(
                 f"table {table.name} in {path} was made by another release (it differs in {', '.join(different)}): "
-                "move the file away and run `make demo` or `make setup`"
+                "move the home folder away, or set INTENT_PLATFORM_HOME to another one"
             )
     return all(table.name in found for table in TABLES)
 

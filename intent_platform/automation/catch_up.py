@@ -1,0 +1,178 @@
+"""Nothing is missed: days that no schedule materialized, and days whose upstream changed since.
+
+Level-triggered: it looks at what is there and asks for what is not, once, until it is there or has failed too often.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import dagster as dg
+
+from intent_platform.assets.champion_alias import pending_promotion
+from intent_platform.automation.alerts import announce
+from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB
+from intent_platform.errors import WarehouseError
+from intent_platform.partitions import Window, day_of, merged, now, trailing_window
+from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.ports import Warehouse
+from intent_platform.sessions.feed import open_feed
+from intent_platform.settings import Settings
+
+#: How long a sensor waits for a warehouse that a run holds: the next tick comes soon.
+PATIENCE_SECONDS = 2.0
+_GRACE = timedelta(hours=1)
+_TAG = "intent_platform/catch_up"
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+#: For each day the number of the event that materialized it last: later events have higher numbers.
+_Materialized = Mapping[date, int]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Consecutive days that a job has to make. `cause` tells this gap from an earlier one over the same days."""
+
+    job: str
+    window: Window
+    cause: int
+
+    @property
+    def identity(self) -> str:
+        """What its runs are tagged with."""
+        return f"{self.job} {self.window} {self.cause}"
+
+    def request(self, attempt: int) -> dg.RunRequest:
+        """One run over all its days."""
+        return range_request(self.job, self.window, f"{self.identity} attempt {attempt}", {_TAG: self.identity})
+
+
+def range_request(job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None) -> dg.RunRequest:
+    """One run of a daily job over all days of `window`."""
+    keys = window.keys
+    days = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+    return dg.RunRequest(run_key=run_key, job_name=job, tags={**days, **(tags or {})})
+
+
+def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor; its cursor names the gaps that it gave up."""
+    days = settings.scoring.catch_up_days
+
+    @dg.sensor(
+        name="catch_up_sensor",
+        jobs=[SESSIONS_JOB, SCORES_JOB, PROMOTION_JOB],
+        default_status=status,
+        minimum_interval_seconds=60,
+        description=(
+            f"Days of the last {days} that no schedule materialized, and days whose sessions changed since: ask for "
+            "them, sessions before scores. A promotion that was decided and not carried out, too."
+        ),
+    )
+    def catch_up_sensor(
+        context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.SensorResult | dg.SkipReason:
+        if not open_feed(settings).is_at_hand():
+            return dg.SkipReason(f"the feed {settings.feed} was not fetched yet: make demo or make setup does")
+        requests = []
+        given_up: set[str] = set(json.loads(context.cursor)) if context.cursor else set()
+        if promotion := _pending_promotion(context.instance, warehouse):
+            requests.append(promotion)
+        gaps = [*_sessions_gaps(settings, context.instance), *_scores_gaps(settings, context.instance, warehouse)]
+        standing = {gap.identity for gap in gaps}
+        for gap in gaps:
+            attempts = context.instance.get_runs_count(
+                dg.RunsFilter(tags={_TAG: gap.identity}, statuses=_FAILED, job_name=gap.job)
+            )
+            if attempts < settings.scoring.catch_up_attempts:
+                if not context.instance.get_runs_count(dg.RunsFilter(job_name=gap.job, statuses=_UNFINISHED)):
+                    requests.append(gap.request(attempts + 1))
+            elif gap.identity not in given_up:
+                announce(
+                    settings,
+                    context.log,
+                    f"{gap.job} of {gap.window} failed {attempts} times ({settings.deployment}) and is not asked for "
+                    "again: mend the cause and materialize these days",
+                )
+                given_up.add(gap.identity)
+        cursor = json.dumps(sorted(given_up & standing))
+        if requests:
+            return dg.SensorResult(run_requests=requests, cursor=cursor)
+        return dg.SensorResult(
+            skip_reason=f"no day of the last {days} is missing or stale, its run is under way, or it was given up",
+            cursor=cursor,
+        )
+
+    return catch_up_sensor
+
+
+def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.RunRequest | None:
+    """An evaluation that says promote, and whose champion_alias did not run: asked for once a day, it is idempotent."""
+    jobs = (EVALUATION_JOB.name, PROMOTION_JOB.name)
+    if any(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_UNFINISHED)) for job in jobs):
+        return None
+    try:
+        with warehouse.session(patience=PATIENCE_SECONDS) as session:
+            ledger = read_ledger(session)
+            pending = pending_promotion(session, ledger, ledger.latest.to_version if ledger.latest else None)
+    except WarehouseError:
+        return None  # busy: the next tick asks again
+    if pending is None:
+        return None
+    return dg.RunRequest(
+        run_key=f"promotion of {pending.to} for {pending.month} asked {now().date()}", job_name=PROMOTION_JOB.name
+    )
+
+
+def _sessions_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
+    """Days that are due and not in `dataset`, and days whose `source` is newer than their `dataset`."""
+    source, dataset = _materialized(instance, "source"), _materialized(instance, "dataset")
+    missing = {day for day in _due(settings, settings.schedules.sessions_hour) if day not in dataset}
+    return _gaps(SESSIONS_JOB.name, missing | _stale(dataset, source), source)
+
+
+def _scores_gaps(settings: Settings, instance: dg.DagsterInstance, warehouse: Warehouse) -> list[Gap]:
+    """Days that are due, in `dataset` and not scored, and scored days whose `dataset` is newer: late sessions."""
+    dataset, scores = _materialized(instance, "dataset"), _materialized(instance, "scores")
+    missing = {day for day in _due(settings, settings.schedules.scores_hour) if day in dataset and day not in scores}
+    stale = {day for day in _stale(scores, dataset) if day in scores}
+    if not missing | stale or not _has_champion(warehouse):
+        return []
+    return _gaps(SCORES_JOB.name, missing | stale, dataset)
+
+
+def _stale(asset: _Materialized, upstream: _Materialized) -> set[date]:
+    return {day for day, number in upstream.items() if asset.get(day, 0) < number}
+
+
+def _gaps(job: str, days: Iterable[date], upstream: _Materialized) -> list[Gap]:
+    windows = merged(Window(day, day + timedelta(days=1)) for day in days)
+    return [Gap(job, window, max(upstream.get(day, 0) for day in window)) for window in windows]
+
+
+def _due(settings: Settings, hour: int) -> Window:
+    """The look-back days that the feed has and whose schedule (at `hour`, the day after) passed an hour ago."""
+    last_due = (now() - timedelta(hours=hour) - _GRACE).date() - timedelta(days=1)
+    window = trailing_window(last_due, settings.scoring.catch_up_days)
+    window = window.intersection(Window(settings.first_day, max(settings.first_day, window.end)))
+    extent = open_feed(settings).extent()
+    return window if extent is None else window.intersection(extent)
+
+
+def _materialized(instance: dg.DagsterInstance, asset: str) -> _Materialized:
+    numbers = instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return {day_of(key): number for key, number in numbers.items()}
+
+
+def _has_champion(warehouse: Warehouse) -> bool:
+    try:
+        with warehouse.session(patience=PATIENCE_SECONDS) as session:
+            return read_ledger(session).latest is not None
+    except WarehouseError:
+        return False  # busy: the next tick asks again
