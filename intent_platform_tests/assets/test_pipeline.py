@@ -1,11 +1,13 @@
 """Invariants of the asset graph: reruns, ranges, refusals, promotion and rollback."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 from intent_platform.assets.challenger_model import training_rows
+from intent_platform.assets.champion_alias import pending_promotion
 from intent_platform.assets.evaluation import gather
 from intent_platform.errors import (
     EvaluationRefused,
@@ -15,7 +17,8 @@ from intent_platform.errors import (
     TrainingRefused,
     UnknownVersion,
 )
-from intent_platform.partitions import Window, add_months, day_of, evaluation_window, now, training_window
+from intent_platform.partitions import TIMEZONE, Window, day_of, evaluation_window, now, training_window, wall_clock
+from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.versions import Provenance
 from intent_platform.tables import SOURCE
 from intent_platform_tests.assets.conftest import MONTHS
@@ -252,13 +255,32 @@ def test_a_window_above_the_cap_is_sampled_with_its_share_of_purchases_and_the_s
     assert identities[0] != identities[2]
 
 
-def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is_over(shop):
+def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is_over(shop, monkeypatch):
     with pytest.raises(EvaluationRefused, match="2024-06 has no challenger"):
         shop.run("evaluation_job", "2024-06-01")
-    this_month = add_months(now().date(), 0)
-    if now().date() < this_month + timedelta(days=14):
-        with pytest.raises(EvaluationRefused, match="is not over"):
-            shop.run("evaluation_job", this_month.isoformat())
+    shop.run("training_job", "2024-06-01")
+    evaluation = import_module("intent_platform.assets.evaluation")  # the package exports a function of that name
+    monkeypatch.setattr(evaluation, "now", lambda: datetime(2024, 6, 14, 23, 59, tzinfo=TIMEZONE))
+    with pytest.raises(EvaluationRefused, match="is not over: evaluate from 2024-06-15 on"):
+        shop.run("evaluation_job", "2024-06-01")
+    monkeypatch.setattr(evaluation, "now", lambda: datetime(2024, 6, 15, tzinfo=TIMEZONE))
+    assert shop.run("evaluation_job", "2024-06-01").success
+
+
+@pytest.mark.parametrize("since", ["another champion", "a move", "nothing"])
+def test_a_promotion_counts_only_while_it_is_about_the_champion_and_nothing_moved_since(shop, since):
+    champion = shop.champion
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute("DELETE FROM EVALUATIONS")
+        session.execute(
+            "INSERT INTO EVALUATIONS SELECT :month, 'v_240601_000000', :champion, :month, :month, 1, 1, 0.9, 0.8, 0, "
+            "1, 'promote', '[]', '{}', :at, 'r'",
+            month=day_of("2024-06-01"),
+            champion="v_240401_000000" if since == "another champion" else champion,
+            at=wall_clock(now() - timedelta(days=1) if since == "a move" else now()),
+        )
+        pending = pending_promotion(session, read_ledger(session), champion)
+    assert (pending is not None) == (since == "nothing")
 
 
 def test_which_model_scores_is_run_config(shop):

@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -9,12 +9,12 @@ import pyarrow.csv
 import pytest
 
 from intent_platform.assets.champion_alias import ASSET
-from intent_platform.automation import catch_up
+from intent_platform.automation import catch_up, sensors
 from intent_platform.automation.alerts import failed_checks, failure_sentence
 from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
-from intent_platform.partitions import Window, merged, now, trailing_window, wall_clock
+from intent_platform.partitions import TIMEZONE, Window, merged, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform_tests.sessions_made import landing_rows, write_uci_csv
 
@@ -264,6 +264,33 @@ def test_missing_days_are_asked_for_until_they_are_there(landing, instance):
     (request,) = tick(landing, "catch_up_sensor", instance).run_requests
     assert request.job_name == "scores_job"
     assert days_of(request).start == window.start
+
+
+@pytest.mark.parametrize(("clock", "due"), [("05:59", 2), ("06:00", 1)])
+def test_a_day_is_missing_an_hour_after_its_schedule_and_not_before(landing, instance, monkeypatch, clock, due):
+    today = YESTERDAY + timedelta(days=1)
+    moment = datetime.combine(today, time.fromisoformat(clock), TIMEZONE)
+    monkeypatch.setattr(catch_up, "now", lambda: moment)
+    (request,) = tick(landing, "catch_up_sensor", instance).run_requests
+    assert days_of(request).end == today - timedelta(days=due - 1)
+
+
+def test_a_file_with_sessions_of_today_waits_until_today_is_over(landing, instance):
+    drop(landing, YESTERDAY + timedelta(days=1))
+    assert "no file with days that are over" in tick(landing, "landing_sensor", instance).skip_message
+
+
+def test_what_was_asked_for_and_failed_is_asked_for_again_on_another_day(landing, instance, monkeypatch):
+    drop(landing, YESTERDAY)
+    score(landing, YESTERDAY, by="v_240101_000000")
+    move(landing, 1, "v_240201_000000")
+    asked = {
+        name: tick(landing, name, instance).run_requests[0].run_key for name in ("landing_sensor", "champion_sensor")
+    }
+    tomorrow = now() + timedelta(days=1)
+    monkeypatch.setattr(sensors, "now", lambda: tomorrow)
+    for name, key in asked.items():
+        assert tick(landing, name, instance).run_requests[0].run_key != key
 
 
 def test_a_gap_is_asked_for_as_ranges_and_not_while_a_run_is_under_way(landing, instance):
