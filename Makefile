@@ -4,17 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 LOCK := requirements.lock
 
 version ?=
 reason ?=
 csv ?=
 port ?= 3000
-export csv version reason port  # read by the shell from its environment, so that quotes in them are harmless
+what ?=
+export csv version reason port what  # read by the shell from its environment, so that quotes in them are harmless
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote replay test coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote replay bench test coverage lint format types check lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,11 @@ $(READY): $(LOCK) pyproject.toml setup.cfg
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+$(BENCH_READY): bench/requirements.lock $(READY)
+	@echo "installing the peers that the benchmarks compare with (once)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $(BENCH_READY)
 
 demo: $(READY)  ## the whole system on your machine: loads the sessions, plays the months [csv=PATH]
 	@$(RUN) -m intent_platform demo $(csv_option)
@@ -52,6 +59,10 @@ replay: $(READY)  ## what each promotion policy would have delivered on your pas
 test: $(READY)  ## all tests
 	@$(RUN) -m pytest
 
+bench: $(READY) $(BENCH_READY)  ## measure what docs/ says: what=search, quality or gate [csv=PATH]
+	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }
+	@$(RUN) -m "bench.$$what" $(csv_option)
+
 coverage: $(READY)  ## all tests, with the lines they reach
 	@$(RUN) -m pytest --cov=intent_platform --cov-report=term-missing:skip-covered --cov-report=xml
 
@@ -71,6 +82,8 @@ check: lint types test  ## what CI asks for
 lock: $(READY)  ## resolve the dependencies anew, with hashes
 	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --upgrade pyproject.toml --group dev --output-file $(LOCK)
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --upgrade --constraints $(LOCK) --group pyproject.toml:bench --output-file bench/requirements.lock
 
 clean:  ## remove .venv and caches; the home folder stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

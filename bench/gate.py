@@ -1,6 +1,7 @@
-"""`python -m bench.gate`: how often the gate is right, on test windows with a known truth. Writes docs/gate.md.
+"""`python -m bench.gate`: how often the gate is right. Writes docs/gate.md.
 
-The world of the simulation is in `simulation`; the gate is the product's, with the settings of config.yml.
+Test windows with a known truth come from `simulation`, real ones from `seeds`; the gate is the product's, with the
+settings of config.yml.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from bench.document import fill
+from bench.seeds import measure_seeds
 from bench.simulation import World, edge_for
 from intent_platform.modelling.promotion import decide
 from intent_platform.settings import GateSettings, load_settings
@@ -23,6 +25,7 @@ _DAYS = 14
 _PROCESSES = 2
 #: Simulated windows for each row of a table; the error rates ask for more than the power does.
 _WINDOWS = {"equal": 1_000, "fresher": 500, "power": 300, "guardrails": 300}
+_REAL = "seeds"
 #: Large windows take long and vary less: a part of the number does.
 _PART_OF_WINDOWS = {40: 1.0, 100: 1.0, 350: 0.5, 1_000: 0.25}
 _RESAMPLES = 1_000
@@ -83,7 +86,9 @@ def _decided(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate the tables asked for and write them into the document."""
     parser = argparse.ArgumentParser(prog="python -m bench.gate", description=__doc__)
-    parser.add_argument("tables", nargs="*", default=list(_WINDOWS), help=f"of {', '.join(_WINDOWS)}; all by default")
+    names = [*_WINDOWS, _REAL]
+    parser.add_argument("tables", nargs="*", default=names, help=f"of {', '.join(names)}; all by default")
+    parser.add_argument("--csv", type=Path, help="online_shoppers_intention.csv; default: INTENT_PLATFORM_UCI_CSV")
     parser.add_argument("--windows", type=int, help="simulated windows for each row of a table")
     parser.add_argument("--document", type=Path, default=DOCUMENT)
     chosen = parser.parse_args(arguments)
@@ -95,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "guardrails": _guardrails,
     }
     for name in chosen.tables:
+        if name == _REAL:
+            fill(chosen.document, name, *measure_seeds(chosen.csv, policy))
+            continue
         simulate = partial(rates, policy=policy, windows=chosen.windows or _WINDOWS[name])
         fill(chosen.document, name, *tables[name](simulate))
 

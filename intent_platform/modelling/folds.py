@@ -3,8 +3,10 @@
 Which parameters win on the folds is the business of `search`.
 """
 
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 Days = npt.NDArray[np.datetime64]
 _Rows = npt.NDArray[np.intp]
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,23 @@ class Folds:
     def held_out_rows(self) -> _Rows:
         """Every row that some fold holds out, in order: all of them, but for the first days of a forward split."""
         return np.sort(np.concatenate([fold.held_out_rows for fold in self.folds]))
+
+
+def side_by_side(
+    folds: Folds, settings: TrainingSettings, fit: Callable[[Fold, TrainingSettings], _Result]
+) -> Generator[_Result, None, None]:
+    """What `fit` makes of each fold, in order; several at once, which share the threads.
+
+    A second thread hardly helps one fit of a few thousand rows, a second fit has it to itself. A GPU is not shared.
+    Closing the iterator waits for the fits that run, and begins no other.
+    """
+    at_once = 1 if settings.task_type == "GPU" else min(settings.threads, len(folds.folds))
+    share = settings.model_copy(update={"threads": settings.threads // at_once})
+    executor = ThreadPoolExecutor(at_once)
+    try:
+        yield from executor.map(lambda fold: fit(fold, share), folds.folds)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _stratified(labels: Labels, settings: TrainingSettings) -> list[tuple[_Rows, _Rows]]:

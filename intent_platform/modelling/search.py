@@ -6,7 +6,7 @@ It ends with parameters and a number of trees. What is made of them is in `train
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from intent_platform.errors import TrainingRefused
-from intent_platform.modelling.folds import Folds
+from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.settings import FloatRange, IntRange, TrainingSettings
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
             sampler=optuna.samplers.TPESampler(n_startup_trials=_STARTUP_TRIALS, seed=settings.seed),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
         )
-        study.enqueue_trial({name: _middle(values) for name, values in settings.search_space.items()})
+        study.enqueue_trial({name: middle(values) for name, values in settings.search_space.items()})
         for number in range(settings.trials):
             started = time.perf_counter()
             if number and settings.search_seconds is not None and started - began >= settings.search_seconds:
@@ -129,23 +129,28 @@ def _cross_validate(
     """PR-AUC of each fold until the pruner has seen enough, and the mean of the folds' best numbers of trees."""
     from sklearn.metrics import average_precision_score
 
+    def fit(fold: Fold, share: TrainingSettings) -> tuple[float, int]:
+        model = classifier(share, parameters, settings.iterations)
+        model.fit(fold.training, eval_set=fold.held_out, early_stopping_rounds=settings.patience, use_best_model=True)
+        margins = model.predict(fold.held_out, prediction_type="RawFormulaVal", thread_count=share.threads)
+        return float(average_precision_score(folds.labels[fold.held_out_rows], margins)), model.tree_count_
+
     scores: list[float] = []
     trees: list[int] = []
-    for number, fold in enumerate(folds.folds):
-        model = classifier(settings, parameters, settings.iterations)
-        model.fit(fold.training, eval_set=fold.held_out, early_stopping_rounds=settings.patience, use_best_model=True)
-        margins = model.predict(fold.held_out, prediction_type="RawFormulaVal", thread_count=settings.threads)
-        scores.append(float(average_precision_score(folds.labels[fold.held_out_rows], margins)))
-        trees.append(model.tree_count_)
-        # Folds differ more than parameters do, and the pruner looks at the best of the means so far. Counted from
-        # the first trial's score on the same folds, they can be compared.
-        trial.report(float(np.mean(scores) - np.mean(reference[: number + 1] or scores)), step=number)
-        if trial.should_prune() and number + 1 < len(folds.folds):
-            break
+    with closing(side_by_side(folds, settings, fit)) as fitted:
+        for number, (score, count) in enumerate(fitted):
+            scores.append(score)
+            trees.append(count)
+            # Folds differ more than parameters do, and the pruner looks at the best of the means so far. Counted from
+            # the first trial's score on the same folds, they can be compared.
+            trial.report(float(np.mean(scores) - np.mean(reference[: number + 1] or scores)), step=number)
+            if trial.should_prune() and number + 1 < len(folds.folds):
+                break
     return scores, max(1, round(float(np.mean(trees))))
 
 
-def _middle(values: IntRange | FloatRange) -> float | int:
+def middle(values: IntRange | FloatRange) -> float | int:
+    """The middle of a range, on its scale: where the search begins."""
     if isinstance(values, IntRange):
         return round(sqrt(values.low * values.high)) if values.log else (values.low + values.high) // 2
     return sqrt(values.low * values.high) if values.log else (values.low + values.high) / 2

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.calibration import PlattScaling
-from intent_platform.modelling.folds import Folds
+from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
 from intent_platform.modelling.search import Parameters, Trial, classifier, search
@@ -115,12 +115,16 @@ def _out_of_fold_margins(folds: Folds, settings: TrainingSettings, parameters: P
 
     Without early stopping, that is. Rows that no fold holds out have no margin, and are not looked at.
     """
-    margins = np.empty(len(folds.labels))
-    for fold in folds.folds:
-        model = classifier(settings, parameters, iterations).fit(fold.training)
-        margins[fold.held_out_rows] = model.predict(
-            fold.held_out, prediction_type="RawFormulaVal", thread_count=settings.threads
+
+    def fit(fold: Fold, share: TrainingSettings) -> Scores:
+        model = classifier(share, parameters, iterations).fit(fold.training)
+        return np.asarray(
+            model.predict(fold.held_out, prediction_type="RawFormulaVal", thread_count=share.threads), dtype=np.float64
         )
+
+    margins = np.empty(len(folds.labels))
+    for fold, scores in zip(folds.folds, side_by_side(folds, settings, fit), strict=True):
+        margins[fold.held_out_rows] = scores
     return margins
 
 

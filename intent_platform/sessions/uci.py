@@ -182,7 +182,7 @@ def read_sessions(path: Path, mtime_ns: int, size: int, year: int, session_dates
     uids = list(_uids(rows, year))
     weekends = [text.strip().lower() in ("true", "1", "1.0") for text in rows["WEEKEND"].to_pylist()]
     dates = [
-        None if month is None else _day(date(year, month, 1), session_dates, uid, is_weekend=weekend)
+        None if month is None else session_day(date(year, month, 1), session_dates, uid, is_weekend=weekend)
         for month, uid, weekend in zip(months, uids, weekends, strict=True)
     ]
     return rows.append_column("UID", pa.array([str(uid) for uid in uids])).append_column(
@@ -229,7 +229,7 @@ def _canonical(cell: str) -> str:
         return text
 
 
-def _day(month: date, session_dates: SessionDates, uid: UUID, *, is_weekend: bool) -> date:
+def session_day(month: date, session_dates: SessionDates, uid: UUID, *, is_weekend: bool) -> date:
     """The 1st, or a day of the month that the UID picks among those that are (or are not) on a weekend."""
     if session_dates == "month_start":
         return month

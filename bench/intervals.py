@@ -1,0 +1,103 @@
+"""How far apart two models are over all splits: means of PR-AUC, ROC-AUC and Brier score, and intervals by bootstrap.
+
+Rows of a month are drawn with replacement, the same rows for every model, spread, seed and split of that month, so that
+what is easy for all cancels; the statistic is the mean over the splits. That answers: on these months, is the
+difference more than which sessions happened to come? Whether it holds for other months is a question to the nine
+months as clusters, which have too few degrees of freedom to say much; their interval is given beside it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from intent_platform.modelling.bootstrap import average_precision
+from intent_platform.modelling.intervals import t_quantile
+from intent_platform.modelling.metrics import Labels, Scores
+
+Weights = npt.NDArray[np.int32]
+METRICS = ("PR-AUC", "ROC-AUC", "Brier")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model on one split: `scores` (seeds, rows), and which rows are measured, `windows` (windows, rows)."""
+
+    month: str
+    labels: Labels
+    windows: npt.NDArray[np.bool_]
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Ours minus theirs: the mean over the splits, its interval over rows and the one over months."""
+
+    estimate: float
+    rows: tuple[float, float]
+    months: tuple[float, float]
+
+
+def replicates(tested: Sequence[Judged], metric: str, resamples: int) -> Scores:
+    """The metric for each split and replicate, shape (splits, 1 + resamples): the first column is no replicate.
+
+    It is the mean over the seeds and windows of a split.
+    """
+    return np.stack([_of_split(split, metric, _draws(split, resamples)) for split in tested])
+
+
+def difference(ours: Scores, theirs: Scores, months: Sequence[str], confidence: float) -> Difference:
+    """From the `replicates` of both on the same splits."""
+    by_split = ours - theirs
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(by_split[:, 1:].mean(axis=0), [tail, 1 - tail])
+    names, month_of_split = np.unique(np.array(months), return_inverse=True)
+    means = np.bincount(month_of_split, by_split[:, 0]) / np.bincount(month_of_split)
+    reach = np.inf
+    if len(names) > 1:
+        reach = t_quantile(confidence, len(names) - 1) * float(means.std(ddof=1)) / np.sqrt(len(names))
+    middle = float(means.mean())
+    return Difference(
+        float(by_split[:, 0].mean()), (float(low), float(high)), (float(middle - reach), float(middle + reach))
+    )
+
+
+def _draws(split: Judged, resamples: int) -> Weights:
+    """How often each row counts: once in the first line, then by chance, the same for one month wherever it occurs."""
+    rows = len(split.labels)
+    generator = np.random.default_rng([ord(letter) for letter in split.month])
+    drawn = [np.bincount(generator.integers(0, rows, rows), minlength=rows) for _ in range(resamples)]
+    return np.stack([np.ones(rows, dtype=np.int64), *drawn]).astype(np.int32)
+
+
+def _of_split(split: Judged, metric: str, weights: Weights) -> Scores:
+    values = [
+        _METRIC[metric](split.labels[inside], scores[inside], weights[:, inside])
+        for inside in split.windows
+        for scores in split.scores
+    ]
+    return np.asarray(np.mean(values, axis=0))
+
+
+def _roc_auc(labels: Labels, scores: Scores, weights: Weights) -> Scores:
+    """For each line of weights: purchases x others in the right order, ties half."""
+    _, place = np.unique(scores, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    positive = np.add.reduceat(weights[:, order] * (labels[order] == 1), starts, axis=1).astype(np.float64)
+    negative = np.add.reduceat(weights[:, order] * (labels[order] == 0), starts, axis=1).astype(np.float64)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    with np.errstate(invalid="ignore"):
+        return np.asarray((positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1)))
+
+
+def _brier(labels: Labels, scores: Scores, weights: Weights) -> Scores:
+    return np.asarray(weights @ (scores - labels) ** 2 / np.maximum(weights.sum(axis=1), 1))
+
+
+_METRIC: Mapping[str, Callable[[Labels, Scores, Weights], Scores]] = {
+    "PR-AUC": average_precision,
+    "ROC-AUC": _roc_auc,
+    "Brier": _brier,
+}

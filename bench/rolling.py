@@ -1,0 +1,99 @@
+"""The rolling protocol: a model of the three months before, tested on the month, as the product does it every month.
+
+Windows are the product's. Which models take part is in `quality`, what a difference means in `intervals`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.sessions import CALENDARS, placed
+from bench.tuning import labels_of
+from intent_platform.modelling.metrics import Labels
+from intent_platform.partitions import Window, evaluation_window, month_keys, month_window, training_window
+from intent_platform.settings import Settings
+from intent_platform.tables import MONTH_NAMES
+
+
+@dataclass(frozen=True)
+class Split:
+    """One month: what is trained on, what it is tested on.
+
+    `test` holds the whole month. `first_days` has shape (spreads, rows): which of its sessions fall into the product's
+    test window, the first days of the month, for each way of spreading the sessions over the month.
+    """
+
+    name: str
+    training: pa.Table
+    test: pa.Table
+    first_days: npt.NDArray[np.bool_]
+
+    @property
+    def labels(self) -> Labels:
+        """Of the whole month."""
+        return labels_of(self.test)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits that can be judged, and a sentence for each that cannot."""
+
+    splits: tuple[Split, ...]
+    left_out: tuple[str, ...]
+
+
+def rolling_splits(rows: pa.Table, settings: Settings, spreads: int) -> Splits:
+    """All months of both calendars. A split that both calendars have counts once.
+
+    What is trained on does not depend on the spread, since training windows are whole months.
+    """
+    found: dict[tuple[str, ...], Split] = {}
+    left_out: list[str] = []
+    for calendar in CALENDARS:
+        placings = [placed(rows, calendar, spread) for spread in range(spreads)]
+        days = placings[0]["SESSION_DATE"]
+        extent = pc.min_max(days).as_py()
+        for key in month_keys(Window(extent["min"].replace(day=1), extent["max"])):
+            training = _within(placings[0], training_window(key, settings.training.months))
+            test = _within(placings[0], month_window(key))
+            months = tuple(MONTH_NAMES[number - 1] for number in _in_order(training))
+            if not months or not test.num_rows or (key[5:7], *months) in found:
+                continue
+            name = f"{', '.join(months)} → {MONTH_NAMES[int(key[5:7]) - 1]}"
+            reason = _too_little(training, test, settings)
+            if reason:
+                left_out.append(f"{name}: {reason}")
+                continue
+            window = evaluation_window(key, settings.evaluation.days)
+            first_days = np.stack([_is_within(_within(placing, month_window(key)), window) for placing in placings])
+            found[(key[5:7], *months)] = Split(name, training, test, first_days)
+    return Splits(tuple(found.values()), tuple(dict.fromkeys(left_out)))
+
+
+def _too_little(training: pa.Table, test: pa.Table, settings: Settings) -> str | None:
+    purchases, tested = int(labels_of(training).sum()), int(labels_of(test).sum())
+    if purchases < settings.training.minimum_positives:
+        return f"{purchases} purchases to train on, {settings.training.minimum_positives} are needed"
+    if tested < settings.gate.minimum_positives:
+        return f"{tested} purchases to test on, {settings.gate.minimum_positives} are needed"
+    return None
+
+
+def _in_order(rows: pa.Table) -> Iterator[int]:
+    """The months of the rows, by date."""
+    months = sorted({(day.year, day.month) for day in pc.unique(rows["SESSION_DATE"]).to_pylist()})
+    return (month for _, month in months)
+
+
+def _is_within(rows: pa.Table, window: Window) -> npt.NDArray[np.bool_]:
+    days = rows["SESSION_DATE"]
+    inside = pc.and_(pc.greater_equal(days, window.start), pc.less(days, window.end))
+    return np.asarray(inside.to_numpy(), dtype=bool)
+
+
+def _within(rows: pa.Table, window: Window) -> pa.Table:
+    return rows.filter(pa.array(_is_within(rows, window)))

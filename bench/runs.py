@@ -1,0 +1,74 @@
+"""One model on one split, trained, tested and remembered: ours by the product's own `train`, peers by `tuning`.
+
+What the scores are worth is in `intervals`.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bench import peers, sandbox, tuning
+from bench.store import Store, code_of, packages
+from bench.tuning import Budget, Peer, Scored, score
+from intent_platform.modelling import calibration, folds, model, search, training
+from intent_platform.settings import TrainingSettings
+
+OURS = "ours"
+_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Trainings of models on rows whose content is told by `content`; results are kept in `store`."""
+
+    store: Store
+    content: str
+
+    def ours(self, name: str, rows: pa.Table, test: pa.Table, settings: TrainingSettings) -> Scored:
+        """The product's training as `settings` have it. Calibrated inside, so that raw scores are calibrated ones."""
+
+        def compute() -> Mapping[str, Any]:
+            started = time.perf_counter()
+            probabilities = training.train(rows, settings).model.predict(test)
+            return _stored(Scored(probabilities, probabilities, time.perf_counter() - started))
+
+        depends_on = {
+            "content": self.content,
+            "split": name,
+            "settings": settings.model_dump(mode="json", exclude={"threads"}),
+            "code": code_of(calibration, folds, model, search, training),
+            "packages": packages("catboost", "optuna", "scikit-learn", "numpy"),
+        }
+        return _scored(self.store.get_or(OURS, depends_on, compute))
+
+    def peer(self, peer: Peer, name: str, rows: pa.Table, test: pa.Table, settings: TrainingSettings) -> Scored:
+        """A peer with our features and as many trials and folds."""
+        budget = Budget(settings.trials, settings.folds, settings.threads, settings.seed)
+        depends_on = {
+            "content": self.content,
+            "split": name,
+            "peer": peer.name,
+            "columns": peer.columns or settings.features,
+            "budget": [budget.trials, budget.folds, budget.seed, settings.iterations, settings.patience],
+            "code": code_of(peers, sandbox, tuning),
+            "packages": packages("lightgbm", "xgboost-cpu", "xgboost", "optuna", "scikit-learn", "numpy"),
+        }
+        return _scored(
+            self.store.get_or("peers", depends_on, lambda: _stored(score(peer, rows, test, settings.features, budget)))
+        )
+
+
+def _stored(scored: Scored) -> Mapping[str, Any]:
+    return {
+        "raw": scored.raw.round(_DIGITS).tolist(),
+        "calibrated": scored.calibrated.round(_DIGITS).tolist(),
+        "seconds": scored.seconds,
+    }
+
+
+def _scored(result: Mapping[str, Any]) -> Scored:
+    return Scored(np.asarray(result["raw"]), np.asarray(result["calibrated"]), float(result["seconds"]))

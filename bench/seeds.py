@@ -1,0 +1,92 @@
+"""Real A/A: the product's training twice on the same UCI sessions, with two seeds, meets itself on later ones.
+
+The two models are not exactly equal, but neither has a claim to be the better one: each pair is played both ways.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from bench.sessions import bench_settings, dataset_rows
+from intent_platform.modelling.contest import Contender, Contest
+from intent_platform.modelling.metrics import measure
+from intent_platform.modelling.promotion import decide
+from intent_platform.modelling.training import train
+from intent_platform.partitions import evaluation_window, training_window
+from intent_platform.settings import GateSettings, TrainingSettings
+from intent_platform.tables import MONTH_NAMES
+
+#: Months to train on, and the ones after it to draw test windows from.
+_SPLITS = {("Aug", "Sep", "Oct"): ("Nov", "Dec"), ("Feb", "Mar"): ("May",)}
+_SEEDS = 5
+_PURCHASES = 100
+_WINDOWS = 15
+#: Where the contest lies does not matter, as long as nobody was trained on it.
+_TRAINED, _TESTED = training_window("2024-11-01", 3), evaluation_window("2024-11-01", 14)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What became of all pairs on all windows, as shares; `apart` is their mean absolute difference on all rows."""
+
+    contests: int
+    apart: float
+    superior: float
+    promoted: float
+
+
+def measure_seeds(csv: Path | None, policy: GateSettings) -> tuple[Sequence[str], list[Sequence[object]]]:
+    """The table: a line for each split."""
+    settings = bench_settings(csv)
+    rows = dataset_rows(settings)
+    table: list[Sequence[object]] = []
+    for trained, tested in _SPLITS.items():
+        pairs = play(_months(rows, trained), _months(rows, tested), settings.training, policy)
+        shares = (f"{pairs.superior:.1%}", f"{pairs.promoted:.1%}")
+        table.append((", ".join(trained), ", ".join(tested), pairs.contests, f"{pairs.apart:.4f}", *shares))
+    return ("trained on", "tested on", "contests", "PR-AUC apart", "superior", "promoted"), table
+
+
+def play(
+    trained: pa.Table,
+    tested: pa.Table,
+    training: TrainingSettings,
+    policy: GateSettings,
+    seeds: int = _SEEDS,
+    windows: int = _WINDOWS,
+) -> Pairs:
+    """Train with each seed, and let every ordered pair meet on random windows of about 100 purchases."""
+    labels = tested["REVENUE"].to_numpy().astype(np.int64)
+    slices = tested["VISITORTYPE"].to_numpy()
+    sides = []
+    for seed in range(seeds):
+        found = train(trained, training.model_copy(update={"seed": seed}))
+        sides.append(Contender(f"seed {seed}", found.model.predict(tested), _TRAINED, found.metrics))
+    values = [measure(labels, side.scores).pr_auc or 0.0 for side in sides]
+    size = min(len(labels), round(_PURCHASES * len(labels) / labels.sum()))
+    generator = np.random.default_rng(0)
+    superior = promoted = contests = 0
+    for _ in range(windows):
+        drawn = generator.choice(len(labels), size, replace=False)
+        day = np.full(size, np.datetime64(_TESTED.start))
+        for challenger, champion in permutations(sides, 2):
+            contest = Contest(_on(challenger, drawn), _on(champion, drawn), _TESTED, labels[drawn], day, slices[drawn])
+            decision = decide(contest, policy)
+            contests += 1
+            superior += decision.difference is not None and decision.difference.low > 0
+            promoted += decision.outcome == "promote"
+    apart = float(np.mean([abs(one - other) for one, other in permutations(values, 2)]))
+    return Pairs(contests, apart, superior / contests, promoted / contests)
+
+
+def _on(side: Contender, rows: np.ndarray) -> Contender:
+    return Contender(side.name, side.scores[rows], side.training_window, side.out_of_fold)
+
+
+def _months(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    wanted = np.isin(rows["MONTH"].to_numpy(), [MONTH_NAMES.index(name) + 1 for name in names])
+    return rows.filter(pa.array(wanted))

@@ -1,0 +1,176 @@
+"""How a peer is tuned, calibrated and asked: the same trials, folds and seeds as ours, with its own library.
+
+Which peers there are is in `peers` and `sandbox`.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from intent_platform.modelling.calibration import PlattScaling
+from intent_platform.modelling.metrics import Labels, Scores
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+Parameters = Mapping[str, Any]
+Fit = Callable[["Job"], tuple[Any, int | None]]
+
+# Probabilities this near to 0 or 1 are taken for it before log-odds are formed: forests say 0 and 1 often.
+_CLIP = 1e-3
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend."""
+
+    trials: int
+    folds: int
+    threads: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit. With `held_out`, trees are added until its log loss stops falling; else `trees` says how many."""
+
+    inputs: "pd.DataFrame"
+    labels: Labels
+    parameters: Parameters
+    seed: int
+    threads: int
+    held_out: tuple["pd.DataFrame", Labels] | None = None
+    trees: int | None = None
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A model that ours is compared with.
+
+    Attributes:
+        name: as the tables show it.
+        columns: what it is given; None for the features that ours is given.
+        fit: one fit; the model, and its number of trees where that was searched by early stopping.
+        suggest: one point of its search space.
+        first: the point that the search begins with; None for a random one.
+        startup: random trials before TPE begins to model them.
+        kept: draws the row numbers that it trains on, of so many, by seed; None for all.
+    """
+
+    name: str
+    fit: Fit
+    suggest: Callable[["optuna.Trial"], Parameters]
+    columns: tuple[str, ...] | None = None
+    first: Parameters | None = None
+    startup: int = 4
+    kept: Callable[[int, int], npt.NDArray[np.intp]] | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best of a search: parameters, trees, mean PR-AUC over its folds, and the scores of the rows held out."""
+
+    parameters: Parameters
+    trees: int | None
+    value: float
+    out_of_fold: Scores
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Probabilities for the test rows, as the model says them and after Platt scaling, and the seconds it took."""
+
+    raw: Scores
+    calibrated: Scores
+    seconds: float
+
+
+def inputs_of(rows: pa.Table, columns: tuple[str, ...]) -> "pd.DataFrame":
+    """The columns as a frame, which every library here takes."""
+    frame: pd.DataFrame = rows.select(columns).to_pandas()
+    return frame
+
+
+def labels_of(rows: pa.Table) -> Labels:
+    """1 for a purchase."""
+    return np.asarray(rows["REVENUE"].to_numpy(), dtype=np.int64)
+
+
+def tune(peer: Peer, inputs: "pd.DataFrame", labels: Labels, budget: Budget) -> Tuned:
+    """The parameters with the best mean PR-AUC over stratified folds; every trial is run to its end."""
+    import optuna
+
+    logging.getLogger("optuna").setLevel(logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=budget.seed, n_startup_trials=peer.startup)
+    )
+    if peer.first is not None:
+        study.enqueue_trial(dict(peer.first))
+    best: Tuned | None = None
+    for _ in range(budget.trials):
+        trial = study.ask()
+        found = cross_validate(peer, inputs, labels, peer.suggest(trial), None, budget)
+        study.tell(trial, found.value)
+        if best is None or found.value > best.value:
+            best = found
+    assert best is not None, "there is a trial"  # noqa: S101  for the type checker
+    return best
+
+
+def cross_validate(
+    peer: Peer, inputs: "pd.DataFrame", labels: Labels, parameters: Parameters, trees: int | None, budget: Budget
+) -> Tuned:
+    """Mean PR-AUC over stratified folds; with `trees` given, without early stopping."""
+    from sklearn.metrics import average_precision_score
+    from sklearn.model_selection import StratifiedKFold
+
+    scores, counts, out_of_fold = [], [], np.empty(len(labels))
+    splitter = StratifiedKFold(budget.folds, shuffle=True, random_state=budget.seed)
+    for training, held_out in splitter.split(inputs, labels):
+        unseen = inputs.iloc[held_out]
+        job = Job(
+            inputs.iloc[training],
+            labels[training],
+            parameters,
+            budget.seed,
+            budget.threads,
+            held_out=(unseen, labels[held_out]) if trees is None else None,
+            trees=trees,
+        )
+        model, count = peer.fit(job)
+        out_of_fold[held_out] = model.predict_proba(unseen)[:, 1]
+        scores.append(average_precision_score(labels[held_out], out_of_fold[held_out]))
+        counts.append(count)
+    known = [count for count in counts if count is not None]
+    return Tuned(
+        parameters, max(1, round(float(np.mean(known)))) if known else None, float(np.mean(scores)), out_of_fold
+    )
+
+
+def score(peer: Peer, training: pa.Table, test: pa.Table, features: tuple[str, ...], budget: Budget) -> Scored:
+    """Search on the training rows, refit on them, and score the test rows.
+
+    The calibration is ours: Platt scaling of the log-odds of the rows held out in the search.
+    """
+    started = time.perf_counter()
+    columns = peer.columns or features
+    if peer.kept is not None:
+        training = training.take(peer.kept(training.num_rows, budget.seed))
+    inputs, labels = inputs_of(training, columns), labels_of(training)
+    best = tune(peer, inputs, labels, budget)
+    model, _ = peer.fit(Job(inputs, labels, best.parameters, budget.seed, budget.threads, trees=best.trees))
+    raw = np.asarray(model.predict_proba(inputs_of(test, columns))[:, 1], dtype=np.float64)
+    calibrated = PlattScaling.fit(labels, _log_odds(best.out_of_fold))(_log_odds(raw))
+    return Scored(raw, calibrated, time.perf_counter() - started)
+
+
+def _log_odds(probabilities: Scores) -> Scores:
+    clipped = np.clip(probabilities, _CLIP, 1 - _CLIP)
+    return np.asarray(np.log(clipped / (1 - clipped)), dtype=np.float64)
