@@ -170,7 +170,7 @@ def _summary(platform: Platform, months: list[str]) -> Table:
         box=None,
         padding=(0, 2, 0, 0),
         pad_edge=False,
-        title="PR-AUC of challenger and champion on the first two weeks of each month",
+        title="PR-AUC of challenger and champion; thin months are pooled with earlier ones",
     )
     for name in ("month", "challenger", "decision", "PR-AUC", "champ.", "champion then"):
         table.add_column(name, no_wrap=True)
