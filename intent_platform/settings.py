@@ -7,9 +7,9 @@ when this module is imported; `load_settings()` reads, and reports the first mis
 import os
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,178 +18,47 @@ from pydantic_settings import (
 )
 
 from intent_platform.errors import SettingsError
-from intent_platform.tables import DATASET, MODEL_INPUTS
+from intent_platform.sections import (
+    AlertSettings,
+    EvaluationSettings,
+    FloatRange,
+    GateSettings,
+    IntRange,
+    LandingSettings,
+    Positive,
+    ScenarioSettings,
+    ScheduleSettings,
+    ScoringSettings,
+    Section,
+    SimulatedSettings,
+    TrainingSettings,
+    UciSettings,
+    WarehouseSettings,
+)
+
+__all__ = [
+    "CONFIG_FILE",
+    "ENVIRONMENT_PREFIX",
+    "AlertSettings",
+    "EvaluationSettings",
+    "FloatRange",
+    "GateSettings",
+    "IntRange",
+    "LandingSettings",
+    "ScenarioSettings",
+    "ScheduleSettings",
+    "ScoringSettings",
+    "Section",
+    "Settings",
+    "SimulatedSettings",
+    "TrainingSettings",
+    "UciSettings",
+    "WarehouseSettings",
+    "load_settings",
+]
 
 ENVIRONMENT_PREFIX = "INTENT_PLATFORM_"
 CONFIG_FILE = Path(__file__).with_name("config.yml")
-
-Positive = Annotated[int, Field(gt=0)]
-Hour = Annotated[int, Field(ge=0, le=23)]
-Probability = Annotated[float, Field(gt=0, lt=1)]
-Margin = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A group of settings: immutable, and an unknown name in it is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class UciSettings(Section):
-    """The UCI feed: where its file is and how its months become dates."""
-
-    csv: Path | None = None
-    year: Annotated[int, Field(ge=1970, le=2200)]
-    session_dates: Literal["month_start", "spread"]
-
-
-class LandingSettings(Section):
-    """The landing feed: the folder into which files are dropped, and when one is complete."""
-
-    folder: Path | None = None
-    done_files: bool
-    quiet_seconds: Annotated[float, Field(ge=0)]
-
-
-class WarehouseSettings(Section):
-    """How long a run waits for a warehouse that another process holds."""
-
-    wait_seconds: Annotated[float, Field(ge=0)]
-
-
-class IntRange(Section):
-    """An integer hyperparameter, both ends included."""
-
-    low: int
-    high: int
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "IntRange":
-        if self.low > self.high:
-            raise ValueError(f"low {self.low} is above high {self.high}")
-        return self
-
-
-class FloatRange(Section):
-    """A real hyperparameter, both ends included."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "FloatRange":
-        if self.low > self.high:
-            raise ValueError(f"low {self.low} is above high {self.high}")
-        return self
-
-
-#: CatBoost parameters that follow from the other training settings.
-SET_BY_TRAINING = frozenset(
-    {
-        *("border_count", "iterations", "random_seed", "thread_count", "task_type"),
-        *("allow_writing_files", "logging_level"),
-    }
-)
-
-
-class TrainingSettings(Section):
-    """How a challenger is trained: window, evidence needed, search."""
-
-    months: Positive
-    minimum_positives: Positive
-    features: tuple[str, ...]
-    max_sessions: Positive | None
-    validation: Literal["stratified", "forward"]
-    folds: Annotated[int, Field(ge=2)]
-    trials: Positive
-    search_seconds: Annotated[float, Field(gt=0)] | None
-    seed: int
-    task_type: Literal["CPU", "GPU"]
-    threads: Positive
-    iterations: Positive
-    patience: Positive
-    border_count: Annotated[int, Field(ge=1, le=254)]
-    fixed: dict[str, str | int | float | bool]
-    search_space: dict[str, IntRange | FloatRange]
-
-    @model_validator(mode="after")
-    def _features_are_model_inputs(self) -> "TrainingSettings":
-        known = {column.name for column in MODEL_INPUTS}
-        unknown = [name for name in self.features if name not in known]
-        if unknown:
-            raise ValueError(
-                f"features {unknown} are not columns of {DATASET.name} that a model may use; it may use {sorted(known)}"
-            )
-        if not self.features or len(set(self.features)) != len(self.features):
-            raise ValueError("features must name at least one column, and none twice")
-        return self
-
-    @model_validator(mode="after")
-    def _each_parameter_is_set_once(self) -> "TrainingSettings":
-        twice = sorted(self.fixed.keys() & self.search_space.keys())
-        if twice:
-            raise ValueError(f"{twice} are both fixed and searched")
-        ours = sorted(SET_BY_TRAINING & (self.fixed.keys() | self.search_space.keys()))
-        if ours:
-            raise ValueError(f"{ours} are set by training itself: neither fix nor search them")
-        return self
-
-    @model_validator(mode="after")
-    def _a_gpu_can_do_it(self) -> "TrainingSettings":
-        if self.task_type == "GPU" and "rsm" in self.fixed.keys() | self.search_space.keys():
-            raise ValueError("CatBoost has no rsm on a GPU: take it out of training.fixed and training.search_space")
-        return self
-
-
-class GateSettings(Section):
-    """When a challenger replaces the champion; the rules are in `modelling/promotion.py`."""
-
-    policy: Literal["evidence", "greater"]
-    resamples: Annotated[int, Field(ge=200)]
-    confidence: Probability
-    seed: int
-    minimum_positives: Positive
-    pool_below_positives: Annotated[int, Field(ge=0)]
-    pool_months: Annotated[int, Field(ge=0)]
-    cluster_days: Annotated[int, Field(ge=2)]
-    fresher_margin: Margin | None
-    guardrail_margins: dict[Literal["roc_auc", "brier", "log_loss", "calibration_error"], Margin]
-    slice_margin: Margin
-    slice_minimum_positives: Positive
-
-
-class EvaluationSettings(Section):
-    """The test window of an evaluation."""
-
-    days: Positive
-
-
-class ScoringSettings(Section):
-    """How far back scores are repaired."""
-
-    rescore_days: Positive
-    catch_up_days: Positive
-    catch_up_attempts: Positive
-
-
-class ScheduleSettings(Section):
-    """Hours (and days of the month) of the clocks, Asia/Tokyo."""
-
-    sessions_hour: Hour
-    scores_hour: Hour
-    training_hour: Hour
-    training_day: Annotated[int, Field(ge=1, le=28)]
-    evaluation_hour: Hour
-    evaluation_day: Annotated[int, Field(ge=1, le=28)]
-    running_by_default: bool
-
-
-class AlertSettings(Section):
-    """Where a failed run is announced besides the log."""
-
-    webhook_url: str | None = Field(default=None, repr=False)
 
 
 class Settings(BaseSettings):
@@ -207,10 +76,12 @@ class Settings(BaseSettings):
     deployment: Literal["local", "dev", "prod"]
     home: Path
     first_day: date
+    demo_months: Positive
     owner: str
-    feed: Literal["uci", "landing"]
+    feed: Literal["uci", "landing", "simulated"]
     uci: UciSettings
     landing: LandingSettings
+    simulated: SimulatedSettings
     warehouse: WarehouseSettings
     training: TrainingSettings
     evaluation: EvaluationSettings

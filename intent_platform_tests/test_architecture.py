@@ -14,7 +14,8 @@ PACKAGE = Path(intent_platform.__file__).parent
 BELOW = {
     "errors": set(),
     "tables": set(),
-    "settings": {"errors", "tables"},
+    "sections": {"tables"},
+    "settings": {"errors", "sections"},
     "partitions": set(),
     "sessions": {"partitions", "settings", "tables", "errors"},
     "modelling": {"partitions", "settings", "tables", "errors"},

@@ -51,8 +51,8 @@ def demo(csv: Path | None) -> None:
         raise FeedError(f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to uci")
     console = Console()
     with open_instance(settings) as instance:
-        play = Play(settings, platform, build_definitions(settings), instance)
-        months = month_keys(extent)
+        play = Play(settings, platform, build_definitions(settings), instance, extent)
+        months = month_keys(extent)[-settings.demo_months :]
         with _progress(console) as progress:
             bar = progress.add_task("starting", total=_STEPS_PER_MONTH * len(months))
             for month in months:
@@ -73,15 +73,16 @@ class Play:
     platform: Platform
     definitions: dg.Definitions
     instance: dg.DagsterInstance
+    extent: Window
     runs: int = 0
     rows_written: int = 0
 
     def steps(self, month: str) -> Iterator[tuple[str, Callable[[], None]]]:
         """The month as the schedules play it: the first two weeks are scored before the evaluation, the rest after."""
-        whole = month_window(month)
+        whole = month_window(month).intersection(self.extent)  # a living feed ends yesterday
         test = evaluation_window(month, self.settings.evaluation.days)
         yield "sessions and features", lambda: self._days(SESSIONS_JOB.name, ("source", "dataset"), whole)
-        yield "scores before the evaluation", lambda: self._scores(test)
+        yield "scores before the evaluation", lambda: self._scores(test.intersection(whole))
         yield "challenger", lambda: self._challenger(month)
         yield "evaluation", lambda: self._evaluation(month, test)
         yield "scores after the evaluation", lambda: self._scores(whole)
@@ -108,7 +109,7 @@ class Play:
                 self._run(TRAINING_JOB.name, partition=month)
 
     def _evaluation(self, month: str, test: Window) -> None:
-        if month not in self._materialized("challenger_model"):
+        if month not in self._materialized("challenger_model") or test.end > self.extent.end:
             return
         config: dict[str, object] = {"ops": {"champion_alias": {"config": {"effective_date": test.end.isoformat()}}}}
         if month not in self._materialized("evaluation"):

@@ -56,6 +56,10 @@ def open_feed(settings: Settings) -> Feed:
         from intent_platform.sessions.landing import LandingFeed
 
         return LandingFeed(settings.landing_folder, settings.first_day, settings.landing)
+    if settings.feed == "simulated":
+        from intent_platform.sessions.simulated.feed import SimulatedFeed
+
+        return SimulatedFeed.of(settings)
     from intent_platform.sessions.uci import UciFeed
 
     return UciFeed(settings)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import duckdb
 import pytest
 
 from intent_platform.__main__ import main
+from intent_platform.partitions import add_months, now
 from intent_platform.tables import TABLES
 from intent_platform_tests.sessions_made import write_uci_csv
 
@@ -82,6 +84,27 @@ def test_the_demo_plays_all_months_and_a_second_call_changes_no_row(home, csv, c
     assert main(["promote", "--version", str(champion), "--reason", "it was right"]) == 0
     assert f"now {champion}" in capsys.readouterr().out
     assert contents(home)["CHAMPION_HISTORY"][-1][3:7] == (target, champion, "force", "it was right")
+
+
+def test_the_demo_of_a_living_feed_ends_with_yesterday(home, monkeypatch, capsys):
+    yesterday = now().date() - timedelta(days=1)
+    for name, value in {
+        "FEED": "simulated",
+        "FIRST_DAY": add_months(yesterday, -2).isoformat(),
+        "SIMULATED_SESSIONS_PER_DAY": "20",
+        "DEMO_MONTHS": "3",
+    }.items():
+        monkeypatch.setenv(f"INTENT_PLATFORM_{name}", value)
+    assert main(["demo"]) == 0
+    played = contents(home)
+    days = sorted({row[1] for row in played["DATASET"]})
+    assert (days[0], days[-1]) == (add_months(yesterday, -2), yesterday)
+    assert len(played["SOURCE"]) == len(played["DATASET"]) > 20 * 45
+    assert max(row[1] for row in played["SCORES"]) == yesterday
+    capsys.readouterr()
+    assert main(["demo"]) == 0
+    assert "no row changed" in capsys.readouterr().out
+    assert contents(home) == played
 
 
 def test_setup_loads_the_source_and_counts_it(home, csv, capsys):

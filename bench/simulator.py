@@ -1,0 +1,57 @@
+"""The simulated feed on the bench: `fit` its figures, `measure` how true they are, time it (`speed`).
+
+The parts are in `simulator_fit`, `simulator_measure` and `simulator_speed`. Needs the UCI file, but for `speed`.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+CLASSES = 160
+SEED = 0
+
+
+def main() -> None:
+    """Carry out one command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=("fit", "measure", "speed"))
+    parser.add_argument(
+        "--csv", default=os.environ.get("INTENT_PLATFORM_UCI_CSV"), help="online_shoppers_intention.csv"
+    )
+    parser.add_argument("--rows", type=int, default=2_000_000, help="of speed")
+    given = parser.parse_args()
+    if given.command != "speed" and not given.csv:
+        parser.error("give the UCI file: --csv PATH, or INTENT_PLATFORM_UCI_CSV")
+    if given.command == "fit":
+        from bench.simulator_fit import figures
+        from intent_platform.sessions.simulated.figures import FIGURES
+
+        FIGURES.write_text(_compact(figures(given.csv, CLASSES, SEED)), encoding="utf-8")
+        sys.stdout.write(f"{FIGURES} has {FIGURES.stat().st_size:,} bytes\n")
+    elif given.command == "measure":
+        from bench.simulator_measure import write_report
+
+        write_report(given.csv)
+    else:
+        from bench.simulator_speed import measure_speed
+
+        measure_speed(given.rows)
+
+
+def _compact(figures: dict[str, object]) -> str:
+    """JSON, a line for each entry of the second level, so that a change can be read."""
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            inner = ",\n".join(
+                f"  {json.dumps(key)}: {json.dumps(part, separators=(',', ':'))}" for key, part in value.items()
+            )
+            lines.append(f"{json.dumps(name)}: {{\n{inner}\n}}")
+        else:
+            lines.append(f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+if __name__ == "__main__":
+    main()

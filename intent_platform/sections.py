@@ -1,0 +1,206 @@
+"""The sections of the settings, each a group of values with their types and limits.
+
+How they are put together and read is in `settings`; what they mean in words is in `config.yml`.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from intent_platform.tables import DATASET, MODEL_INPUTS
+
+Positive = Annotated[int, Field(gt=0)]
+Hour = Annotated[int, Field(ge=0, le=23)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Margin = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and an unknown name in it is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UciSettings(Section):
+    """The UCI feed: where its file is and how its months become dates."""
+
+    csv: Path | None = None
+    year: Annotated[int, Field(ge=1970, le=2200)]
+    session_dates: Literal["month_start", "spread"]
+
+
+class LandingSettings(Section):
+    """The landing feed: the folder into which files are dropped, and when one is complete."""
+
+    folder: Path | None = None
+    done_files: bool
+    quiet_seconds: Annotated[float, Field(ge=0)]
+
+
+class ScenarioSettings(Section):
+    """What happens to the simulated shop or to its feed, and from when on; see `sessions/simulated/scenarios.py`."""
+
+    kind: (
+        Literal["none", "gradual_drift", "meaningless_pagevalues", "new_traffic_source", "browser_release"]
+        | Literal["empty_cells", "stuck_counter", "doubled_file", "late_rows", "missing_day", "repeated_day"]
+        | Literal["seasonal_peak"]
+    )
+    start: date | None = None
+    strength: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> "ScenarioSettings":
+        if self.kind != "none" and self.start is None:
+            raise ValueError(f"the scenario {self.kind} needs a start, a date YYYY-MM-DD")
+        return self
+
+
+class SimulatedSettings(Section):
+    """The simulated feed: how many sessions, which ones, and what happens."""
+
+    seed: Annotated[int, Field(ge=0)]
+    sessions_per_day: Annotated[int, Field(ge=10, le=10_000_000)]
+    scenario: ScenarioSettings
+
+
+class WarehouseSettings(Section):
+    """How long a run waits for a warehouse that another process holds."""
+
+    wait_seconds: Annotated[float, Field(ge=0)]
+
+
+class IntRange(Section):
+    """An integer hyperparameter, both ends included."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "IntRange":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
+
+
+class FloatRange(Section):
+    """A real hyperparameter, both ends included."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "FloatRange":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
+
+
+#: CatBoost parameters that follow from the other training settings.
+SET_BY_TRAINING = frozenset(
+    {
+        *("border_count", "iterations", "random_seed", "thread_count", "task_type"),
+        *("allow_writing_files", "logging_level"),
+    }
+)
+
+
+class TrainingSettings(Section):
+    """How a challenger is trained: window, evidence needed, search."""
+
+    months: Positive
+    minimum_positives: Positive
+    features: tuple[str, ...]
+    max_sessions: Positive | None
+    validation: Literal["stratified", "forward"]
+    folds: Annotated[int, Field(ge=2)]
+    trials: Positive
+    search_seconds: Annotated[float, Field(gt=0)] | None
+    seed: int
+    task_type: Literal["CPU", "GPU"]
+    threads: Positive
+    iterations: Positive
+    patience: Positive
+    border_count: Annotated[int, Field(ge=1, le=254)]
+    fixed: dict[str, str | int | float | bool]
+    search_space: dict[str, IntRange | FloatRange]
+
+    @model_validator(mode="after")
+    def _features_are_model_inputs(self) -> "TrainingSettings":
+        known = {column.name for column in MODEL_INPUTS}
+        unknown = [name for name in self.features if name not in known]
+        if unknown:
+            raise ValueError(
+                f"features {unknown} are not columns of {DATASET.name} that a model may use; it may use {sorted(known)}"
+            )
+        if not self.features or len(set(self.features)) != len(self.features):
+            raise ValueError("features must name at least one column, and none twice")
+        return self
+
+    @model_validator(mode="after")
+    def _each_parameter_is_set_once(self) -> "TrainingSettings":
+        twice = sorted(self.fixed.keys() & self.search_space.keys())
+        if twice:
+            raise ValueError(f"{twice} are both fixed and searched")
+        ours = sorted(SET_BY_TRAINING & (self.fixed.keys() | self.search_space.keys()))
+        if ours:
+            raise ValueError(f"{ours} are set by training itself: neither fix nor search them")
+        return self
+
+    @model_validator(mode="after")
+    def _a_gpu_can_do_it(self) -> "TrainingSettings":
+        if self.task_type == "GPU" and "rsm" in self.fixed.keys() | self.search_space.keys():
+            raise ValueError("CatBoost has no rsm on a GPU: take it out of training.fixed and training.search_space")
+        return self
+
+
+class GateSettings(Section):
+    """When a challenger replaces the champion; the rules are in `modelling/promotion.py`."""
+
+    policy: Literal["evidence", "greater"]
+    resamples: Annotated[int, Field(ge=200)]
+    confidence: Probability
+    seed: int
+    minimum_positives: Positive
+    pool_below_positives: Annotated[int, Field(ge=0)]
+    pool_months: Annotated[int, Field(ge=0)]
+    cluster_days: Annotated[int, Field(ge=2)]
+    fresher_margin: Margin | None
+    guardrail_margins: dict[Literal["roc_auc", "brier", "log_loss", "calibration_error"], Margin]
+    slice_margin: Margin
+    slice_minimum_positives: Positive
+
+
+class EvaluationSettings(Section):
+    """The test window of an evaluation."""
+
+    days: Positive
+
+
+class ScoringSettings(Section):
+    """How far back scores are repaired."""
+
+    rescore_days: Positive
+    catch_up_days: Positive
+    catch_up_attempts: Positive
+
+
+class ScheduleSettings(Section):
+    """Hours (and days of the month) of the clocks, Asia/Tokyo."""
+
+    sessions_hour: Hour
+    scores_hour: Hour
+    training_hour: Hour
+    training_day: Annotated[int, Field(ge=1, le=28)]
+    evaluation_hour: Hour
+    evaluation_day: Annotated[int, Field(ge=1, le=28)]
+    running_by_default: bool
+
+
+class AlertSettings(Section):
+    """Where a failed run is announced besides the log."""
+
+    webhook_url: str | None = Field(default=None, repr=False)

@@ -1,0 +1,150 @@
+"""The feed `simulated`: the sessions of any past day from `first_day` on, the same for the same seed and scenario.
+
+A pure function of seed, settings and date; what has arrived of late rows depends on the day of asking besides. It
+holds no state, reads nothing but the figures, and needs the memory of one batch.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from intent_platform.partitions import Window, now
+from intent_platform.sessions.contract import Received
+from intent_platform.sessions.simulated.figures import load_figures
+from intent_platform.sessions.simulated.scenarios import LATE_DAYS, Scenario, scenario_of
+from intent_platform.sessions.simulated.seasons import Mix, closeness, is_weekend, mix_of
+from intent_platform.sessions.simulated.sessions import BLOCK_ROWS, Sessions
+from intent_platform.sessions.simulated.visitors import MEMORY, Roll, hashes, uids
+from intent_platform.settings import Settings
+from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS, VISITOR_TYPES
+
+_NAMES = [column.name for column in SESSION_COLUMNS]
+
+
+def _today() -> date:
+    return now().date()
+
+
+@dataclass(frozen=True)
+class SimulatedFeed:
+    """Sessions drawn from the figures; `sessions_per_day` on average over a year.
+
+    `blocks_per_batch` × `BLOCK_ROWS` rows come in a batch; the rows of a day are the same whatever it is.
+    """
+
+    seed: int
+    sessions_per_day: int
+    first_day: date
+    scenario: Scenario = field(default_factory=Scenario)
+    blocks_per_batch: int = 4
+    today: Callable[[], date] = _today
+    name: str = "simulated"
+    replaces_window: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SimulatedFeed":
+        """The feed as set."""
+        simulated = settings.simulated
+        return cls(
+            simulated.seed, simulated.sessions_per_day, settings.first_day, scenario=scenario_of(simulated.scenario)
+        )
+
+    def is_at_hand(self) -> bool:
+        """Always."""
+        return True
+
+    def extent(self) -> Window:
+        """From `first_day` to yesterday, Asia/Tokyo."""
+        return Window(self.first_day, max(self.first_day, self.today()))
+
+    def possible_days(self) -> Window:
+        """The days of `extent`."""
+        return self.extent()
+
+    def held_back(self, window: Window) -> list[str]:
+        """The days some of whose rows are late."""
+        today = self.today()
+        waiting = [day for day in window.intersection(self.extent()) if self._share_to_come(day, today)]
+        return [
+            f"about {self._share_to_come(day, today):.0%} of the sessions of {day} are late: "
+            f"load the day again from {_complete_on(day)} on"
+            for day in waiting
+        ]
+
+    def faults(self) -> list[str]:
+        """Nothing: what is broken by a scenario is broken within the rows."""
+        return []
+
+    @contextmanager
+    def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
+        """The sessions of `window` as far as the days are over and the scenario lets them arrive."""
+        today = self.today()
+        days = window.intersection(self.extent())
+        mix_on = lru_cache(maxsize=2 * MEMORY)(self._mix)  # a day looks at those before it, as the day after does
+        yield (
+            batch
+            for day in days
+            for source in self.scenario.arrivals(day)
+            for batch in self._batches(source, today, mix_on)
+        )
+
+    def _batches(self, day: date, today: date, mix_on: Callable[[date], Mix]) -> Iterator[Received]:
+        figures = load_figures()
+        roll = Roll.of(self.seed, day, mix_on)
+        sessions = Sessions(figures, self.seed, day, self.scenario.tendency(day))
+        share_to_come = self._share_to_come(day, today)
+        blocks: list[pa.Table] = []
+        for number, first in enumerate(range(0, roll.mix.sessions, BLOCK_ROWS)):
+            rows = _block(self.seed, roll, sessions, self.scenario, number, first)
+            blocks.append(self._arrived(rows, day, number, share_to_come))
+            if len(blocks) == self.blocks_per_batch or first + BLOCK_ROWS >= roll.mix.sessions:
+                yield Received(pa.concat_tables(blocks), origin=f"{self.name} {day}")
+                blocks = []
+
+    def _mix(self, day: date) -> Mix:
+        return mix_of(load_figures(), self.seed, day, self.sessions_per_day * self.scenario.volume(day))
+
+    def _share_to_come(self, day: date, today: date) -> float:
+        return self.scenario.late_share(day) if today < _complete_on(day) else 0.0
+
+    def _arrived(self, rows: pa.Table, day: date, number: int, share_to_come: float) -> pa.Table:
+        """Without the rows that are late; which ones does not depend on when one asks."""
+        if not share_to_come:
+            return rows
+        random = np.random.default_rng([self.seed, day.toordinal(), 4, number])
+        return rows.filter(pa.array(random.random(rows.num_rows) >= share_to_come))
+
+
+def _complete_on(day: date) -> date:
+    """The first day on which late rows of `day` are there."""
+    return day + timedelta(days=LATE_DAYS + 1)
+
+
+def _block(seed: int, roll: Roll, sessions: Sessions, scenario: Scenario, number: int, first: int) -> pa.Table:
+    """The rows of a day from `first` on, `BLOCK_ROWS` of them or what is left."""
+    numbers, types = roll.rows(first, min(first + BLOCK_ROWS, roll.mix.sessions))
+    first_hash, second_hash, traits = hashes(seed, numbers)
+    day = roll.day
+    drawn = sessions.block(number, types, traits)
+    changed = scenario.changed(day, drawn, np.random.default_rng([seed, day.toordinal(), 3, number]))
+    columns = {name: pa.array(column) for name, column in changed.items()} | {
+        "UID": uids(first_hash, second_hash),
+        "VISITORTYPE": pa.array(VISITOR_TYPES, pa.string()).take(pa.array(types)),
+        **_constants(day, len(numbers)),
+    }
+    return pa.table({name: columns[name] for name in _NAMES})
+
+
+def _constants(day: date, rows: int) -> dict[str, pa.Array]:
+    """What all sessions of a day share."""
+    return {
+        "SESSION_DATE": pa.repeat(pa.scalar(day, pa.date32()), rows),
+        "SPECIALDAY": pa.repeat(pa.scalar(closeness(day) / 5, pa.float64()), rows),
+        "MONTH": pa.repeat(pa.scalar(MONTH_NAMES[day.month - 1], pa.string()), rows),
+        "WEEKEND": pa.repeat(pa.scalar(is_weekend(day), pa.bool_()), rows),
+    }

@@ -1,0 +1,173 @@
+"""What the visitors of a day do: all attributes of a block of sessions, drawn from the figures by numpy.
+
+Blocks have a fixed size and a stream of random numbers of their own, so that a day's rows do not depend on how
+they are batched. What goes wrong with a feed is in `scenarios`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from intent_platform.sessions.simulated.figures import CLASS_DRAWS, SHARES, Figures, Variable
+from intent_platform.sessions.simulated.seasons import closeness, is_weekend
+from intent_platform.tables import VISITOR_TYPES
+
+BLOCK_ROWS = 65_536  # columns of a block stay in the processor's cache
+
+Draws = npt.NDArray[np.uint16]
+Places = npt.NDArray[np.intp]
+Column = npt.NDArray[Any]
+
+_RATE = 0.2  # a rate of one page seen alone; UCI's rates end here
+_SHARE_SHIFT = np.uint16(6)  # 16 random bits to the 10 that pick a bin
+_NINE_DECIMALS = 1e9
+_UNIT = 1 / (1 << 16)
+_PAGES = ("ADMINISTRATIVE", "INFORMATIONAL", "PRODUCTRELATED")
+_DRAWS = 21  # 16-bit random numbers for each session
+_LOGITS = np.log((np.arange(1 << 16) + 0.5) / ((1 << 16) - 0.5 - np.arange(1 << 16))).astype(np.float32)
+_DEVICE_BASE = 100  # a device is 100 × operating system + browser
+
+
+@dataclass(frozen=True)
+class Tendency:
+    """How a day differs from what was fitted; scenarios change it.
+
+    Attributes:
+        log_odds: added to the log odds of every purchase.
+        pace: factor of all durations.
+    """
+
+    log_odds: float = 0.0
+    pace: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """Draws the sessions of one day."""
+
+    figures: Figures
+    seed: int
+    day: date
+    tendency: Tendency = Tendency()
+
+    @cached_property
+    def _classes(self) -> npt.NDArray[np.uint8]:
+        special = closeness(self.day) > 0
+        return self.figures.classes_on(self.day.month - 1, is_special=special, is_weekend=is_weekend(self.day))
+
+    @cached_property
+    def _context_effects(self) -> npt.NDArray[np.float32]:
+        """Level of PAGEVALUES × visitor types + visitor type -> log odds before the attributes have their say."""
+        effects, figures = self.figures.context_effects, self.figures
+        of_month, of_special = effects["MONTH"][:, self.day.month - 1], effects["SPECIALDAY"][:, closeness(self.day)]
+        of_day = of_month + of_special + effects["WEEKEND"][:, int(is_weekend(self.day))]
+        whole = of_day[:, None] + effects["VISITORTYPE"] + figures.intercept + self.tendency.log_odds
+        return whole.astype(np.float32).ravel()
+
+    def block(
+        self, number: int, visitor_types: npt.NDArray[np.uint8], traits: npt.NDArray[np.uint64]
+    ) -> dict[str, Column]:
+        """Attributes of block `number`, by column name, in arrays of equal length.
+
+        Args:
+            number: of the block within the day, from 0.
+            visitor_types: positions in VISITOR_TYPES, one for each session of the block.
+            traits: a hash of the visitor, from which device and region follow.
+        """
+        n = len(visitor_types)
+        stream = np.random.SFC64([self.seed, self.day.toordinal(), 2, number])
+        draws = iter(stream.random_raw(-(-_DRAWS * n // 4)).view(np.uint16)[: _DRAWS * n].reshape(_DRAWS, n))
+        fixed = traits.view(np.uint16).reshape(n, 4)
+        at = visitor_types.astype(np.intp) * CLASS_DRAWS + next(draws)
+        place = self._classes.take(at).astype(np.intp) * SHARES
+        bins: dict[str, Places] = {}
+        found: dict[str, Column] = {}
+
+        def pick(name: str, draw: Draws) -> Places:
+            picked = self.figures.variables[name].bin_of.take(place + (draw >> _SHARE_SHIFT)).astype(np.intp)
+            bins[name] = picked
+            return picked
+
+        seen = np.zeros(n)
+        for name in _PAGES:
+            count = _whole(self.figures.variables[name], pick(name, next(draws)), next(draws))
+            pace = f"{name}_PACE"
+            seconds = _within(self.figures.variables[pace], pick(pace, next(draws)), next(draws))
+            seconds *= count * self.tendency.pace
+            np.copyto(bins[pace], self.figures.variables[pace].bins, where=count == 0)
+            found[name], found[f"{name}_DURATION"] = count.astype(np.int32), seconds
+            seen += count
+        np.maximum(seen, 1, out=seen)
+        found["BOUNCERATES"], found["EXITRATES"] = self._rates(pick, draws, seen)
+        found["PAGEVALUES"] = _within(
+            self.figures.variables["PAGEVALUES"], pick("PAGEVALUES", next(draws)), next(draws)
+        )
+        found["TRAFFICTYPE"] = self._code("TRAFFICTYPE", pick("TRAFFICTYPE", next(draws)))
+        device = self._code("DEVICE", pick("DEVICE", fixed[:, 0]))
+        found["OPERATINGSYSTEMS"], found["BROWSER"] = device // _DEVICE_BASE, device % _DEVICE_BASE
+        found["REGION"] = self._code("REGION", pick("REGION", fixed[:, 1]))
+        odds = self._log_odds(bins, visitor_types)
+        found["REVENUE"] = _LOGITS.take(next(draws)) < odds
+        return found
+
+    def _rates(
+        self, pick: Callable[[str, Draws], Places], draws: Iterator[Draws], seen: Column
+    ) -> tuple[Column, Column]:
+        """Bounce and exit rate: means over the pages seen, so that few pages give few values."""
+        bounces, exits = self.figures.variables["BOUNCES"], self.figures.variables["EXITS"]
+        share = _RATE / seen
+        picked = pick("BOUNCES", next(draws))
+        bounce = np.minimum(_within(bounces, picked, next(draws)) * share, _RATE)
+        _snap(bounce, picked, bounces)
+        picked = pick("EXITS", next(draws))
+        leaving = np.minimum(_within(exits, picked, next(draws)) * share + bounce, _RATE)
+        _snap(leaving, picked, exits)
+        np.maximum(leaving, bounce, out=leaving)
+        for rate in (bounce, leaving):  # as UCI has them: equal rates are then equal numbers
+            rate *= _NINE_DECIMALS
+            np.rint(rate, out=rate)
+            rate /= _NINE_DECIMALS
+        return bounce, leaving
+
+    def _code(self, name: str, picked: Places) -> npt.NDArray[np.int32]:
+        return np.asarray(self.figures.variables[name].low.astype(np.int32).take(picked))
+
+    def _log_odds(self, bins: dict[str, Places], visitor_types: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        level = self.figures.level_of_bin.take(bins["PAGEVALUES"])
+        odds = self._context_effects.take(level * self._visitor_types + visitor_types)
+        for name, picked in bins.items():
+            variable = self.figures.variables[name]
+            odds += variable.effect_of.take(level * (variable.bins + 1) + picked)
+        return odds
+
+    @property
+    def _visitor_types(self) -> int:
+        return len(VISITOR_TYPES)
+
+
+def _within(variable: Variable, picked: Places, draw: Draws) -> npt.NDArray[np.float64]:
+    """A value of each picked bin, evenly spread over its width."""
+    value = variable.width.take(picked)
+    value *= draw * _UNIT
+    value += variable.low.take(picked)
+    return value
+
+
+def _whole(variable: Variable, picked: Places, draw: Draws) -> npt.NDArray[np.float64]:
+    """A whole number of each picked bin, both ends included."""
+    value = (variable.width + 1).take(picked)
+    value *= draw * _UNIT
+    np.floor(value, out=value)
+    value += variable.low.take(picked)
+    return value
+
+
+def _snap(rate: npt.NDArray[np.float64], picked: Places, variable: Variable) -> None:
+    """Make those of the upper bins a rate of a whole number of pages, as UCI has many."""
+    at = np.flatnonzero(picked >= variable.snapped_from)
+    rate[at] = _RATE / np.maximum(np.rint(_RATE / np.maximum(rate[at], 1e-6)), 1)
