@@ -77,9 +77,9 @@ def test_the_story(server: Webserver, home: Path):
     succeed(server, rollback)
     assert platform.registry.champion() == other
     assert platform.registry.version(first).quarantine
-    requested = server.until("the re-scoring run", 120, lambda: server.runs({"dagster/run_key": "champion-move-2"}))
-    assert requested[0]["jobName"] == "scores_job"
-    succeed(server, requested[0]["id"])
+    [requested] = server.until("the re-scoring run", 120, lambda: server.runs({"dagster/sensor_name": "champion_sensor"}))
+    assert requested["jobName"] == "scores_job"
+    succeed(server, requested["id"])
     assert versions_that_scored(platform) == {other}
 
     with platform.warehouse.session() as session:
@@ -132,4 +132,10 @@ def test_exactly_these_schedules_and_sensors_are_there(server: Webserver):
         "training_schedule",
         "evaluation_schedule",
     }
-    assert server.names("sensors") == {"landing_sensor", "champion_sensor", "catch_up_sensor", "failure_sensor"}
+    assert server.names("sensors") == {
+        "landing_sensor",
+        "champion_sensor",
+        "catch_up_sensor",
+        "failure_sensor",
+        "check_sensor",
+    }
