@@ -57,7 +57,7 @@ replay: $(READY)  ## what each promotion policy would have delivered on your pas
 	@$(RUN) -m intent_platform replay
 
 test: $(READY)  ## all tests
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: $(READY) $(BENCH_READY)  ## measure what docs/ says: what=search, quality or gate [csv=PATH]
 	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }

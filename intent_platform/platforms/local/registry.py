@@ -54,10 +54,10 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     def _client(self) -> "MlflowClient":
         """A client of this registry alone: MLflow's global tracking address is left as it is."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        with _quiet("alembic", "mlflow"), self._alone():
-            from mlflow import MlflowClient
-            from mlflow.exceptions import MlflowException
+        from mlflow import MlflowClient  # before it is quietened: importing it sets its loggers' levels
+        from mlflow.exceptions import MlflowException
 
+        with _quiet("alembic", "mlflow"), self._alone():
             home = Path(self.home)
             address = f"sqlite:///{home / 'mlflow.db'}"
             client = MlflowClient(tracking_uri=address, registry_uri=address)
