@@ -12,7 +12,9 @@ reason ?=
 csv ?=
 port ?= 3000
 what ?=
-export csv version reason port what  # read by the shell from its environment, so that quotes in them are harmless
+admin_role ?=
+dry_run ?=
+export csv version reason port what admin_role  # read by the shell from its environment, so that quotes in them are harmless
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
@@ -42,8 +44,8 @@ demo: $(READY)  ## the whole system on your machine: loads the sessions, plays t
 dev: $(READY)  ## the Dagster UI, schedules and sensors on the same instance [port=3000]
 	@$(RUN) -m intent_platform dev --port "$$port"
 
-setup: $(READY)  ## prepare the deployment and load the source data [csv=PATH]
-	@$(RUN) -m intent_platform setup $(csv_option)
+setup: $(READY)  ## prepare the deployment and load the source data [csv=PATH]; Snowflake: [admin_role=…] [dry_run=1]
+	@$(RUN) -m intent_platform setup $(csv_option) $(if $(admin_role),--admin-role "$$admin_role") $(if $(dry_run),--dry-run)
 
 rollback: $(READY)  ## move the champion back: version=v_YYMMDD_HHMMSS (or previous) [reason="…"]
 	@test -n "$$version" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }

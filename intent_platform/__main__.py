@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "setup":
                 from intent_platform.commands.setup import setup
 
-                setup(csv=chosen.csv)
+                setup(csv=chosen.csv, admin_role=chosen.admin_role, dry_run=chosen.dry_run)
             case "rollback":
                 from intent_platform.commands.champion import roll_back
 
@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--csv", type=_path, help="the UCI file; without it the data is fetched once")
+    setup = commands.choices["setup"]
+    setup.add_argument("--admin-role", help="on Snowflake: the role that makes database and roles, once")
+    setup.add_argument("--dry-run", action="store_true", help="on Snowflake: show the statements, run none")
     rollback = commands.add_parser("rollback", help="move the champion back")
     rollback.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS; 'previous' for the champion before")
     rollback.add_argument("--reason", default="no reason given", help="for the ledger")

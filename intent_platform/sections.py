@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from intent_platform.tables import DATASET, MODEL_INPUTS
 
@@ -69,6 +69,34 @@ class WarehouseSettings(Section):
     """How long a run waits for a warehouse that another process holds."""
 
     wait_seconds: Annotated[float, Field(ge=0)]
+
+
+class SnowflakeSettings(Section):
+    """The connection of `dev` and `prod`, by the connector's own names; nothing here is needed for `local`.
+
+    `connection` names one of `connections.toml`; `parameters_file` is the JSON file that is read without it. Secrets
+    never appear in a log.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    connection: str | None = None
+    parameters_file: Path | None = None
+    account: str | None = None
+    user: str | None = None
+    role: str | None = None
+    warehouse: str | None = None
+    database: str | None = None
+    schema_: str | None = Field(default=None, alias="schema")
+    authenticator: str | None = None
+    password: SecretStr | None = Field(default=None, repr=False)
+    token: SecretStr | None = Field(default=None, repr=False)
+    private_key_file: Path | None = None
+    private_key_file_pwd: SecretStr | None = Field(default=None, repr=False)
+    host: str | None = None
+    port: Annotated[int, Field(gt=0, lt=65_536)] | None = None
+    protocol: Literal["https", "http"] | None = None
+    statement_timeout_seconds: Positive | None = None
 
 
 class IntRange(Section):

@@ -31,6 +31,7 @@ from intent_platform.sections import (
     ScoringSettings,
     Section,
     SimulatedSettings,
+    SnowflakeSettings,
     TrainingSettings,
     UciSettings,
     WarehouseSettings,
@@ -51,6 +52,7 @@ __all__ = [
     "Section",
     "Settings",
     "SimulatedSettings",
+    "SnowflakeSettings",
     "TrainingSettings",
     "UciSettings",
     "WarehouseSettings",
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
     landing: LandingSettings
     simulated: SimulatedSettings
     warehouse: WarehouseSettings
+    snowflake: SnowflakeSettings
     training: TrainingSettings
     evaluation: EvaluationSettings
     gate: GateSettings
@@ -156,6 +159,14 @@ def load_settings(**overrides: Any) -> Settings:
         update={
             "home": _absolute(settings.home),
             "uci": settings.uci.model_copy(update={"csv": _absolute(settings.uci.csv)}),
+            "snowflake": settings.snowflake.model_copy(
+                update={
+                    "private_key_file": _absolute(settings.snowflake.private_key_file),
+                    "parameters_file": _absolute(
+                        settings.snowflake.parameters_file or Path(f"connection_parameters_{settings.deployment}.json")
+                    ),
+                }
+            ),
             "landing": settings.landing.model_copy(update={"folder": _absolute(settings.landing.folder)}),
         }
     )
@@ -175,5 +186,5 @@ def _is_misspelt(variable: str) -> bool:
             return False
         section = info.annotation
         if isinstance(section, type) and issubclass(section, Section) and name.startswith(f"{field}_"):
-            return name.removeprefix(f"{field}_") not in section.model_fields
+            return name.removeprefix(f"{field}_") not in {f.alias or n for n, f in section.model_fields.items()}
     return True

@@ -21,7 +21,8 @@ BELOW = {
     "modelling": {"partitions", "settings", "tables", "errors"},
 }
 BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
-BELOW["assets"] = {"platforms", *BELOW["platforms"]}
+BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
+BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["automation"] = {"assets", *BELOW["assets"]}
 BELOW["definitions"] = {"automation", *BELOW["automation"]}
 BELOW["commands"] = {"definitions", *BELOW["definitions"]}

@@ -60,7 +60,7 @@ def test_the_config_file_names_every_setting_of_every_section():
     for name, field in Settings.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, Section):
-            assert set(written[name]) == set(section.model_fields), name
+            assert set(written[name]) == {f.alias or n for n, f in section.model_fields.items()}, name
 
 
 def test_settings_are_frozen_and_show_no_secret(make_settings):

@@ -2,8 +2,7 @@ import duckdb
 import pytest
 import sqlglot
 
-import intent_platform.assets
-from intent_platform.platforms.sql import statement_beside
+from intent_platform.pipeline.dataset import SELECT
 from intent_platform.tables import DATASET, SOURCE, TABLES, UUID_PATTERN
 
 
@@ -31,7 +30,7 @@ def test_the_ddl_makes_the_table_with_its_columns_in_order(table):
 
 
 def test_the_dataset_select_gives_the_columns_of_the_contract_in_order():
-    select = sqlglot.parse_one(statement_beside(intent_platform.assets.__file__, "dataset.sql"), read="snowflake")
+    select = sqlglot.parse_one(SELECT, read="snowflake")
     assert [column.alias_or_name for column in select.expressions] == DATASET.column_names
 
 

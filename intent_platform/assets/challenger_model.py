@@ -1,24 +1,17 @@
 """`challenger_model`: one version a month, trained on the months before it and logged to the registry."""
 
-import os
-import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 import dagster as dg
-import pyarrow as pa
 
 from intent_platform.assets.presentation import markdown_table
-from intent_platform.errors import TrainingRefused, VersionUnfit
+from intent_platform.errors import VersionUnfit
 from intent_platform.modelling.search import Trial
-from intent_platform.modelling.training import train
-from intent_platform.partitions import TIMEZONE_NAME, Window, day_of, monthly_partitions, training_window
+from intent_platform.partitions import TIMEZONE_NAME, monthly_partitions
+from intent_platform.pipeline.training import train_challenger
 from intent_platform.platforms.champion import prove_fit
-from intent_platform.platforms.ports import ModelRegistry, Session, Warehouse
-from intent_platform.platforms.publish import in_window
-from intent_platform.platforms.versions import Provenance
-from intent_platform.settings import Settings, TrainingSettings
-from intent_platform.tables import DATASET
+from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.settings import Settings
 
 
 def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
@@ -50,34 +43,17 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
         warehouse: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
-        month = context.partition_key
-        window = training_window(month, months)
-        with warehouse.session() as session:
-            rows = training_rows(session, window, settings.training)
-        try:
-            training = train(rows, settings.training, report=lambda trial: context.log.info(_sentence(trial)))
-        except TrainingRefused as error:
-            raise TrainingRefused(f"no challenger for {month[:7]}, training window {window}: {error}") from error
-        version = registry.log(
-            training.model,
-            Provenance(
-                month=day_of(month),
-                training_window=window,
-                sessions=training.sessions,
-                positives=training.positives,
-                features=training.model.features,
-                parameters=training.parameters,
-                metrics=training.metrics.as_dict(),
-                iterations=training.iterations,
-                git_commit=git_commit(),
-                run_id=context.run.run_id,
-            ),
-            training.trials,
+        version, training = train_challenger(
+            Platform(warehouse, registry),
+            context.partition_key,
+            settings.training,
+            run_id=context.run.run_id,
+            report=lambda trial: context.log.info(_sentence(trial)),
         )
         return dg.MaterializeResult(
             metadata={
                 "version": version.name,
-                "training_window": f"{window}, {TIMEZONE_NAME}",
+                "training_window": f"{version.provenance.training_window}, {TIMEZONE_NAME}",
                 "sessions": training.sessions,
                 "purchases": training.positives,
                 "pr_auc": training.metrics.pr_auc or 0.0,
@@ -118,43 +94,6 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
     return [challenger_model, newest_version_is_fit]
 
 
-def training_rows(session: Session, window: Window, training: TrainingSettings) -> pa.Table:
-    """The sessions of `window` with the features to train on, all of them or `max_sessions` at most.
-
-    The sample keeps the share of purchases, is the same every time, and is drawn where the data is.
-    """
-    columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *training.features))
-    query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"  # noqa: S608
-    if training.max_sessions is None:
-        return session.fetch(query, start=window.start, end=window.end)
-    return session.fetch(
-        query + " QUALIFY ROW_NUMBER() OVER (PARTITION BY REVENUE "
-        "ORDER BY MD5(CONCAT(:seed, UID, CAST(SESSION_DATE AS VARCHAR))), UID, SESSION_DATE) "
-        "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / COUNT(*) OVER ()))",
-        start=window.start,
-        end=window.end,
-        seed=str(training.seed),
-        most=training.max_sessions,
-    )
-
-
 def _sentence(trial: Trial) -> str:
     shown = "–" if trial.value is None else f"{trial.value:.4f}"
     return f"trial {trial.number}: PR-AUC {shown} ({trial.state}, {trial.seconds:.1f} s)"
-
-
-def git_commit() -> str:
-    """The commit of this code: what git says, or `GIT_COMMIT` where there is no checkout."""
-    folder = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return os.environ.get("GIT_COMMIT", "unknown")
-    return found.stdout.strip()

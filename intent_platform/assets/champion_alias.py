@@ -3,10 +3,7 @@
 The gate is here, in the code that moves the pointer; the checks below only report.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,9 +11,10 @@ import dagster as dg
 from intent_platform.assets.presentation import WRITER_POOL, markdown_table
 from intent_platform.errors import PromotionRefused, UnknownVersion, VersionUnfit
 from intent_platform.partitions import day_of
-from intent_platform.platforms.champion import move_champion, prove_fit
-from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
-from intent_platform.platforms.ports import ModelRegistry, Platform, Session, Warehouse
+from intent_platform.pipeline.promotion import carry_out, forced_promotion, newest_promotion
+from intent_platform.platforms.champion import prove_fit
+from intent_platform.platforms.ledger import Ledger, read_ledger
+from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
 from intent_platform.settings import Settings
 
 ASSET = "champion_alias"
@@ -32,60 +30,6 @@ class ChampionAliasConfig(dg.Config):
     force: str = ""
     reason: str = ""
     effective_date: str = ""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A move that somebody asks for: the evaluation of a month, or a person."""
-
-    month: date | None
-    to: str
-    cause: Cause
-    reason: str
-    metrics: Mapping[str, object]
-
-
-def pending_promotion(session: Session, ledger: Ledger, champion: str | None) -> Request | None:
-    """What the newest evaluation asks for, if it says promote and still holds.
-
-    It does not hold any more when the champion it was decided against has moved since: a promotion is a
-    statement about two versions, and about no others.
-    """
-    newest = session.fetch(
-        "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
-        "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
-    ).to_pylist()
-    if not newest or newest[0]["DECISION"] != "promote" or newest[0]["CHAMPION"] != (champion or ""):
-        return None
-    decided_at: datetime = newest[0]["DECIDED_AT"]
-    if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
-        return None
-    return Request(
-        newest[0]["MONTH"],
-        newest[0]["CHALLENGER"],
-        "promotion" if champion else "first",
-        "; ".join(json.loads(newest[0]["REASONS"])),
-        json.loads(newest[0]["DETAILS"]),
-    )
-
-
-def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> Request | None:
-    """What a person asks for by name; None when that version is champion already.
-
-    Raises:
-        UnknownVersion, InvalidVersionName: there is no such version.
-        PromotionRefused: no reason is given.
-    """
-    version = registry.version(name)
-    if not reason.strip():
-        raise PromotionRefused(
-            f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
-        )
-    if version.name == champion:
-        if version.quarantine:
-            registry.set_quarantine(version.name, None)
-        return None
-    return Request(None, version.name, "force", reason, version.provenance.metrics)
 
 
 def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
@@ -110,29 +54,19 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
         warehouse: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
+        platform = Platform(warehouse, registry)
         champion = registry.champion()
         if config.reason and not config.force:
             raise PromotionRefused("a reason was given without force: name the version to make champion in force")
         if config.force:
             request = forced_promotion(registry, config.force, config.reason, champion)
         else:
-            with warehouse.session() as session:
-                request = pending_promotion(session, read_ledger(session), champion)
-            if request is not None and registry.version(request.to).quarantine:
-                request = None
+            request = newest_promotion(platform, champion)
         if request is None:
             context.log.info(f"champion stays {champion or 'nobody'}: nothing asks for a move")
         else:
-            move_champion(
-                Platform(warehouse, registry),
-                request.to,
-                expected=champion,
-                cause=request.cause,
-                reason=request.reason,
-                metrics=request.metrics,
-                run_id=context.run.run_id,
-                effective_date=day_of(config.effective_date) if config.effective_date else None,
-            )
+            effective = day_of(config.effective_date) if config.effective_date else None
+            carry_out(platform, request, champion, run_id=context.run.run_id, effective_date=effective)
             context.log.info(f"champion moved from {champion or 'nobody'} to {request.to} ({request.cause})")
         with warehouse.session() as session:
             return dg.MaterializeResult(metadata=champion_metadata(registry.champion(), read_ledger(session)))

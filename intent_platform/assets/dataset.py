@@ -8,16 +8,15 @@ import dagster as dg
 from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
 from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
 from intent_platform.partitions import daily_partitions, days_window, fresh_after
+from intent_platform.pipeline.dataset import SELECT, build_dataset
 from intent_platform.platforms.ports import Warehouse
-from intent_platform.platforms.publish import in_window, replace_window
-from intent_platform.platforms.sql import statement_beside
+from intent_platform.platforms.publish import in_window
 from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SOURCE
 
 
 def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
     """The asset and its checks."""
-    select = statement_beside(__file__, "dataset.sql")
 
     @dg.asset(
         description=DATASET.meaning + ".",
@@ -25,7 +24,7 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
         kinds={"sql", "table"},
         owners=[settings.owner],
         tags={"domain": "sessions"},
-        code_version=sha256(select.encode()).hexdigest()[:12],
+        code_version=sha256(SELECT.encode()).hexdigest()[:12],
         deps=["source"],
         partitions_def=daily_partitions(settings.first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -38,7 +37,7 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
     ) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
         with warehouse.session(writing=True) as session:
-            rows = replace_window(session, DATASET, window, select)
+            rows = build_dataset(session, window)
             say_rows(context, rows_by_day(session, DATASET, window))
             positives = session.fetch(
                 f"SELECT SUM(REVENUE) AS POSITIVES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608

@@ -1,7 +1,6 @@
 """`scores`: one calibrated probability for each session, computed where the data is, replaced day by day."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import dagster as dg
 
@@ -13,82 +12,20 @@ from intent_platform.assets.presentation import (
     score_histogram,
     table_metadata,
 )
-from intent_platform.errors import NoChampion
-from intent_platform.modelling.model import IntentModel
-from intent_platform.partitions import (
-    Window,
-    daily_partitions,
-    days_window,
-    fresh_after,
-    now,
-    wall_clock,
-)
-from intent_platform.platforms.ledger import Move, read_ledger
-from intent_platform.platforms.ports import (
-    PREDICT_FUNCTION,
-    ModelRegistry,
-    Session,
-    Warehouse,
-)
-from intent_platform.platforms.publish import in_window, replace_window
-from intent_platform.platforms.sql import statement_beside
-from intent_platform.platforms.versions import MODEL_NAME, validated_version_name
+from intent_platform.partitions import Window, daily_partitions, days_window, fresh_after
+from intent_platform.pipeline.scoring import CHAMPION, score_window, serve_versions
+from intent_platform.platforms.ports import ModelRegistry, Platform, Session, Warehouse
+from intent_platform.platforms.publish import in_window
 from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SCORES
 
-CHAMPION, AT_THE_TIME = "champion", "at_the_time"
 _HISTOGRAM_BINS = 20
-_SELECT = "scores.sql"
 
 
 class ScoresConfig(dg.Config):
     """Which model scores: `champion` (of now), `at_the_time` (of each day, by the ledger), or a version name."""
 
     model: str = CHAMPION
-
-
-def resolve_model(model: str, window: Window, session: Session, registry: ModelRegistry) -> list[tuple[Window, str]]:
-    """The version that scores each part of `window`, settled once before the first row (D11).
-
-    Raises:
-        NoChampion: nobody is, or was, champion.
-        InvalidVersionName, UnknownVersion: a version was named that is none.
-    """
-    if model == AT_THE_TIME:
-        return read_ledger(session).champions_of(window)
-    if model != CHAMPION:
-        return [(window, registry.version(validated_version_name(model)).name)]
-    champion = registry.champion()
-    if champion is None:
-        raise NoChampion(
-            "no version is champion yet: materialize challenger_model and evaluation of a month, then champion_alias"
-        )
-    return [(window, champion)]
-
-
-def score_window(session: Session, window: Window, version: str, model: IntentModel) -> int:
-    """Replace the scores of `window` by those of `version`, in one transaction; how many."""
-    session.use_model(version, model)
-    select = statement_beside(__file__, _SELECT).format(predict=f"{PREDICT_FUNCTION}({', '.join(model.features)})")
-    return replace_window(
-        session, SCORES, window, select, model_name=MODEL_NAME, model_version=version, scored_at=wall_clock(now())
-    )
-
-
-def outdated_scores(session: Session, window: Window, move: Move) -> Window | None:
-    """The days of `window` from the first to the last that another version scored before the champion's last move.
-
-    Scores given after the move are somebody's choice. None when there are no such days.
-    """
-    found = session.fetch(
-        "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "  # noqa: S608
-        f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion AND SCORED_AT < :moved_at",
-        start=window.start,
-        end=window.end,
-        champion=move.to_version,
-        moved_at=move.moved_at,
-    ).to_pylist()[0]
-    return None if found["FIRST_DAY"] is None else Window(found["FIRST_DAY"], found["LAST_DAY"] + timedelta(days=1))
 
 
 def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
@@ -115,11 +52,9 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
-        with warehouse.session() as session:
-            spans = resolve_model(config.model, window, session, registry)
-        models = {version: registry.load(version) for _, version in spans}
+        spans = serve_versions(Platform(warehouse, registry), config.model, window)
         with warehouse.session(writing=True) as session:
-            rows = sum(score_window(session, span, version, models[version]) for span, version in spans)
+            rows = sum(score_window(session, span, served) for span, served in spans)
             say_rows(context, rows_by_day(session, SCORES, window))
             # Once for a range, on its last day: a copy on every day's event would only fill the store.
             histogram = score_histogram(_histogram(session, window), _HISTOGRAM_BINS)
@@ -129,7 +64,7 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
                 "rows_written": rows,
                 "window": str(window),
                 "model": config.model,
-                "model_version": ", ".join(version for _, version in spans),
+                "model_version": ", ".join(served.version for _, served in spans),
             }
         )
 

@@ -10,11 +10,11 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from intent_platform.assets.champion_alias import pending_promotion
 from intent_platform.automation.alerts import announce
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, day_of, merged, now, trailing_window
+from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.sessions.feed import open_feed

@@ -14,11 +14,9 @@ from intent_platform.assets.champion_alias import (
     check_pointer_matches_ledger,
 )
 from intent_platform.assets.presentation import WRITER_POOL
-from intent_platform.errors import NoChampion
-from intent_platform.platforms.champion import move_champion
+from intent_platform.pipeline.promotion import roll_back as go_back
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
-from intent_platform.platforms.versions import validated_version_name
 
 ROLLBACK_JOB = "rollback"
 
@@ -38,32 +36,14 @@ def roll_back(
     registry: dg.ResourceParam[ModelRegistry],
 ) -> None:
     """Move the champion to `config.version`, quarantine the version left, and record it on `champion_alias`."""
-    champion = registry.champion()
-    if champion is None:
-        raise NoChampion("there is no champion to roll back from: none was ever promoted")
-    with warehouse.session() as session:
-        ledger = read_ledger(session)
-    if config.version:
-        target = registry.version(validated_version_name(config.version))
-    else:
-        quarantined = [version.name for version in registry.versions() if version.quarantine]
-        target = registry.version(ledger.previous_champion(champion, unfit=quarantined))
-    if target.name == champion:
-        context.log.warning(f"{champion} is the champion already: nothing was moved")
+    done = go_back(Platform(warehouse, registry), config.version, config.reason, run_id=context.run_id)
+    if done.proof is None:
+        context.log.warning(f"{done.left} is the champion already: nothing was moved")
         return
-    proof = move_champion(
-        Platform(warehouse, registry),
-        target.name,
-        expected=champion,
-        cause="rollback",
-        reason=config.reason,
-        metrics=target.provenance.metrics,
-        run_id=context.run_id,
-        quarantine_left=f"rolled back from: {config.reason}",
-    )
-    context.log.info(f"champion moved from {champion} to {target.name}; it scored {proof.sessions} sessions first")
+    scored = done.proof.sessions
+    context.log.info(f"champion moved from {done.left} to {done.to.name}; it scored {scored} sessions first")
     with warehouse.session() as session:
-        metadata = champion_metadata(target.name, read_ledger(session))
+        metadata = champion_metadata(done.to.name, read_ledger(session))
     context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
     for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
         evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so

@@ -8,12 +8,12 @@ from hashlib import sha256
 
 import dagster as dg
 
-from intent_platform.assets.scores import outdated_scores
 from intent_platform.automation.alerts import check_sensor, failure_sensor
 from intent_platform.automation.catch_up import PATIENCE_SECONDS, catch_up_sensor, range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, merged, now, trailing_window
+from intent_platform.pipeline.scoring import outdated_scores
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.sessions.feed import open_feed

@@ -14,8 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from intent_platform.assets.champion_alias import pending_promotion
-from intent_platform.assets.evaluation import purchases
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.commands.setup import settings_with
@@ -29,6 +27,8 @@ from intent_platform.partitions import (
     month_window,
     training_window,
 )
+from intent_platform.pipeline.evaluation import purchases
+from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
@@ -50,6 +50,8 @@ def demo(csv: Path | None) -> None:
     if extent is None:
         raise FeedError(f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to uci")
     console = Console()
+    with platform.warehouse.session():
+        pass  # a warehouse that cannot be reached says so before anything is made
     with open_instance(settings) as instance:
         play = Play(settings, platform, build_definitions(settings), instance, extent)
         months = month_keys(extent)[-settings.demo_months :]

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from intent_platform.assets.challenger_model import training_rows
 from intent_platform.errors import FeedError, TrainingRefused
 from intent_platform.modelling.contest import Contender
 from intent_platform.modelling.metrics import Metrics
@@ -21,6 +20,7 @@ from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.replay import Course, History, play, policies
 from intent_platform.modelling.training import train
 from intent_platform.partitions import Window, add_months, day_of, month_keys, month_window, training_window
+from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform, challenger_of
 from intent_platform.platforms.publish import in_window

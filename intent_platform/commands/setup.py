@@ -47,10 +47,21 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def setup(csv: Path | None) -> None:
-    """Create what is missing, load every day that the feed has, and count."""
+def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = False) -> None:
+    """Create what is missing, load every day that the feed has, and count.
+
+    On Snowflake the statements are shown first; with `dry_run` nothing else happens. `admin_role` makes database and
+    roles before.
+    """
     settings = settings_with(csv)
     platform = platform_for(settings)
+    if settings.deployment != "local":
+        from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+        from intent_platform.platforms.snowflake.preparation import prepare
+
+        prepare(SnowflakeConnector(settings), admin_role, print, dry=dry_run)
+        if dry_run:
+            return
     extent = open_feed(settings).extent()
     with open_instance(settings) as instance:
         if extent is None:

@@ -3,22 +3,16 @@
 Adapters are imported when a deployment asks for them, so that loading the code location stays fast.
 """
 
-from intent_platform.errors import SettingsError
 from intent_platform.platforms.ports import Platform
 from intent_platform.settings import Settings
 
 
 def platform_for(settings: Settings) -> Platform:
-    """The platform of `settings.deployment`. Opens nothing: connections are made when they are used.
-
-    Raises:
-        SettingsError: the deployment has no platform in this release.
-    """
+    """The platform of `settings.deployment`. Opens nothing: connections are made when they are used."""
     if settings.deployment == "local":
         from intent_platform.platforms.local import local_platform
 
         return local_platform(settings)
-    raise SettingsError(
-        f"deployment {settings.deployment!r} runs on Snowflake, which this release cannot do yet: "
-        "set INTENT_PLATFORM_DEPLOYMENT=local"
-    )
+    from intent_platform.platforms.snowflake import snowflake_platform
+
+    return snowflake_platform(settings)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit
 from intent_platform.partitions import now, wall_clock
 from intent_platform.platforms.ledger import Cause, read_ledger
-from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.ports import PREDICT_FUNCTION, ModelRegistry, Platform, Warehouse
 from intent_platform.tables import DATASET
 
 _SAMPLE_ROWS = 1_000
@@ -32,29 +31,28 @@ class Proof:
 
 
 def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof:
-    """Load a version and let it score the newest sessions of DATASET (at most 1,000).
+    """Let a version score the newest sessions of DATASET (at most 1,000) where they are.
 
     Raises:
         UnknownVersion, InvalidVersionName: there is no such version.
         VersionUnfit: it cannot be loaded, or gives something else than probabilities.
     """
-    model = registry.load(name)
-    gone = sorted(set(model.features) - set(DATASET.column_names))
+    served = registry.serve(name)
+    gone = sorted(set(served.features) - set(DATASET.column_names))
     if gone:
         raise VersionUnfit(
             f"version {name} needs {', '.join(gone)}, which {DATASET.name} has no more: choose another version"
         )
     with warehouse.session() as session:
-        sample = session.fetch(
-            f"SELECT {', '.join(model.features)} FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows",  # noqa: S608
+        session.use_model(served)
+        scores = session.fetch(
+            f"SELECT {PREDICT_FUNCTION}({', '.join(served.features)}) AS SCORE "  # noqa: S608
+            f"FROM (SELECT * FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows) NEWEST",
             rows=_SAMPLE_ROWS,
-        )
-    if sample.num_rows == 0:  # a made-up session still proves that the version scores
-        sample = pa.table({feature: [0.0] for feature in model.features})
-    try:
-        scores = model.predict(sample)
-    except ValueError as error:
-        raise VersionUnfit(f"version {name} cannot score the newest sessions of {DATASET.name}: {error}") from error
+        )["SCORE"].to_numpy()
+        if len(scores) == 0:  # a made-up session still proves that the version scores
+            zeros = ", ".join("0.0" for _ in served.features)
+            scores = session.fetch(f"SELECT {PREDICT_FUNCTION}({zeros}) AS SCORE")["SCORE"].to_numpy()
     if not np.all(np.isfinite(scores)) or scores.min() < 0 or scores.max() > 1:
         raise VersionUnfit(
             f"version {name} gave something else than probabilities on the newest {len(scores)} sessions: "

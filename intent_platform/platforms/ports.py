@@ -22,11 +22,27 @@ Value = str | int | float | bool | date | datetime | None | Sequence[str]
 PREDICT_FUNCTION = "PREDICT_PURCHASE_INTENT"
 
 
+@dataclass(frozen=True)
+class Served:
+    """A version as the warehouse of its platform scores with it: it takes `features`, in order.
+
+    `model` is None where the warehouse has the registry's models at hand itself.
+    """
+
+    version: str
+    features: tuple[str, ...]
+    model: IntentModel | None = None
+
+
 class Session(Protocol):
     """One conversation with the warehouse. Not for use by several threads."""
 
     def fetch(self, sql: str, **values: Value) -> pa.Table:
-        """All rows of a query, column by column."""
+        """All rows of a query, column by column.
+
+        Raises:
+            VersionUnfit: the version in use failed at scoring a session.
+        """
 
     def execute(self, sql: str, **values: Value) -> int:
         """Run one statement; the number of rows it inserted, deleted or updated."""
@@ -37,8 +53,8 @@ class Session(Protocol):
         Call it before `transaction()`: creating a table ends a transaction on Snowflake.
         """
 
-    def use_model(self, version: str, model: IntentModel) -> None:
-        """Offer `PREDICT_FUNCTION` for this version in the statements that follow. Before `transaction()`."""
+    def use_model(self, served: Served) -> None:
+        """Let this version answer `PREDICT_FUNCTION` in the statements that follow. Before `transaction()`."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together when it is left, or none when an exception leaves it."""
@@ -76,6 +92,14 @@ class ModelRegistry(Protocol):
 
     def load(self, name: str) -> IntentModel:
         """The model of that version, ready to score.
+
+        Raises:
+            UnknownVersion: there is no such version.
+            VersionUnfit: its artifact cannot be read.
+        """
+
+    def serve(self, name: str) -> Served:
+        """That version, for the sessions of the platform's warehouse.
 
         Raises:
             UnknownVersion: there is no such version.

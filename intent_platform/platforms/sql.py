@@ -29,7 +29,7 @@ def render(sql: str, dialect: str, values: Mapping[str, Value]) -> str:
     unused = set(values)
     for placeholder in list(tree.find_all(exp.Placeholder)):
         name = str(placeholder.this)
-        placeholder.replace(_literal(values[name]))
+        placeholder.replace(_typed(values[name]))
         unused.discard(name)
     if unused:
         raise KeyError(f"no placeholder for {sorted(unused)} in: {sql}")
@@ -41,13 +41,18 @@ def _parsed(sql: str) -> exp.Expr:
     return sqlglot.parse_one(sql, read="snowflake")
 
 
-def _literal(value: Value) -> exp.Expr:
-    """A typed literal. A `datetime` is a naive wall-clock time; a sequence becomes the list after `IN`."""
+def literal(value: Value, dialect: str) -> str:
+    """A value as a typed literal of `dialect`; a sequence becomes the list after `IN`."""
+    return _typed(value).sql(dialect=dialect)
+
+
+def _typed(value: Value) -> exp.Expr:
+    """A typed literal. A `datetime` is a naive wall-clock time."""
     match value:
         case datetime():
             if value.tzinfo is not None:
                 raise TypeError(f"timestamps are stored as wall-clock times: pass {value} through wall_clock() first")
-            return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+            return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMPNTZ")
         case date():
             return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
         case float():  # numpy's too; a bare 0.1 would be a decimal

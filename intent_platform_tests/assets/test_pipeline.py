@@ -1,14 +1,10 @@
 """Invariants of the asset graph: reruns, ranges, refusals, promotion and rollback."""
 
 from datetime import datetime, timedelta
-from importlib import import_module
 
 import numpy as np
 import pytest
 
-from intent_platform.assets.challenger_model import training_rows
-from intent_platform.assets.champion_alias import pending_promotion
-from intent_platform.assets.evaluation import gather
 from intent_platform.errors import (
     EvaluationRefused,
     InvalidVersionName,
@@ -18,6 +14,10 @@ from intent_platform.errors import (
     UnknownVersion,
 )
 from intent_platform.partitions import TIMEZONE, Window, day_of, evaluation_window, now, training_window, wall_clock
+from intent_platform.pipeline import evaluation
+from intent_platform.pipeline.evaluation import gather
+from intent_platform.pipeline.promotion import pending_promotion
+from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.versions import Provenance
 from intent_platform.tables import SOURCE
@@ -259,7 +259,6 @@ def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is
     with pytest.raises(EvaluationRefused, match="2024-06 has no challenger"):
         shop.run("evaluation_job", "2024-06-01")
     shop.run("training_job", "2024-06-01")
-    evaluation = import_module("intent_platform.assets.evaluation")  # the package exports a function of that name
     monkeypatch.setattr(evaluation, "now", lambda: datetime(2024, 6, 14, 23, 59, tzinfo=TIMEZONE))
     with pytest.raises(EvaluationRefused, match="is not over: evaluate from 2024-06-15 on"):
         shop.run("evaluation_job", "2024-06-01")

@@ -161,13 +161,11 @@ def test_a_replay_of_nothing_gives_one_sentence(home, capsys):
 
 
 @pytest.mark.parametrize("command", ["demo", "setup"])
-def test_a_deployment_that_this_release_lacks_gives_one_sentence_and_leaves_nothing(
-    home, csv, monkeypatch, capsys, command
-):
+def test_a_deployment_without_an_account_gives_one_sentence_and_leaves_nothing(home, csv, monkeypatch, capsys, command):
     before = sorted(home.rglob("*"))
     monkeypatch.setenv("INTENT_PLATFORM_DEPLOYMENT", "prod")
     assert main([command, "--csv", str(csv)]) == 1
-    assert "INTENT_PLATFORM_DEPLOYMENT=local" in capsys.readouterr().err
+    assert "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT" in capsys.readouterr().err
     assert sorted(home.rglob("*")) == before
 
 

@@ -77,7 +77,9 @@ def test_the_story(server: Webserver, home: Path):
     succeed(server, rollback)
     assert platform.registry.champion() == other
     assert platform.registry.version(first).quarantine
-    [requested] = server.until("the re-scoring run", 120, lambda: server.runs({"dagster/sensor_name": "champion_sensor"}))
+    [requested] = server.until(
+        "the re-scoring run", 120, lambda: server.runs({"dagster/sensor_name": "champion_sensor"})
+    )
     assert requested["jobName"] == "scores_job"
     succeed(server, requested["id"])
     assert versions_that_scored(platform) == {other}

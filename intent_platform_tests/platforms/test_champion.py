@@ -61,7 +61,7 @@ def test_an_unknown_version_moves_nothing(platform, log):
 def test_a_version_that_cannot_serve_is_refused_before_anything_moves(platform, log, monkeypatch):
     one, two = log().name, log().name
     move(platform, one, None, "first")
-    monkeypatch.setattr(IntentModel, "predict", lambda self, rows: np.array([np.nan]))
+    monkeypatch.setattr(IntentModel, "predict_columns", lambda self, columns: np.full(len(columns[0]), np.nan))
     with pytest.raises(VersionUnfit, match=two):
         move(platform, two, one)
     assert platform.registry.champion() == one

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from intent_platform.partitions import Window
-from intent_platform.platforms.ports import PREDICT_FUNCTION
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Served
 from intent_platform.platforms.publish import replace_window
 from intent_platform.tables import SCORES, TABLES
 from intent_platform_tests.platforms.conftest import FEATURES
@@ -105,11 +105,11 @@ def test_the_model_scores_in_the_engine_as_it_does_in_memory(platform, model):
     rows = pa.table({name: random.random(5_000) for name in FEATURES}).append_column("N", pa.array(range(5_000)))
     with platform.warehouse.session(writing=True) as session:
         session.stage("ROWS_TO_SCORE", rows)
-        session.use_model("v_240501_100000", model)
+        session.use_model(Served("v_240501_100000", FEATURES, model))
         scored = session.fetch(
             f"SELECT {PREDICT_FUNCTION}({', '.join(FEATURES)}) AS SCORE FROM ROWS_TO_SCORE ORDER BY N"
         )
-        session.use_model("v_240601_100000", model)  # another version in the same session
+        session.use_model(Served("v_240601_100000", FEATURES, model))  # another version in the same session
     np.testing.assert_allclose(scored["SCORE"].to_numpy(), model.predict(rows), rtol=1e-12)
 
 

@@ -24,6 +24,7 @@ from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import now
 from intent_platform.platforms.local.trials import log_trials
+from intent_platform.platforms.ports import Served
 from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
@@ -154,6 +155,11 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
             raise VersionUnfit(
                 f"version {name} cannot be loaded ({error}): choose another one, the registry lists them"
             ) from error
+
+    def serve(self, name: str) -> Served:
+        """The version with its model: DuckDB scores in this process."""
+        model = self.load(name)
+        return Served(name, model.features, model)
 
     def champion(self) -> str | None:
         """Where the pointer is."""

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from intent_platform.errors import WarehouseError
-from intent_platform.modelling.model import IntentModel
+from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Value
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Served, Value
 from intent_platform.platforms.sql import render
 from intent_platform.tables import TABLES, Table
 
@@ -35,14 +34,17 @@ class DuckDBSession:
     def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
         self._connection = connection
         self._has_model = False
+        self._fault: VersionUnfit | None = None
 
     def fetch(self, sql: str, **values: Value) -> pa.Table:
         """All rows of a query as an Arrow table."""
-        return self._connection.sql(render(sql, "duckdb", values)).to_arrow_table()
+        with self._faults_of_the_model():
+            return self._connection.sql(render(sql, "duckdb", values)).to_arrow_table()
 
     def execute(self, sql: str, **values: Value) -> int:
         """Run one statement; the number of rows that it changed."""
-        counted = self._connection.execute(render(sql, "duckdb", values)).fetchone()
+        with self._faults_of_the_model():
+            counted = self._connection.execute(render(sql, "duckdb", values)).fetchone()
         return int(counted[0]) if counted else 0
 
     def stage(self, name: str, batch: pa.Table) -> None:
@@ -52,13 +54,20 @@ class DuckDBSession:
         self._connection.execute(f"INSERT INTO {name} SELECT * FROM _batch")  # noqa: S608
         self._connection.unregister("_batch")
 
-    def use_model(self, version: str, model: IntentModel) -> None:  # noqa: ARG002  the model is at hand here
+    def use_model(self, served: Served) -> None:
         """Offer the model as a vectorised Arrow function; DuckDB calls it chunk by chunk."""
         from duckdb.func import FunctionNullHandling, PythonUDFType
         from duckdb.sqltypes import DOUBLE
 
+        model = served.model
+        assert model is not None, "the local registry serves models"  # noqa: S101  for the type checker
+
         def predict(*columns: pa.ChunkedArray) -> pa.Array:
-            return pa.array(model.predict_columns(columns))
+            try:
+                return pa.array(model.predict_columns(columns))
+            except ValueError as error:
+                self._fault = VersionUnfit(f"version {served.version} cannot score a session: {error}")
+                raise
 
         # DuckDB counts the parameters that the function declares.
         predict.__signature__ = Signature(  # type: ignore[attr-defined]
@@ -76,6 +85,19 @@ class DuckDBSession:
             null_handling=FunctionNullHandling.SPECIAL,
         )
         self._has_model = True
+
+    @contextmanager
+    def _faults_of_the_model(self) -> Iterator[None]:
+        """DuckDB wraps what the function raised; say it as it was."""
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error as error:
+            fault, self._fault = self._fault, None
+            if fault is None:
+                raise
+            raise fault from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

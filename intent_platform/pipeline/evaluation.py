@@ -1,0 +1,146 @@
+"""A month's challenger against the champion of that moment, on days that neither has seen.
+
+Gathers the facts, lets `modelling.promotion` decide, and stores the decision whole. It moves nothing.
+"""
+
+import json
+from datetime import date
+from functools import partial
+
+import pyarrow as pa
+
+from intent_platform.errors import EvaluationRefused
+from intent_platform.modelling.contest import windows_to_pool
+from intent_platform.modelling.metrics import Metrics
+from intent_platform.modelling.promotion import Contender, Contest, Decision, decide
+from intent_platform.partitions import Window, day_of, evaluation_window, now, unseen_months, wall_clock
+from intent_platform.platforms.ports import (
+    PREDICT_FUNCTION,
+    ModelRegistry,
+    Platform,
+    Served,
+    Session,
+    Value,
+    Warehouse,
+    challenger_of,
+)
+from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.versions import ModelVersion
+from intent_platform.settings import GateSettings, Settings
+from intent_platform.tables import DATASET, EVALUATIONS
+
+
+def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str) -> tuple[Contest, Decision]:
+    """Compare the challenger of monthly key `month` with the champion, and store what is decided.
+
+    Raises:
+        EvaluationRefused: the test window is not over, or the month has no challenger.
+    """
+    window = evaluation_window(month, settings.evaluation.days)
+    if window.end > now().date():
+        raise EvaluationRefused(f"the test window {window} of {month[:7]} is not over: evaluate from {window.end} on")
+    challenger = challenger_of(platform.registry.versions(), day_of(month))
+    if challenger is None:
+        raise EvaluationRefused(f"{month[:7]} has no challenger: materialize challenger_model {month} first")
+    name = platform.registry.champion()
+    champion = platform.registry.version(name) if name else None
+    contest = gather(platform.warehouse, platform.registry, challenger, champion, window, settings.gate)
+    decision = decide(contest, settings.gate)
+    with platform.warehouse.session(writing=True) as session:
+        store(session, day_of(month), contest, decision, run_id)
+    return contest, decision
+
+
+def gather(
+    warehouse: Warehouse,
+    registry: ModelRegistry,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    window: Window,
+    policy: GateSettings,
+) -> Contest:
+    """Both versions' scores of the sessions tested on, and the facts that a comparison may stumble over.
+
+    A test window with too few purchases is joined by earlier months that neither was trained on, newest first, until
+    there are enough. A first champion needs none: it meets nobody. The warehouse scores; features stay in it.
+    """
+    contenders = [challenger] if champion is None else [challenger, champion]
+    trained = [version.provenance.training_window for version in contenders]
+    earlier = unseen_months(window.start.isoformat(), policy.pool_months, trained) if champion else []
+    served = [registry.serve(version.name) for version in contenders]
+    with warehouse.session() as session:
+        pooled = windows_to_pool(window, earlier, partial(purchases, session), policy.pool_below_positives)
+        scored = [_scored(session, (window, *pooled), version) for version in served]
+    rows = scored[0]
+    return Contest(
+        challenger=_contender(challenger, scored[0]),
+        champion=_contender(champion, scored[1]) if champion else None,
+        test_window=window,
+        labels=rows["REVENUE"].to_numpy(),
+        days=rows["SESSION_DATE"].to_numpy(),
+        slices=rows["VISITORTYPE"].to_numpy(),
+        pooled=pooled,
+    )
+
+
+def _scored(session: Session, windows: tuple[Window, ...], served: Served) -> pa.Table:
+    """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, the same order for every version."""
+    session.use_model(served)
+    query = (
+        "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "  # noqa: S608
+        f"{PREDICT_FUNCTION}({', '.join(served.features)}) AS SCORE FROM DATASET "
+        f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID"
+    )
+    return pa.concat_tables([session.fetch(query, start=window.start, end=window.end) for window in windows])
+
+
+def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
+    return Contender(
+        name=version.name,
+        scores=scored["SCORE"].to_numpy(),
+        training_window=version.provenance.training_window,
+        out_of_fold=Metrics.from_dict(version.provenance.metrics),
+        quarantine=version.quarantine,
+    )
+
+
+def purchases(session: Session, window: Window) -> int:
+    """How many sessions of DATASET in a window are purchases."""
+    counted = session.fetch(
+        f"SELECT COALESCE(SUM(REVENUE), 0) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
+        start=window.start,
+        end=window.end,
+    )
+    return int(counted["PURCHASES"][0].as_py())
+
+
+def store(session: Session, month: date, contest: Contest, decision: Decision, run_id: str) -> None:
+    """Write the decision whole; an earlier one about the same month and versions is replaced."""
+    key: dict[str, Value] = {
+        "month": month,
+        "challenger": contest.challenger.name,
+        "champion": contest.champion.name if contest.champion else "",
+    }
+    with session.transaction():
+        session.execute(
+            "DELETE FROM EVALUATIONS WHERE MONTH = :month AND CHALLENGER = :challenger AND CHAMPION = :champion", **key
+        )
+        session.execute(
+            f"INSERT INTO EVALUATIONS ({', '.join(EVALUATIONS.column_names)}) "
+            "SELECT :month, :challenger, :champion, :test_start, :test_end, :sessions, :positives, :challenger_pr_auc, "
+            ":champion_pr_auc, :low, :high, :decision, :reasons, :details, :decided_at, :run_id",
+            **key,
+            test_start=contest.test_window.start,
+            test_end=contest.test_window.end,
+            sessions=decision.challenger.sessions,
+            positives=decision.challenger.positives,
+            challenger_pr_auc=decision.challenger.pr_auc,
+            champion_pr_auc=decision.champion.pr_auc if decision.champion else None,
+            low=decision.difference.low if decision.difference else None,
+            high=decision.difference.high if decision.difference else None,
+            decision=decision.outcome,
+            reasons=json.dumps([reason.sentence for reason in decision.reasons]),
+            details=json.dumps(decision.as_dict()),
+            decided_at=wall_clock(now()),
+            run_id=run_id,
+        )

@@ -1,0 +1,177 @@
+"""The Snowflake registry: one model, its versions, and the default version as the pointer.
+
+Versions are written with `snowflake.ml.registry`; pointer and marks are read with one SHOW each, so that a daily run
+does not load the ML library. Nothing here decides anything: it stores, finds and moves the pointer.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from intent_platform.errors import ChampionMoved, UnknownVersion
+from intent_platform.modelling.model import IntentModel
+from intent_platform.modelling.search import Trial
+from intent_platform.partitions import now
+from intent_platform.platforms.ports import Served
+from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
+from intent_platform.platforms.versions import (
+    MODEL_NAME,
+    ModelVersion,
+    Provenance,
+    validated_version_name,
+    version_name,
+)
+
+if TYPE_CHECKING:
+    from snowflake.ml.registry import Registry
+    from snowflake.snowpark import Session
+
+#: What this platform keeps beside the metrics of a version: provenance, trials, quarantine.
+_OURS = "intent_platform"
+_PROVENANCE, _QUARANTINE, _TRIALS, _UNASKED = "provenance", "quarantine", "trials", "default_unasked"
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """One row of SHOW VERSIONS: the name, what we keep with it, and whether it is the default."""
+
+    name: str
+    ours: dict[str, Any]
+    is_default: bool
+
+    @property
+    def version(self) -> ModelVersion:
+        return ModelVersion(
+            name=self.name,
+            provenance=Provenance.model_validate(self.ours[_PROVENANCE]),
+            quarantine=self.ours.get(_QUARANTINE),
+        )
+
+
+@dataclass(frozen=True)
+class SnowflakeRegistry:
+    """The model PURCHASE_INTENT of the sessions' schema; see `ports.ModelRegistry`.
+
+    The champion is the default version. Snowflake makes the first version the default unasked: that one carries a
+    mark, and is not the champion before it is moved to.
+    """
+
+    open_session: Callable[[], AbstractContextManager["Session"]]
+
+    def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
+        """Store a version; it is found once its provenance is there, which is the last step."""
+        with self.open_session() as session:
+            registry = _registry(session)
+            stored = _stored_versions(session)
+            name = _free_name(stored)
+            ours = {
+                _PROVENANCE: provenance.model_dump(mode="json"),
+                _TRIALS: [asdict(trial) for trial in trials],
+                **({_UNASKED: True} if not stored else {}),
+            }
+            log_artifact(registry, model, name, provenance, {_OURS: ours})
+        return ModelVersion(name=name, provenance=provenance)
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions that are logged whole, oldest first."""
+        with self.open_session() as session:
+            return [stored.version for stored in _stored_versions(session)]
+
+    def version(self, name: str) -> ModelVersion:
+        """The version of that name."""
+        return self._stored(validated_version_name(name)).version
+
+    def load(self, name: str) -> IntentModel:
+        """The model of that version, downloaded."""
+        version = self.version(name)
+        with self.open_session() as session, TemporaryDirectory() as folder:
+            files = _registry(session).get_model(MODEL_NAME).version(name)
+            files.export(folder)
+            return exported_model(Path(folder), version)
+
+    def serve(self, name: str) -> Served:
+        """The version by its name: the warehouse has it at hand."""
+        version = self.version(name)
+        return Served(version.name, version.provenance.features)
+
+    def champion(self) -> str | None:
+        """Where the pointer is."""
+        with self.open_session() as session:
+            return _champion(_stored_versions(session))
+
+    def move_champion(self, to: str, expected: str | None) -> None:
+        """Move the pointer if it still is where it is expected to be.
+
+        Comparing and moving are two statements: `platforms.champion` keeps other movers out meanwhile by the ledger's
+        lock.
+        """
+        target = self._stored(validated_version_name(to))
+        with self.open_session() as session:
+            current = _champion(_stored_versions(session))
+            if current != expected:
+                raise ChampionMoved(
+                    f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
+                    f"nothing was moved, decide again whether {to} should replace it"
+                )
+            if _UNASKED in target.ours:
+                self._keep(session, target, {_UNASKED: None})
+            session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.upper()}").collect()
+
+    def set_quarantine(self, name: str, reason: str | None) -> None:
+        """Mark or unmark a version."""
+        stored = self._stored(validated_version_name(name))
+        with self.open_session() as session:
+            self._keep(session, stored, {_QUARANTINE: reason})
+
+    def _keep(self, session: "Session", stored: _Stored, changes: dict[str, Any]) -> None:
+        """Change what is kept with a version; None forgets."""
+        ours = {key: value for key, value in {**stored.ours, **changes}.items() if value is not None}
+        _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_OURS, ours)
+
+    def _stored(self, name: str) -> _Stored:
+        with self.open_session() as session:
+            stored = _stored_versions(session)
+        for version in stored:
+            if version.name == name:
+                return version
+        latest = ", ".join(version.name for version in stored[-3:]) or "none yet"
+        raise UnknownVersion(f"the registry has no version {name}; the latest are: {latest}")
+
+
+def _stored_versions(session: "Session") -> list[_Stored]:
+    """All versions with provenance, oldest first; none when the model does not exist yet."""
+    if not session.sql(f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA").collect():
+        return []
+    found = []
+    for row in session.sql(f"SHOW VERSIONS IN MODEL {MODEL_NAME}").collect():
+        columns = row.as_dict()
+        ours = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_OURS)
+        if ours and _PROVENANCE in ours:
+            default = str(columns["is_default_version"]).lower() == "true"
+            found.append(_Stored(columns["name"].lower(), ours, default))
+    return sorted(found, key=lambda stored: stored.name)
+
+
+def _champion(versions: Sequence[_Stored]) -> str | None:
+    return next((v.name for v in versions if v.is_default and _UNASKED not in v.ours), None)
+
+
+def _free_name(taken: Sequence[_Stored]) -> str:
+    """A name no version has; a clash waits for the next second (D4)."""
+    names = {version.name for version in taken}
+    while (name := version_name()) in names:
+        moment = now()
+        time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
+    return name
+
+
+def _registry(session: "Session") -> "Registry":
+    from snowflake.ml.registry import Registry
+
+    return Registry(session, database_name=session.get_current_database(), schema_name=session.get_current_schema())

@@ -1,0 +1,119 @@
+"""One conversation with Snowflake over a connection that somebody else opened and closes.
+
+Knows no Dagster, so that the stored procedures run on it too.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from intent_platform.platforms.ports import Served, Value
+from intent_platform.platforms.snowflake.failures import explained
+from intent_platform.platforms.snowflake.statements import bound
+from intent_platform.platforms.versions import MODEL_NAME
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+_STAGE = "ARRIVING"  # temporary, of this session alone
+
+
+class SnowflakeSession:
+    """Statements over one connection; see `ports.Session`. `parameters` are for messages."""
+
+    def __init__(self, connection: "SnowflakeConnection", parameters: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._parameters = parameters
+        self._model: str | None = None
+        self._staged = 0
+
+    def fetch(self, sql: str, **values: Value) -> pa.Table:
+        """All rows of a query as an Arrow table."""
+        with self._cursor() as cursor:
+            cursor.execute(bound(sql, values, self._model))
+            table = cursor.fetch_arrow_all(force_return_table=True)
+        return _as_elsewhere(table)
+
+    def execute(self, sql: str, **values: Value) -> int:
+        """Run one statement; the number of rows that it changed."""
+        with self._cursor() as cursor:
+            cursor.execute(bound(sql, values, self._model))
+            return max(0, cursor.rowcount or 0)
+
+    def stage(self, name: str, batch: pa.Table) -> None:
+        """Append `batch` to the temporary table `name`: as a Parquet file through a temporary stage."""
+        columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
+        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})")
+        if batch.num_rows == 0:
+            return
+        self.execute(f"CREATE TEMPORARY STAGE IF NOT EXISTS {_STAGE}")
+        self._staged += 1
+        with TemporaryDirectory() as folder, self._cursor() as cursor:
+            file = Path(folder) / f"{name.lower()}_{self._staged}.parquet"
+            pq.write_table(batch, file, compression="snappy")
+            cursor.execute(f"PUT 'file://{file.as_posix()}' @{_STAGE} AUTO_COMPRESS = FALSE")
+            cursor.execute(
+                f"COPY INTO {name} FROM @{_STAGE}/{file.name} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+                "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE PURGE = TRUE"
+            )
+
+    def use_model(self, served: Served) -> None:
+        """Let the scoring function be a method of the registered version: no row leaves the warehouse."""
+        self._model = f"{MODEL_NAME}, {served.version.upper()}"
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. DDL inside would commit: there is none."""
+        from snowflake.connector import errors
+
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            with suppress(errors.Error):  # where the connection is gone, so is the transaction
+                self._connection.cursor().execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _cursor(self) -> Iterator["SnowflakeCursor"]:
+        with explained(self._parameters), self._connection.cursor() as cursor:
+            yield cursor
+
+
+def _sql_type(arrow: pa.DataType) -> str:
+    if pa.types.is_boolean(arrow):
+        return "BOOLEAN"
+    if pa.types.is_integer(arrow):
+        return "INTEGER"
+    if pa.types.is_floating(arrow):
+        return "DOUBLE"
+    if pa.types.is_date(arrow):
+        return "DATE"
+    if pa.types.is_timestamp(arrow):
+        return "TIMESTAMP_NTZ"
+    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
+        return "VARCHAR"
+    raise TypeError(f"no SQL type for Arrow's {arrow}")
+
+
+def _as_elsewhere(table: pa.Table) -> pa.Table:
+    """Snowflake's Arrow as other engines give it: microseconds, and whole numbers as 64-bit integers."""
+    schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in table.schema])
+    return table if schema == table.schema else table.cast(schema)
+
+
+def _plain_type(arrow: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(arrow):
+        return pa.timestamp("us")
+    if pa.types.is_integer(arrow) or (pa.types.is_decimal(arrow) and arrow.scale == 0):
+        return pa.int64()
+    if pa.types.is_decimal(arrow):
+        return pa.float64()
+    return arrow

@@ -1,0 +1,17 @@
+-- What an administrator grants once: a database, a schema, and two roles with no more than they need.
+-- {database}, {schema}, {warehouse} and {user} are names of the connection's parameters. Every statement may run again.
+CREATE DATABASE IF NOT EXISTS {database} COMMENT = 'Scores of shopping sessions for marketing';
+CREATE SCHEMA IF NOT EXISTS {database}.{schema};
+CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE INITIALLY_SUSPENDED = TRUE;
+CREATE ROLE IF NOT EXISTS {database}_RUNNER COMMENT = 'Runs the platform: owns its tables, models, procedures and tasks';
+CREATE ROLE IF NOT EXISTS {database}_READER COMMENT = 'Reads the scores';
+GRANT USAGE ON DATABASE {database} TO ROLE {database}_RUNNER;
+GRANT USAGE, CREATE TABLE, CREATE STAGE, CREATE MODEL, CREATE PROCEDURE, CREATE TASK ON SCHEMA {database}.{schema} TO ROLE {database}_RUNNER;
+GRANT USAGE, OPERATE ON WAREHOUSE {warehouse} TO ROLE {database}_RUNNER;
+GRANT EXECUTE TASK ON ACCOUNT TO ROLE {database}_RUNNER;
+GRANT USAGE ON DATABASE {database} TO ROLE {database}_READER;
+GRANT USAGE ON SCHEMA {database}.{schema} TO ROLE {database}_READER;
+GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {database}_READER;
+GRANT ROLE {database}_READER TO ROLE {database}_RUNNER;
+GRANT ROLE {database}_RUNNER TO ROLE SYSADMIN;
+GRANT ROLE {database}_RUNNER TO USER {user};

@@ -1,0 +1,83 @@
+"""Statements for Snowflake: executed as they are written, with the values in place of their `:name`.
+
+Only placeholders and the name of the scoring function are replaced, found by a tokenizer; the rest of a statement
+is not touched. `platforms.sql` makes the literals.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot import Token, TokenType
+from sqlglot.dialects.snowflake import Snowflake
+
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Value
+from intent_platform.platforms.sql import literal
+
+_POSITIVE_CLASS = "output_feature_1"  # what snowflake-ml calls the second column of predict_proba
+
+#: A colon that touches one of these begins a path into a VARIANT: `RAW:name`.
+_BEFORE_A_PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET})
+
+
+@dataclass(frozen=True)
+class _Placeholder:
+    start: int
+    end: int
+    name: str
+
+
+def bound(sql: str, values: Mapping[str, Value], model: str | None = None) -> str:
+    """`sql` with values as typed literals, and calls of the scoring function as calls of `model`'s method.
+
+    `model` is `NAME, VERSION`.
+
+    Raises:
+        KeyError: a placeholder has no value, or a value no placeholder.
+        LookupError: the scoring function is called and there is no `model`.
+    """
+    text, unused = sql, set(values)
+    for placeholder in reversed(_placeholders(sql)):
+        text = text[: placeholder.start] + literal(values[placeholder.name], "snowflake") + text[placeholder.end :]
+        unused.discard(placeholder.name)
+    if unused:
+        raise KeyError(f"no placeholder for {sorted(unused)} in: {sql}")
+    return _with_model(text, model) if PREDICT_FUNCTION in text else text
+
+
+@lru_cache(maxsize=256)
+def _placeholders(sql: str) -> tuple[_Placeholder, ...]:
+    tokens = _tokens(sql)
+    return tuple(
+        _Placeholder(colon.start, name.end + 1, name.text)
+        for before, colon, name in zip([None, *tokens], tokens, tokens[1:], strict=False)
+        if colon.token_type is TokenType.COLON
+        and name.start == colon.end + 1
+        and not (before is not None and before.end + 1 == colon.start and before.token_type in _BEFORE_A_PATH)
+    )
+
+
+def _with_model(sql: str, model: str | None) -> str:
+    if model is None:
+        raise LookupError(f"{PREDICT_FUNCTION} is called before use_model")
+    for name, closing in reversed(list(_calls(_tokens(sql)))):
+        call = sql[name.end + 1 : closing.end + 1]
+        method = f"MODEL({model})!PREDICT_PROBA{call}['{_POSITIVE_CLASS}']::DOUBLE"
+        sql = sql[: name.start] + method + sql[closing.end + 1 :]
+    return sql
+
+
+def _calls(tokens: list[Token]) -> Iterator[tuple[Token, Token]]:
+    """The name and the closing parenthesis of each call of the scoring function."""
+    for place, token in enumerate(tokens):
+        if token.token_type is TokenType.VAR and token.text == PREDICT_FUNCTION:
+            depth = 0
+            for later in tokens[place + 1 :]:
+                depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(later.token_type, 0)
+                if depth == 0:
+                    yield token, later
+                    break
+
+
+def _tokens(sql: str) -> list[Token]:
+    return list(Snowflake().tokenize(sql))

@@ -1,0 +1,53 @@
+"""The Snowflake warehouse: one session per conversation; tables that are missing are made, none is changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from intent_platform.errors import WarehouseError
+from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.session import SnowflakeSession
+from intent_platform.tables import TABLES
+
+
+@dataclass
+class SnowflakeWarehouse:
+    """The tables of one deployment; see `ports.Warehouse`. Sessions do not exclude each other."""
+
+    connector: SnowflakeConnector
+    _checked: bool = field(default=False, init=False, repr=False)
+
+    @contextmanager
+    def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[SnowflakeSession]:  # noqa: ARG002  all sessions may write
+        """A connection of its own, closed on leaving. `patience` is how long a statement waits for a lock."""
+        wait = self.connector.settings.warehouse.wait_seconds if patience is None else patience
+        with self.connector.open(lock_seconds=wait) as connection:
+            session = SnowflakeSession(connection, self.connector.parameters)
+            if not self._checked:
+                _make_missing_tables(session, self.connector.place)
+                self._checked = True
+            yield session
+
+
+def _make_missing_tables(session: SnowflakeSession, place: str) -> None:
+    """Make the tables of the contract that are missing.
+
+    Raises:
+        WarehouseError: one that is there has other columns, or the role may not make one.
+    """
+    listed = session.fetch(
+        "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = CURRENT_SCHEMA()"
+    )
+    found: dict[str, set[str]] = {}
+    for row in listed.to_pylist():
+        found.setdefault(row["TABLE_NAME"], set()).add(row["COLUMN_NAME"])
+    for table in TABLES:
+        columns = found.get(table.name)
+        if columns is None:
+            session.execute(table.ddl)
+        elif columns != set(table.column_names):
+            different = ", ".join(sorted(columns.symmetric_difference(table.column_names)))
+            raise WarehouseError(
+                f"table {table.name} in {place} was made by another release (it differs in {different}): rename it, or "
+                "use another schema"
+            )
