@@ -46,12 +46,12 @@ def demo(csv: Path | None) -> None:
     """
     settings = settings_with(csv)
     platform = platform_for(settings)
+    with platform.warehouse.session():
+        pass  # a warehouse that cannot be reached says so before anything is made
     extent = open_feed(settings).extent()
     if extent is None:
         raise FeedError(f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to uci")
     console = Console()
-    with platform.warehouse.session():
-        pass  # a warehouse that cannot be reached says so before anything is made
     with open_instance(settings) as instance:
         play = Play(settings, platform, build_definitions(settings), instance, extent)
         months = month_keys(extent)[-settings.demo_months :]
