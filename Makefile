@@ -13,12 +13,13 @@ csv ?=
 port ?= 3000
 what ?=
 admin_role ?=
+resume ?=
 dry_run ?=
 export csv version reason port what admin_role  # read by the shell from its environment, so that quotes in them are harmless
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote replay bench test coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote replay deploy-sproc deploy-task bench test coverage lint format types check lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,12 @@ promote: $(READY)  ## make a version champion whatever the gate says: version=v_
 
 replay: $(READY)  ## what each promotion policy would have delivered on your past months
 	@$(RUN) -m intent_platform replay
+
+deploy-sproc: $(READY)  ## Snowflake: declare the stored procedures [dry_run=1]
+	@$(RUN) -m intent_platform deploy-sproc $(if $(dry_run),--dry-run)
+
+deploy-task: $(READY)  ## Snowflake: declare the tasks, suspended unless resume=1 [dry_run=1]
+	@$(RUN) -m intent_platform deploy-task $(if $(resume),--resume) $(if $(dry_run),--dry-run)
 
 test: $(READY)  ## all tests
 	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -1,4 +1,4 @@
-"""`python -m intent_platform demo|setup|rollback|promote|replay|dev`: the command line behind the Makefile."""
+"""`python -m intent_platform demo|setup|rollback|promote|replay|dev|…`: the command line behind the Makefile."""
 
 import argparse
 import sys
@@ -33,6 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
                 from intent_platform.commands.replay import replay
 
                 replay()
+            case "deploy-sproc":
+                from intent_platform.commands.deployment import deploy_sproc
+
+                deploy_sproc(dry_run=chosen.dry_run)
+            case "deploy-task":
+                from intent_platform.commands.deployment import deploy_task
+
+                deploy_task(resume=chosen.resume, dry_run=chosen.dry_run)
             case "dev":
                 from intent_platform.commands.dev import dev
 
@@ -70,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
     promote.add_argument("--reason", required=True, help="for the ledger")
     commands.add_parser("replay", help="play promotion policies over the past months")
+    sproc = commands.add_parser("deploy-sproc", help="Snowflake: declare the stored procedures")
+    task = commands.add_parser("deploy-task", help="Snowflake: declare the tasks")
+    task.add_argument("--resume", action="store_true", help="let them tick; without it they are suspended")
+    for deploy in (sproc, task):
+        deploy.add_argument("--dry-run", action="store_true", help="show the statements, run none")
     dev = commands.add_parser("dev", help="the Dagster UI, schedules and sensors")
     dev.add_argument("--port", type=int, default=3000)
     return parser

@@ -141,6 +141,7 @@ class TrainingSettings(Section):
 
     months: Positive
     minimum_positives: Positive
+    place: Literal["process", "warehouse"]
     features: tuple[str, ...]
     max_sessions: Positive | None
     validation: Literal["stratified", "forward"]

@@ -113,6 +113,12 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _only_snowflake_trains_in_the_warehouse(self) -> "Settings":
+        if self.training.place == "warehouse" and self.deployment == "local":
+            raise ValueError("training.place warehouse needs a stored procedure, and local has none: set it to process")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -8,7 +8,7 @@ from intent_platform.assets.presentation import markdown_table
 from intent_platform.errors import VersionUnfit
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import TIMEZONE_NAME, monthly_partitions
-from intent_platform.pipeline.training import train_challenger
+from intent_platform.pipeline.training import train_challenger, train_in_warehouse
 from intent_platform.platforms.champion import prove_fit
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
 from intent_platform.settings import Settings
@@ -43,25 +43,30 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
         warehouse: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
-        version, training = train_challenger(
-            Platform(warehouse, registry),
-            context.partition_key,
-            settings.training,
-            run_id=context.run.run_id,
-            report=lambda trial: context.log.info(_sentence(trial)),
-        )
+        platform, run_id = Platform(warehouse, registry), context.run.run_id
+        if settings.training.place == "warehouse":
+            trained = train_in_warehouse(platform, context.partition_key, run_id=run_id)
+        else:
+            trained = train_challenger(
+                platform,
+                context.partition_key,
+                settings.training,
+                run_id=run_id,
+                report=lambda trial: context.log.info(_sentence(trial)),
+            )
+        provenance = trained.version.provenance
         return dg.MaterializeResult(
             metadata={
-                "version": version.name,
-                "training_window": f"{version.provenance.training_window}, {TIMEZONE_NAME}",
-                "sessions": training.sessions,
-                "purchases": training.positives,
-                "pr_auc": training.metrics.pr_auc or 0.0,
-                "out_of_fold_metrics": markdown_table(("metric", "value"), training.metrics.as_dict().items()),
-                "parameters": dict(training.parameters),
+                "version": trained.version.name,
+                "training_window": f"{provenance.training_window}, {TIMEZONE_NAME}",
+                "sessions": provenance.sessions,
+                "purchases": provenance.positives,
+                "pr_auc": provenance.metrics.get("pr_auc") or 0.0,
+                "out_of_fold_metrics": markdown_table(("metric", "value"), provenance.metrics.items()),
+                "parameters": dict(provenance.parameters),
                 "trials": markdown_table(
                     ("trial", "PR-AUC", "state", "parameters"),
-                    [(t.number, t.value, t.state, t.parameters) for t in training.trials],
+                    [(t.number, t.value, t.state, t.parameters) for t in trained.trials],
                 ),
             }
         )

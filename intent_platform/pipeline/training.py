@@ -1,15 +1,17 @@
 """A month's challenger: the rows it is trained on, and logging it with where it came from."""
 
+import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.search import Trial
-from intent_platform.modelling.training import Training, train
+from intent_platform.modelling.training import train
 from intent_platform.partitions import Window, day_of, training_window
 from intent_platform.platforms.ports import Platform, Session
 from intent_platform.platforms.publish import in_window
@@ -18,43 +20,65 @@ from intent_platform.settings import TrainingSettings
 from intent_platform.tables import DATASET
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A month's challenger as it was logged, and the trials that led to it."""
+
+    version: ModelVersion
+    trials: Sequence[Trial]
+
+
 def train_challenger(
     platform: Platform,
     month: str,
-    training: TrainingSettings,
+    settings: TrainingSettings,
     *,
     run_id: str,
     report: Callable[[Trial], None] | None = None,
-) -> tuple[ModelVersion, Training]:
+) -> Trained:
     """Train the challenger of monthly key `month` and log it; `report` is told of every trial.
 
     Raises:
         TrainingRefused: the training window cannot carry a model.
     """
-    window = training_window(month, training.months)
+    window = training_window(month, settings.months)
     with platform.warehouse.session() as session:
-        rows = training_rows(session, window, training)
+        rows = training_rows(session, window, settings)
     try:
-        trained = train(rows, training, report=report)
+        training = train(rows, settings, report=report)
     except TrainingRefused as error:
         raise TrainingRefused(f"no challenger for {month[:7]}, training window {window}: {error}") from error
     version = platform.registry.log(
-        trained.model,
+        training.model,
         Provenance(
             month=day_of(month),
             training_window=window,
-            sessions=trained.sessions,
-            positives=trained.positives,
-            features=trained.model.features,
-            parameters=trained.parameters,
-            metrics=trained.metrics.as_dict(),
-            iterations=trained.iterations,
+            sessions=training.sessions,
+            positives=training.positives,
+            features=training.model.features,
+            parameters=training.parameters,
+            metrics=training.metrics.as_dict(),
+            iterations=training.iterations,
             git_commit=git_commit(),
             run_id=run_id,
         ),
-        trained.trials,
+        training.trials,
     )
-    return version, trained
+    return Trained(version, training.trials)
+
+
+def train_in_warehouse(platform: Platform, month: str, *, run_id: str) -> Trained:
+    """The same by the stored procedure TRAINING, next to the data; it must have been deployed.
+
+    Raises:
+        WarehouseError: there is no such procedure, or no warehouse to run it.
+    """
+    with platform.warehouse.session() as session:
+        called = session.fetch("CALL TRAINING(:month, :run_id)", month=day_of(month), run_id=run_id)
+    answer = json.loads(called.column(0)[0].as_py())
+    if "refused" in answer:
+        raise TrainingRefused(answer["refused"])
+    return Trained(platform.registry.version(answer["version"]), [Trial(**trial) for trial in answer["trials"]])
 
 
 def training_rows(session: Session, window: Window, training: TrainingSettings) -> pa.Table:

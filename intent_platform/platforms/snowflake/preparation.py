@@ -4,7 +4,7 @@ Creating database and roles needs an administrator's role; the tables and the st
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from intent_platform.errors import SettingsError
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
@@ -36,6 +36,18 @@ def owners_statements(connector: SnowflakeConnector) -> Iterator[str]:
     yield f"GRANT SELECT ON TABLE {SCORES.name} TO ROLE {database}_READER"
 
 
+def run(
+    connector: SnowflakeConnector, statements: Sequence[str], show: Callable[[str], None], *, schema: bool, dry: bool
+) -> None:
+    """Show the statements, then (unless `dry`) run them one after another; see `SnowflakeConnector.open`."""
+    for statement in statements:
+        show(f"{statement.strip()};")
+    if not dry:
+        with connector.open(schema=schema) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+
 def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callable[[str], None], *, dry: bool) -> None:
     """Make what is missing, showing each statement first; with `dry`, show only.
 
@@ -47,24 +59,14 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
     """
     if admin_role is not None:
         admin = [f"USE ROLE {_plain_name('admin_role', admin_role)}", *administrators_statements(connector)]
-        _run(connector, admin, show, dry=dry)
+        run(connector, admin, show, schema=False, dry=dry)
     place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
     owner = [
         f"USE ROLE {_plain_name('role', connector.parameters['role'])}",
         f"USE SCHEMA {place}",
         *owners_statements(connector),
     ]
-    _run(connector, owner, show, dry=dry)
-
-
-def _run(connector: SnowflakeConnector, statements: list[str], show: Callable[[str], None], *, dry: bool) -> None:
-    for statement in statements:
-        show(f"{statement};")
-    if dry:
-        return
-    with connector.open(schema=False) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
+    run(connector, owner, show, schema=False, dry=dry)
 
 
 def _plain_name(what: str, name: object) -> str:

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from intent_platform.errors import WarehouseError
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
 from intent_platform.platforms.snowflake.session import SnowflakeSession
 from intent_platform.tables import TABLES
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
 
 
 @dataclass
@@ -51,3 +55,15 @@ def _make_missing_tables(session: SnowflakeSession, place: str) -> None:
                 f"table {table.name} in {place} was made by another release (it differs in {different}): rename it, or "
                 "use another schema"
             )
+
+
+@dataclass(frozen=True)
+class BorrowedWarehouse:
+    """The warehouse of a session that is under way: a stored procedure has one, and cannot open another."""
+
+    connection: "SnowflakeConnection"
+
+    @contextmanager
+    def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[SnowflakeSession]:  # noqa: ARG002  it is what it is
+        """The one session, left open."""
+        yield SnowflakeSession(self.connection, {})

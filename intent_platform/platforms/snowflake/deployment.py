@@ -1,0 +1,151 @@
+"""Stored procedures and tasks, for those who run without Dagster: their SQL, and bringing the code to the stage.
+
+What the procedures do is in `automation.procedures`; here is only how they are declared.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+import intent_platform
+from intent_platform.partitions import TIMEZONE_NAME
+from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.preparation import STAGE, run
+from intent_platform.platforms.sql import statement_beside
+from intent_platform.settings import CONFIG_FILE, Settings
+
+_RUNTIME = "3.11"
+#: What the code imports inside Snowflake, as locked here.
+_PACKAGES = (
+    *("snowflake-snowpark-python", "snowflake-ml-python", "catboost", "scikit-learn", "scipy", "numpy", "pandas"),
+    *("optuna", "pyarrow", "pydantic", "pydantic-settings", "pyyaml", "sqlglot"),
+)
+_SUFFIXES = (".py", ".sql", ".json", ".yml", ".typed")
+_MOMENT = f"CONVERT_TIMEZONE('{TIMEZONE_NAME}', CURRENT_TIMESTAMP())"
+_YESTERDAY = f"DATEADD('day', -1, {_MOMENT}::DATE)"
+_THIS_MONTH = f"DATE_TRUNC('month', {_MOMENT})::DATE"
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One procedure: its name, its parameters with their SQL types and defaults, and the function behind it."""
+
+    name: str
+    parameters: tuple[tuple[str, str], ...]
+    function: str
+    meaning: str
+
+
+PROCEDURES = (
+    Procedure("DATASET", (("SESSION_DATE", "DATE"),), "dataset", "Sessions with model features, of a day"),
+    Procedure(
+        "TRAINING",
+        (("MONTH", "DATE"), ("RUN_ID", "VARCHAR DEFAULT NULL")),
+        "training",
+        "The challenger of a month",
+    ),
+    Procedure(
+        "MODEL_EVALUATION",
+        (("MONTH", "DATE"),),
+        "model_evaluation",
+        "Challenger against champion, and the promotion that follows",
+    ),
+    Procedure(
+        "PREDICTION",
+        (("SESSION_DATE", "DATE"), ("MODEL", "VARCHAR DEFAULT NULL")),
+        "prediction",
+        "The scores of a day",
+    ),
+    Procedure(
+        "ROLLBACK",
+        (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", "VARCHAR DEFAULT 'no reason given'")),
+        "rollback",
+        "The champion goes back to a version; the one left is quarantined",
+    ),
+)
+
+
+def procedure_statements(archive: str) -> Iterator[str]:
+    """One CREATE for each procedure, whose code is `archive` on the stage."""
+    for procedure in PROCEDURES:
+        names = [name.lower() for name, _ in procedure.parameters]
+        yield statement_beside(__file__, "procedure.sql").format(
+            name=procedure.name,
+            parameters=", ".join(f"{name} {kind}" for name, kind in procedure.parameters),
+            runtime=_RUNTIME,
+            packages=", ".join(f"'{package}=={metadata.version(package)}'" for package in _PACKAGES),
+            stage=STAGE,
+            archive=archive,
+            meaning=procedure.meaning,
+            function=procedure.function,
+            arguments=", ".join(["session", *names]),
+        )
+
+
+def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
+    """The tasks with the clocks of the schedules; each computes its day when it runs, in Asia/Tokyo."""
+    clocks = settings.schedules
+    tasks = (
+        ("DATASET_DAILY", f"0 {clocks.sessions_hour} * * *", f"CALL DATASET({_YESTERDAY})"),
+        ("PREDICTION_DAILY", f"0 {clocks.scores_hour} * * *", f"CALL PREDICTION({_YESTERDAY})"),
+        ("TRAINING_MONTHLY", f"0 {clocks.training_hour} {clocks.training_day} * *", f"CALL TRAINING({_THIS_MONTH})"),
+        (
+            "MODEL_EVALUATION_MONTHLY",
+            f"0 {clocks.evaluation_hour} {clocks.evaluation_day} * *",
+            f"CALL MODEL_EVALUATION({_THIS_MONTH})",
+        ),
+    )
+    for name, cron, statement in tasks:
+        yield (
+            f"CREATE OR REPLACE TASK {name} WAREHOUSE = {warehouse} SCHEDULE = 'USING CRON {cron} {TIMEZONE_NAME}' "
+            f"SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {statement}"
+        )
+    for name, _, _ in tasks:
+        yield f"ALTER TASK {name} {'RESUME' if resume else 'SUSPEND'}"
+
+
+def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, dry: bool) -> None:
+    """Bring the code to the stage and declare the procedures, showing each statement first; with `dry`, show only.
+
+    Raises:
+        WarehouseError, SettingsError: see `SnowflakeConnector`.
+    """
+    with TemporaryDirectory() as folder:
+        archive = pack(Path(folder), connector.settings)
+        upload = f"PUT 'file://{archive.as_posix()}' @{STAGE} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
+        run(connector, [upload, *procedure_statements(archive.name)], show, schema=True, dry=dry)
+
+
+def deploy_tasks(connector: SnowflakeConnector, show: Callable[[str], None], *, resume: bool, dry: bool) -> None:
+    """Declare the tasks and resume or suspend them, showing each statement first; with `dry`, show only."""
+    statements = task_statements(connector.settings, connector.parameters["warehouse"], resume=resume)
+    run(connector, list(statements), show, schema=True, dry=dry)
+
+
+def pack(folder: Path, settings: Settings) -> Path:
+    """The package as a zip in `folder`, its `config.yml` holding these settings without any of the connection.
+
+    The name holds a digest of what is inside, so that a procedure never sees half of a new release.
+    """
+    package = Path(intent_platform.__file__).parent
+    files = {
+        str(path.relative_to(package.parent)): path.read_bytes()
+        for path in sorted(package.rglob("*"))
+        if path.suffix in _SUFFIXES and "__pycache__" not in path.parts
+    }
+    kept = settings.model_dump(mode="json", by_alias=True, exclude={"snowflake": True, "alerts": True})
+    kept.update(snowflake={}, alerts={}, home="/tmp/intent_platform")  # noqa: S108  nothing is written there
+    kept["training"]["place"] = "process"
+    files[f"{package.name}/{CONFIG_FILE.name}"] = yaml.safe_dump(kept).encode()
+    digest = sha256(b"".join(name.encode() + text for name, text in files.items())).hexdigest()[:12]
+    archive = folder / f"{package.name}_{digest}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return archive
