@@ -2,17 +2,28 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from intent_platform_tests.snowflake_emulator import serve
+from intent_platform_tests.snowflake_emulator.server import RunningEmulator
 
+_ACCOUNT_FROM_ENVIRONMENT = {name: text for name, text in os.environ.items() if name.startswith(ENVIRONMENT_PREFIX)}
 _UCI_VARIABLE = "INTENT_PLATFORM_UCI_CSV"
 _UCI_CANDIDATE = Path(__file__).parents[2] / "shared" / "data" / "online_shoppers_intention.csv"
 _UCI_FROM_ENVIRONMENT = os.environ.get(_UCI_VARIABLE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--snowflake`: run the contract suite against the account of the environment's settings, too."""
+    parser.addoption("--snowflake", action="store_true", help="also against a real Snowflake account")
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +56,45 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 def settings(make_settings: Callable[..., Settings]) -> Settings:
     """The defaults of config.yml, in a home of the test's own."""
     return make_settings()
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[RunningEmulator]:
+    """An emulated Snowflake account, prepared as an administrator would."""
+    with serve() as running:
+        settings = load_settings(deployment="dev", snowflake=running.connection_parameters)
+        prepare(SnowflakeConnector(settings), "ACCOUNTADMIN", lambda _: None, dry=False)
+        yield running
+
+
+@pytest.fixture
+def snowflake_settings(
+    request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
+) -> Iterator[Callable[..., Settings]]:
+    """Settings of a Snowflake deployment whose schema is the test's own; `account` chooses a real one."""
+    made: list[SnowflakeConnector] = []
+
+    def make(target: str = "emulator", **overrides: object) -> Settings:
+        if target == "account":
+            connection = {
+                name.removeprefix(f"{ENVIRONMENT_PREFIX}SNOWFLAKE_").lower(): text
+                for name, text in _ACCOUNT_FROM_ENVIRONMENT.items()
+                if name.startswith(f"{ENVIRONMENT_PREFIX}SNOWFLAKE_")
+            }
+        else:
+            connection = request.getfixturevalue("emulator").connection_parameters
+        schema = f"TEST_{uuid.uuid4().hex[:12]}".upper()
+        settings = make_settings(deployment="dev", snowflake={**connection, "schema": schema}, **overrides)
+        connector = SnowflakeConnector(settings)
+        with connector.open(schema=False) as opened, opened.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {connector.parameters['database']}.{schema}")
+        made.append(connector)
+        return settings
+
+    yield make
+    for connector in made:
+        with connector.open(schema=False) as opened, opened.cursor() as cursor:
+            cursor.execute(f"DROP SCHEMA {connector.parameters['database']}.{connector.parameters['schema']} CASCADE")
 
 
 @pytest.fixture(scope="session")

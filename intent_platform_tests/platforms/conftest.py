@@ -17,10 +17,19 @@ from intent_platform.platforms.versions import ModelVersion, Provenance
 FEATURES = ("PAGEVALUES", "EXITRATES", "WEEKEND")
 
 
-@pytest.fixture(params=["local"])
-def platform(request, make_settings, empty_registry) -> Platform:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of a port runs against each target; the real account only when it is asked for."""
+    if "target" in metafunc.fixturenames:
+        account = ["account"] if metafunc.config.getoption("--snowflake") else []
+        metafunc.parametrize("target", ["local", "emulator", *account])
+
+
+@pytest.fixture
+def platform(target, make_settings, empty_registry, snowflake_settings) -> Platform:
     """Each platform in turn, empty."""
-    settings = make_settings(deployment=request.param, warehouse={"wait_seconds": 5})
+    if target != "local":
+        return platform_for(snowflake_settings(target))
+    settings = make_settings(deployment="local", warehouse={"wait_seconds": 5})
     empty_registry(settings.home)
     return platform_for(settings)
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from intent_platform.partitions import Window
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Served
+from intent_platform.platforms.ports import PREDICT_FUNCTION
 from intent_platform.platforms.publish import replace_window
 from intent_platform.tables import SCORES, TABLES
 from intent_platform_tests.platforms.conftest import FEATURES
@@ -100,17 +100,20 @@ def test_staged_batches_are_one_table_for_the_length_of_the_session(platform):
         assert session.fetch("SELECT * FROM ARRIVED").to_pydict() == {"OTHER": [True]}
 
 
-def test_the_model_scores_in_the_engine_as_it_does_in_memory(platform, model):
+def test_the_model_scores_in_the_engine_as_it_does_in_memory(platform, model, log):
+    served = [platform.registry.serve(log().name) for _ in range(2)]
     random = np.random.default_rng(1)
     rows = pa.table({name: random.random(5_000) for name in FEATURES}).append_column("N", pa.array(range(5_000)))
     with platform.warehouse.session(writing=True) as session:
         session.stage("ROWS_TO_SCORE", rows)
-        session.use_model(Served("v_240501_100000", FEATURES, model))
+        session.use_model(served[0])
         scored = session.fetch(
             f"SELECT {PREDICT_FUNCTION}({', '.join(FEATURES)}) AS SCORE FROM ROWS_TO_SCORE ORDER BY N"
         )
-        session.use_model(Served("v_240601_100000", FEATURES, model))  # another version in the same session
+        session.use_model(served[1])  # another version in the same session
+        again = session.fetch(f"SELECT AVG({PREDICT_FUNCTION}({', '.join(FEATURES)})) AS SCORE FROM ROWS_TO_SCORE")
     np.testing.assert_allclose(scored["SCORE"].to_numpy(), model.predict(rows), rtol=1e-12)
+    assert again["SCORE"][0].as_py() == pytest.approx(model.predict(rows).mean())
 
 
 def delete_and_stumble(session) -> None:

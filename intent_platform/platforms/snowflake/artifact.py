@@ -6,8 +6,9 @@ No real session goes with them: the sample that the ML library asks for is made 
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +25,34 @@ _PINNED = ("catboost", "numpy", "pandas")
 
 def log_artifact(
     registry: "Registry", model: IntentModel, name: str, provenance: Provenance, kept: Mapping[str, Any]
-) -> None:
-    """Store `model` as version `name`, with its metrics and what is `kept` beside them, for use in a warehouse."""
+) -> bool:
+    """Store `model` as version `name`, with its metrics and what is `kept` beside them, for use in a warehouse.
+
+    False when somebody else took the name meanwhile: nothing was stored.
+    """
     import pandas as pd
+    from snowflake.snowpark.exceptions import SnowparkSQLException
 
     made_up = pd.DataFrame({feature: [0.0, 1.0] for feature in model.features})
     measured = {metric: value for metric, value in provenance.metrics.items() if value is not None}
-    with _quiet():
-        registry.log_model(
-            model.classifier,
-            model_name=MODEL_NAME,
-            version_name=name,
-            comment=f"Challenger of {provenance.month:%Y-%m}, trained on {provenance.training_window}",
-            metrics={**measured, **kept},
-            conda_dependencies=[f"{package}=={metadata.version(package)}" for package in _PINNED],
-            target_platforms=["WAREHOUSE"],
-            sample_input_data=made_up,
-            options={"target_methods": [METHOD], "relax_version": False, "enable_explainability": True},
-        )
+    try:
+        with _quiet():
+            registry.log_model(
+                model.classifier,
+                model_name=MODEL_NAME,
+                version_name=name,
+                comment=f"Challenger of {provenance.month:%Y-%m}, trained on {provenance.training_window}",
+                metrics={**measured, **kept},
+                conda_dependencies=[f"{package}=={metadata.version(package)}" for package in _PINNED],
+                target_platforms=["WAREHOUSE"],
+                sample_input_data=made_up,
+                options={"target_methods": [METHOD], "relax_version": False, "enable_explainability": True},
+            )
+    except (ValueError, SnowparkSQLException) as error:
+        if "already exist" not in str(error):
+            raise
+        return False
+    return True
 
 
 def exported_model(folder: Path, version: ModelVersion) -> IntentModel:
@@ -68,7 +79,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it draws a progress bar there
             warnings.simplefilter("ignore")
             yield
     finally:

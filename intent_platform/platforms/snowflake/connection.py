@@ -88,7 +88,9 @@ class SnowflakeConnector:
         return f"{found['account']}/{found['database']}.{found['schema']}".upper()
 
     @contextmanager
-    def open(self, *, lock_seconds: float | None = None, schema: bool = True) -> Iterator["SnowflakeConnection"]:
+    def open(
+        self, *, lock_seconds: float | None = None, login_seconds: int = _LOGIN_SECONDS, schema: bool = True
+    ) -> Iterator["SnowflakeConnection"]:
         """A connection of its own, always closed on leaving.
 
         Statements carry a query tag, times are Asia/Tokyo, and one whose client is gone is ended. `lock_seconds` is
@@ -114,7 +116,7 @@ class SnowflakeConnector:
         known = {ours: found.pop(name) for name, ours in _RESOURCE_FIELDS.items() if name in found}
         resource = SnowflakeResource(
             **{"user": "", **known},
-            login_timeout=_LOGIN_SECONDS,
+            login_timeout=login_seconds,
             network_timeout=_NETWORK_SECONDS,
             autocommit=True,
             additional_snowflake_connection_args={**found, "session_parameters": session_parameters},

@@ -6,7 +6,7 @@ does not load the ML library. Nothing here decides anything: it stores, finds an
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -68,15 +68,16 @@ class SnowflakeRegistry:
         """Store a version; it is found once its provenance is there, which is the last step."""
         with self.open_session() as session:
             registry = _registry(session)
-            stored = _stored_versions(session)
-            name = _free_name(stored)
-            ours = {
-                _PROVENANCE: provenance.model_dump(mode="json"),
-                _TRIALS: [asdict(trial) for trial in trials],
-                **({_UNASKED: True} if not stored else {}),
-            }
-            log_artifact(registry, model, name, provenance, {_OURS: ours})
-        return ModelVersion(name=name, provenance=provenance)
+            while True:
+                stored = _stored_versions(session)
+                name = _free_name({version.name for version in stored})
+                ours = {
+                    _PROVENANCE: provenance.model_dump(mode="json"),
+                    _TRIALS: [asdict(trial) for trial in trials],
+                    **({} if stored else {_UNASKED: True}),
+                }
+                if log_artifact(registry, model, name, provenance, {_OURS: ours}):
+                    return ModelVersion(name=name, provenance=provenance)
 
     def versions(self) -> list[ModelVersion]:
         """All versions that are logged whole, oldest first."""
@@ -146,7 +147,9 @@ class SnowflakeRegistry:
 
 def _stored_versions(session: "Session") -> list[_Stored]:
     """All versions with provenance, oldest first; none when the model does not exist yet."""
-    if not session.sql(f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA").collect():
+    if not session.sql(
+        f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA {session.get_fully_qualified_current_schema()}"
+    ).collect():
         return []
     found = []
     for row in session.sql(f"SHOW VERSIONS IN MODEL {MODEL_NAME}").collect():
@@ -162,10 +165,9 @@ def _champion(versions: Sequence[_Stored]) -> str | None:
     return next((v.name for v in versions if v.is_default and _UNASKED not in v.ours), None)
 
 
-def _free_name(taken: Sequence[_Stored]) -> str:
+def _free_name(taken: Collection[str]) -> str:
     """A name no version has; a clash waits for the next second (D4)."""
-    names = {version.name for version in taken}
-    while (name := version_name()) in names:
+    while (name := version_name()) in taken:
         moment = now()
         time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
     return name

@@ -1,0 +1,101 @@
+"""What goes wrong with an account: each fault gives one sentence with what to do, and no partition is half written."""
+
+from datetime import date, datetime
+
+import pytest
+
+from intent_platform.errors import SettingsError, WarehouseError
+from intent_platform.partitions import Window
+from intent_platform.platforms import platform_for
+from intent_platform.platforms.publish import replace_window
+from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.tables import SCORES
+from intent_platform_tests.snowflake_emulator import Fault
+
+DAY = Window(date(2024, 5, 1), date(2024, 5, 2))
+SCORED = "SELECT :uid, :start, 'PURCHASE_INTENT', 'v_240501_100000', 0.5, :at FROM (SELECT 1) ONE WHERE :start < :end"
+
+
+@pytest.fixture
+def account(snowflake_settings):
+    return platform_for(snowflake_settings())
+
+
+def put(platform, uid: str) -> None:
+    with platform.warehouse.session(writing=True) as session:
+        replace_window(session, SCORES, DAY, SCORED, uid=uid, at=datetime(2024, 5, 2, 8))  # noqa: DTZ001  wall clock
+
+
+def scored(platform) -> list[str]:
+    with platform.warehouse.session() as session:
+        return session.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        (Fault.SESSION_LOST, "run it again"),
+        (Fault.TOKEN_EXPIRED, "get a new token"),
+        (Fault.WAREHOUSE_SUSPENDED, "resume COMPUTE_WH"),
+        (Fault.DENIED, "MLSYSTEM_DEV_RUNNER may not"),
+        (Fault.TIMED_OUT, "larger warehouse"),
+    ],
+)
+def test_a_fault_in_mid_transaction_is_one_sentence_and_leaves_the_rows_of_before(account, emulator, fault, advice):
+    put(account, "before")
+    emulator.inject(fault, matching="INSERT INTO SCORES")
+    with pytest.raises(WarehouseError, match=advice):
+        put(account, "after")
+    assert scored(account) == ["before"]
+    put(account, "after")
+    assert scored(account) == ["after"]
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(account, emulator):
+    emulator.inject(Fault.UNAVAILABLE, matching="INSERT INTO SCORES", times=2)
+    put(account, "once")
+    assert scored(account) == ["once"]
+
+
+def test_an_account_that_nobody_answers_for_is_named(make_settings):
+    settings = make_settings(
+        deployment="dev",
+        snowflake={"account": "nowhere", "user": "u", "password": "p", "host": "127.0.0.1", "port": 1},
+    )
+    connector = SnowflakeConnector(settings)
+    with pytest.raises(WarehouseError, match="nowhere cannot be reached"), connector.open(login_seconds=1):
+        raise AssertionError("there is nobody")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT"),
+        ({"account": "a", "user": "u"}, "no way to prove who you are"),
+        ({"connection": "nobody_has_this_one"}, "connections.toml"),
+    ],
+)
+def test_parameters_that_do_not_suffice_say_what_is_missing(make_settings, given, says):
+    with pytest.raises(SettingsError, match=says):
+        _ = SnowflakeConnector(make_settings(deployment="dev", snowflake=given)).parameters
+
+
+def test_the_parameters_file_of_the_sandbox_is_understood_and_settings_win_over_it(make_settings, tmp_path):
+    file = tmp_path / "connection_parameters_dev.json"
+    file.write_text(
+        '{"account": "a", "user": "u", "password": "hush", "role": "", "warehouse": "W", "database": "mlsystem_dev", '
+        '"schema": ""}'
+    )
+    settings = make_settings(deployment="dev", snowflake={"parameters_file": file, "warehouse": "MINE"})
+    found = SnowflakeConnector(settings).parameters
+    assert (found["account"], found["warehouse"], found["schema"]) == ("a", "MINE", "ONLINE_SHOPPERS_INTENTION")
+    assert found["role"] == "mlsystem_dev_RUNNER"
+    assert "hush" not in repr(settings)
+
+
+def test_every_statement_carries_the_tag_of_its_run(snowflake_settings, emulator):
+    with platform_for(snowflake_settings()).warehouse.session() as session:
+        session.fetch("SELECT 'tagged' AS T")
+    sent = next(statement for statement in reversed(emulator.statements) if "'tagged'" in statement.sql)
+    assert '"app": "intent_platform"' in sent.tag
+    assert '"deployment": "dev"' in sent.tag

@@ -1,0 +1,161 @@
+"""The account: which rule handles which statement, and what each session and statement leaves behind."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from intent_platform_tests.snowflake_emulator.errors import unknown_statement
+from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
+from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.state import State
+
+#: Words before the kind of object that a CREATE makes.
+_MODIFIERS = ("OR", "REPLACE", "SCOPED", "TEMP", "TEMPORARY", "TRANSIENT", "READ", "ONLY")
+#: A statement of these commits the open transaction, whatever comes of it.
+_DDL = {"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "TRUNCATE"}
+_WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", "COMMENT", "USE"}
+
+
+@dataclass
+class Session:
+    """What a session is set to."""
+
+    role: str = "ACCOUNTADMIN"
+    warehouse: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    moment: datetime | None = None
+    in_transaction: bool = False
+    temporary: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A statement that a client sent, and the query tag of its session."""
+
+    number: int
+    sql: str
+    tag: str
+    role: str
+    warehouse: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Sql:
+    """Hand this on to fakesnow."""
+
+    text: str
+    params: Any = None
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Tell the client which files to send or fetch."""
+
+    data: dict[str, Any]
+
+
+Answer = Sql | Transfer
+
+
+@dataclass
+class Call:
+    """One statement under way: who sent it, what it says, and which modifiers a CREATE had."""
+
+    emulator: "Emulator"
+    connection: Any
+    reader: Reader
+    modifiers: frozenset[str] = frozenset()
+    params: Any = None
+
+    @property
+    def session(self) -> Session:
+        return self.emulator.session_of(self.connection)
+
+    def key(self, parts: Sequence[str] | None = None) -> str:
+        """The full name of an object; the next name of the statement unless `parts` are given."""
+        parts = tuple(parts or self.reader.parts())
+        return ".".join((self.connection.database or "", self.connection.schema or "", *parts)[-3:])
+
+    @property
+    def replacing(self) -> bool:
+        return "REPLACE" in self.modifiers
+
+
+Rule = Callable[[Call], Answer]
+_RULES: dict[tuple[str, ...], Rule] = {}
+
+
+def rule(*heads: str) -> Callable[[Rule], Rule]:
+    """Handle the statements that begin with one of these heads, such as `CREATE STAGE`."""
+
+    def keep(handler: Rule) -> Rule:
+        for head in heads:
+            _RULES[tuple(head.split())] = handler
+        return handler
+
+    return keep
+
+
+class Emulator:
+    """One account. `connection_parameters` are for `snowflake.connector.connect`."""
+
+    def __init__(self, root: Path, connection_parameters: dict[str, Any]) -> None:
+        self.root = root
+        self.connection_parameters = connection_parameters
+        self.state = State(root / "account.json")
+        self.statements: list[Sent] = []
+        self.faults: list[Injected] = []
+        self._sessions: dict[int, Session] = {}
+        self._numbers = itertools.count(1)
+
+    def inject(self, fault: Fault, matching: str = "", times: int = 1) -> None:
+        """Let the next `times` statements that hold `matching` meet a fault."""
+        self.faults.append(Injected(fault, matching, times))
+
+    def session_of(self, connection: Any) -> Session:
+        """What a connection's session is set to."""
+        return self._sessions.setdefault(id(connection), Session())
+
+    def end_session(self, connection: Any) -> None:
+        """Its temporary tables go with it."""
+        session = self._sessions.pop(id(connection), Session())
+        for table in session.temporary:
+            connection.cursor().execute(f"DROP TABLE IF EXISTS {table}")
+
+    def note(self, connection: Any, sql: str) -> None:
+        """Remember a statement."""
+        session = self.session_of(connection)
+        tag = session.parameters.get("QUERY_TAG", "")
+        moment = datetime.now().astimezone()
+        self.statements.append(Sent(next(self._numbers), sql, tag, session.role, session.warehouse, moment))
+
+    def answer(self, connection: Any, sql: str, params: Any) -> Answer:
+        """What to do with a statement.
+
+        Raises:
+            ProgrammingError: the account refuses, or the emulator has no rule for it.
+        """
+        reader = Reader(sql)
+        call = Call(self, connection, reader, params=params)
+        verb = reader.word()
+        reader.take(verb)
+        if verb == "CREATE":
+            found = set()
+            while modifier := reader.take_any(*_MODIFIERS):
+                found.add(modifier)
+            call.modifiers = frozenset(found)
+        if verb in _DDL and call.session.in_transaction:
+            connection.cursor().execute("COMMIT")
+            call.session.in_transaction = False
+        for length in (2, 1) if verb in _WITH_KIND else (0,):
+            head = (verb, *(reader.word(ahead) for ahead in range(length)))
+            if head in _RULES:
+                reader.take(*head[1:])
+                return _RULES[head](call)
+        if (verb,) in _RULES:
+            return _RULES[(verb,)](call)
+        raise unknown_statement(sql)

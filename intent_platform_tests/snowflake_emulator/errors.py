@@ -1,0 +1,28 @@
+"""Errors as Snowflake numbers them."""
+
+from snowflake.connector.errors import ProgrammingError
+
+
+def error(message: str, errno: int, sqlstate: str) -> ProgrammingError:
+    """An error that the client is told of."""
+    return ProgrammingError(msg=message, errno=errno, sqlstate=sqlstate)
+
+
+def absent(what: str, name: str) -> ProgrammingError:
+    """The object is not there."""
+    return error(f"SQL compilation error:\n{what} '{name}' does not exist or not authorized.", 2003, "02000")
+
+
+def taken(name: str) -> ProgrammingError:
+    """An object of that name is there already."""
+    return error(f"SQL compilation error:\nObject '{name}' already exists.", 2002, "42710")
+
+
+def syntax_error(message: str) -> ProgrammingError:
+    """The statement is malformed, or beyond what the emulator reads."""
+    return error(f"SQL compilation error:\n{message}", 1003, "42000")
+
+
+def unknown_statement(sql: str) -> ProgrammingError:
+    """A statement that the emulator has no rule for: never a silent success."""
+    return error(f"the emulator does not know this statement: {' '.join(sql.split())[:200]}", 9999, "0A000")

@@ -1,0 +1,53 @@
+"""Faults to inject: what goes wrong with the next statements that hold a text."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from snowflake.connector.errors import ProgrammingError
+
+from intent_platform_tests.snowflake_emulator.errors import error
+
+
+class Fault(Enum):
+    """What goes wrong. The first three are the wire's, the others the account's answers."""
+
+    SESSION_LOST = "the session is gone, and its transaction with it"
+    UNAVAILABLE = "HTTP 503"
+    TOKEN_EXPIRED = "the login has expired"
+    WAREHOUSE_SUSPENDED = "no warehouse works"
+    DENIED = "the role may not"
+    TIMED_OUT = "the statement took too long"
+
+    @property
+    def answer(self) -> ProgrammingError | None:
+        """The account's answer; None for a fault of the wire."""
+        return {
+            Fault.WAREHOUSE_SUSPENDED: error(
+                "No active warehouse selected in the current session.  Select an active warehouse with the 'use "
+                "warehouse' command.",
+                606,
+                "57P03",
+            ),
+            Fault.DENIED: error("SQL access control error:\nInsufficient privileges to operate.", 3001, "42501"),
+            Fault.TIMED_OUT: error(
+                "Statement reached its statement or warehouse timeout of 1 second(s) and was canceled.", 630, "57014"
+            ),
+        }.get(self)
+
+
+@dataclass
+class Injected:
+    """A fault that waits for `times` statements that hold `matching`."""
+
+    fault: Fault
+    matching: str
+    times: int
+
+
+def due(waiting: list[Injected], sql: str) -> Fault | None:
+    """The fault that this statement meets; it is used up by it."""
+    for injected in waiting:
+        if injected.times > 0 and injected.matching in sql:
+            injected.times -= 1
+            return injected.fault
+    return None

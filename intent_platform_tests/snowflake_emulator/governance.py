@@ -1,0 +1,106 @@
+"""Roles, grants, warehouses, session parameters, event tables: metadata that is kept; privileges are not enforced."""
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.errors import error, syntax_error, unknown_statement
+from intent_platform_tests.snowflake_emulator.results import done, rows
+
+_PARAMETERS = {
+    *("QUERY_TAG", "TIMEZONE", "AUTOCOMMIT", "STATEMENT_TIMEOUT_IN_SECONDS", "LOCK_TIMEOUT", "ABORT_DETACHED_QUERY"),
+    *("LOG_LEVEL", "TRACE_LEVEL", "PYTHON_SNOWPARK_USE_SQL_SIMPLIFIER", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"),
+}
+_SYSTEM_ROLES = {"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"}
+
+
+@rule("CREATE ROLE", "CREATE WAREHOUSE", "CREATE EVENT TABLE")
+def create(call: Call) -> Answer:
+    """Keep the name and the options."""
+    words = [token.text.upper() for token in call.reader.tokens[: call.reader.place]]
+    kind = {"ROLE": "roles", "WAREHOUSE": "warehouses"}.get(words[-1], "event_tables")
+    exists = call.reader.take("IF", "NOT", "EXISTS")
+    name = ".".join(call.reader.parts())
+    options = call.reader.options()
+    call.reader.end()
+    with call.emulator.state.changing(kind) as kept:
+        if name in kept and not exists and not call.replacing:
+            raise error(f"SQL compilation error:\nObject '{name}' already exists.", 2002, "42710")
+        kept.setdefault(name, options)
+    return done(f"{name} successfully created.")
+
+
+@rule("USE ROLE")
+def use_role(call: Call) -> Answer:
+    """A role that exists."""
+    name = call.reader.name()
+    if name not in _SYSTEM_ROLES and name not in call.emulator.state.of("roles"):
+        raise error(f"SQL compilation error:\nRole '{name}' does not exist or not authorized.", 2043, "02000")
+    call.session.role = name
+    return done()
+
+
+@rule("USE WAREHOUSE")
+def use_warehouse(call: Call) -> Answer:
+    """A warehouse, which needs not be known."""
+    call.session.warehouse = call.reader.name()
+    return done()
+
+
+@rule("SHOW WAREHOUSES")
+def show_warehouses(call: Call) -> Answer:
+    """All warehouses."""
+    return rows(["name", "state"], [(name, "STARTED") for name in sorted(call.emulator.state.of("warehouses"))])
+
+
+@rule("GRANT", "REVOKE")
+def grant(call: Call) -> Answer:
+    """Remember the statement: what is granted is read by tests, and enforced nowhere."""
+    words = [token.text.upper() for token in call.reader.tokens]
+    if "TO" not in words and "FROM" not in words:
+        raise syntax_error("a grant has a grantee")
+    text = " ".join(call.reader.sql.split())
+    with call.emulator.state.changing("grants") as grants:
+        if words[0] == "REVOKE":
+            grants.pop(text.replace("REVOKE", "GRANT", 1).replace(" FROM ", " TO "), None)
+        else:
+            grants[text] = {}
+    return done()
+
+
+@rule("SHOW GRANTS")
+def show_grants(call: Call) -> Answer:
+    """The grants, as they were written."""
+    return rows(["grant"], [(text,) for text in sorted(call.emulator.state.of("grants"))])
+
+
+@rule("ALTER SESSION")
+def alter_session(call: Call) -> Answer:
+    """Set or unset parameters that are known."""
+    if call.reader.take("SET"):
+        given = call.reader.options()
+        call.reader.end()
+        if unknown := given.keys() - _PARAMETERS:
+            raise error(f"SQL compilation error:\ninvalid parameter {', '.join(sorted(unknown))}", 1006, "42000")
+        call.session.parameters.update(given)
+    elif call.reader.take("UNSET"):
+        call.session.parameters.pop(call.reader.name(), None)
+    else:
+        raise unknown_statement(call.reader.sql)
+    return done()
+
+
+@rule("ALTER DATABASE", "ALTER ACCOUNT", "ALTER SCHEMA")
+def alter_container(call: Call) -> Answer:
+    """An event table or a log level."""
+    words = [token.text.upper() for token in call.reader.tokens]
+    if "SET" not in words or not {"EVENT_TABLE", "LOG_LEVEL"} & set(words):
+        raise unknown_statement(call.reader.sql)
+    return done()
+
+
+@rule("DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT")
+def describe_repository(call: Call) -> Answer:
+    """The shared PyPI repository is there."""
+    call.reader.take("REPOSITORY")
+    name = ".".join(call.reader.parts())
+    if name != "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY":
+        raise error(f"Artifact repository '{name}' does not exist or not authorized.", 2003, "02000")
+    return done()

@@ -1,0 +1,100 @@
+"""Running a model's methods inside queries, from the files that the client uploaded, column by column.
+
+The library generates a Python file for each method; what Snowflake gives to it (`_snowflake`, the folder of imports) is
+stood in for. Only functions are run, no table functions: EXPLAIN is refused.
+"""
+
+import json
+import sys
+import types
+from collections.abc import Callable
+from hashlib import sha256
+from inspect import Parameter, Signature
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from intent_platform_tests.snowflake_emulator.emulator import Call
+from intent_platform_tests.snowflake_emulator.errors import error
+from intent_platform_tests.snowflake_emulator.models import manifest_of, version_folder
+from intent_platform_tests.snowflake_emulator.reader import Reader
+
+_DUCK_TYPES = {"DOUBLE": "DOUBLE", "FLOAT": "DOUBLE", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "BYTES": "BLOB"}
+_IMPORTS = "snowflake_import_directory"
+_importing = Lock()
+
+
+def call_of_method(call: Call, model: str, method: str, arguments: str) -> str:
+    """The expression that stands for `MODEL(model)!method(arguments)`: an OBJECT, as text that is parsed."""
+    from intent_platform_tests.snowflake_emulator.passing import split
+
+    named = Reader(model)
+    key = call.key(named.parts())
+    named.expect(",")
+    folder = version_folder(call, key, named.name())
+    found = next((each for each in manifest_of(folder)["methods"] if each["name"] == method.upper()), None)
+    if found is None or found["type"] == "TABLE_FUNCTION":
+        raise error(f"SQL compilation error:\nUnknown function {method.upper()}", 2141, "42601")
+    spec = yaml.safe_load((folder / "model" / "model.yaml").read_text())
+    inputs = next(each["inputs"] for name, each in spec["signatures"].items() if name.upper() == found["name"])
+    kinds = [_DUCK_TYPES.get(each["type"], "BIGINT") for each in inputs]
+    given = split(arguments)
+    if len(given) != len(kinds):
+        raise error(f"SQL compilation error:\n{found['name']} takes {len(kinds)} arguments", 1003, "42000")
+    name = "EMULATED_" + sha256(f"{folder}{found['name']}".encode()).hexdigest()[:16].upper()
+    _offer(call, name, folder, found, kinds)
+    cast = ", ".join(f"CAST({value} AS {kind})" for value, kind in zip(given, kinds, strict=True))
+    return f"PARSE_JSON({name}({cast}))"
+
+
+def _offer(call: Call, name: str, folder: Path, method: dict[str, Any], kinds: list[str]) -> None:
+    """Make the method a function of the database, once for each process."""
+    from duckdb.func import FunctionNullHandling, PythonUDFType
+
+    duck = call.connection._duck_conn
+    if duck.execute("SELECT 1 FROM duckdb_functions() WHERE upper(function_name) = ?", [name]).fetchone():
+        return
+    run = _runner(folder, method)
+    # DuckDB counts the parameters that the function declares.
+    run.__signature__ = Signature(  # type: ignore[attr-defined]
+        [Parameter(f"A{place}", Parameter.POSITIONAL_ONLY) for place in range(len(kinds))]
+    )
+    duck.create_function(
+        name, run, kinds, "VARCHAR", type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL
+    )
+
+
+def _runner(folder: Path, method: dict[str, Any]) -> Callable[..., pa.Array]:
+    path, _, function = method["handler"].rpartition(".")
+    loaded = _loaded(folder, folder / f"{path.replace('.', '/')}.py")
+
+    def run(*columns: pa.ChunkedArray) -> pa.Array:
+        frame = pd.DataFrame({place: column.to_pandas() for place, column in enumerate(columns)})
+        answers = getattr(loaded, function)(frame)
+        return pa.array([json.dumps(answer, default=lambda number: number.item()) for answer in answers], pa.string())
+
+    return run
+
+
+def _loaded(folder: Path, file: Path) -> types.ModuleType:
+    """The generated file as a module, with what Snowflake would give it."""
+    given = types.ModuleType("_snowflake")
+    given.vectorized = lambda **_: lambda function: function  # type: ignore[attr-defined]
+    given.udf_init_once = lambda function: function  # type: ignore[attr-defined]
+    module = types.ModuleType(f"emulated_{sha256(str(file).encode()).hexdigest()[:12]}")
+    with _importing:
+        before = sys._xoptions.get(_IMPORTS)
+        sys._xoptions[_IMPORTS] = f"{folder}/"
+        sys.modules["_snowflake"] = given
+        try:
+            exec(compile(file.read_text(), str(file), "exec"), module.__dict__)
+        finally:
+            del sys.modules["_snowflake"]
+            sys._xoptions.pop(_IMPORTS)
+            if before is not None:
+                sys._xoptions[_IMPORTS] = before
+    return module

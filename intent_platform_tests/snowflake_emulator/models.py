@@ -1,0 +1,252 @@
+"""Models, their versions, aliases and the default version, with Snowflake's rules about them."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.errors import absent, error, syntax_error, taken
+from intent_platform_tests.snowflake_emulator.results import done, rows, table
+from intent_platform_tests.snowflake_emulator.stages import located
+from intent_platform_tests.snowflake_emulator.state import like
+
+_MANIFEST = "MANIFEST.yml"
+
+
+@rule("CREATE MODEL")
+def create(call: Call) -> Answer:
+    """A model with its first version, which becomes the default unasked."""
+    call.reader.take("IF", "NOT", "EXISTS")
+    key = call.key()
+    call.reader.expect("WITH", "VERSION")
+    version = call.reader.name()
+    call.reader.expect("FROM")
+    with call.emulator.state.changing("models") as models:
+        if key in models and not call.replacing:
+            raise error(f"Object '{key}' already exists.", 100132, "42710")
+        models[key] = {"created": _now(), "comment": None, "default": version, "versions": {}}
+        _add(call, models[key], key, version)
+    return done(f"Model {key.rpartition('.')[2]} successfully created.")
+
+
+@rule("ALTER MODEL")
+def alter(call: Call) -> Answer:
+    """Add, change or drop a version; move the default or an alias."""
+    call.reader.take("IF", "EXISTS")
+    key, reader = call.key(), call.reader
+    with call.emulator.state.changing("models") as models:
+        model = _found(models, key)
+        if reader.take("ADD", "VERSION"):
+            version = reader.name()
+            reader.expect("FROM")
+            _add(call, model, key, version)
+        elif reader.take("DROP", "VERSION"):
+            _drop_version(call, model, key, reader.name())
+        elif reader.take("SET", "DEFAULT_VERSION"):
+            reader.expect("=")
+            model["default"] = _version(model, key, reader.name())["name"]
+        elif reader.take("SET", "COMMENT"):
+            reader.expect("=")
+            model["comment"] = reader.literal()
+        elif reader.take("MODIFY", "VERSION"):
+            version = _version(model, key, reader.name())
+            reader.expect("SET")
+            what = reader.take_any("METADATA", "COMMENT")
+            if what is None:
+                raise syntax_error(f"a version has no {reader.rest[:40]}")
+            reader.expect("=")
+            version[what.lower()] = reader.literal()
+        elif reader.take("VERSION"):
+            _alias(call, model, key)
+        reader.end()
+    return done()
+
+
+@rule("DROP MODEL")
+def drop(call: Call) -> Answer:
+    """Drop a model with all its versions, the default too."""
+    exists = call.reader.take("IF", "EXISTS")
+    key = call.key()
+    with call.emulator.state.changing("models") as models:
+        if key not in models and not exists:
+            raise absent("Model", key)
+        models.pop(key, None)
+    shutil.rmtree(_folder(call, key), ignore_errors=True)
+    return done(f"{key.rpartition('.')[2]} successfully dropped.")
+
+
+@rule("SHOW MODELS")
+def show_models(call: Call) -> Answer:
+    """The models of a schema or database."""
+    reader = call.reader
+    matches = like(reader.literal() if reader.take("LIKE") else None)
+    scope = [call.connection.database, call.connection.schema]
+    if reader.take("IN"):
+        reader.take("SCHEMA") or reader.take("DATABASE")
+        scope = list(reader.parts())
+    reader.end()
+    shown = []
+    for key, model in sorted(call.emulator.state.of("models").items()):
+        database, schema, name = key.split(".")
+        if [database, schema][: len(scope)] == scope and matches(name):
+            aliases = {alias: v["name"] for v in model["versions"].values() for alias in v["aliases"]}
+            shown.append(
+                {
+                    "created_on": model["created"],
+                    "name": name,
+                    "model_type": "USER_MODEL",
+                    "database_name": database,
+                    "schema_name": schema,
+                    "comment": model["comment"],
+                    "owner": call.session.role,
+                    "default_version_name": model["default"],
+                    "versions": json.dumps([*model["versions"]]),
+                    "aliases": json.dumps({"DEFAULT": model["default"], **aliases}),
+                }
+            )
+    columns = ["created_on", "name", "model_type", "database_name", "schema_name", "comment", "owner"]
+    return table([*columns, "default_version_name", "versions", "aliases"], shown)
+
+
+@rule("SHOW VERSIONS")
+def show_versions(call: Call) -> Answer:
+    """The versions of a model, oldest first."""
+    reader = call.reader
+    matches = like(reader.literal() if reader.take("LIKE") else None)
+    reader.expect("IN", "MODEL")
+    key = call.key()
+    reader.end()
+    model = _found(call.emulator.state.of("models"), key)
+    shown = []
+    for version in model["versions"].values():
+        if matches(version["name"]):
+            folder = version_folder(call, key, version["name"])
+            manifest, spec = manifest_of(folder), (folder / "model" / "model.yaml").read_text()
+            about = yaml.safe_load(spec)
+            database, schema, name = key.split(".")
+            shown.append(
+                {
+                    "created_on": version["created"],
+                    "name": version["name"],
+                    "aliases": json.dumps([*_system_aliases(model, version), *version["aliases"]]),
+                    "comment": version["comment"],
+                    "database_name": database,
+                    "schema_name": schema,
+                    "model_name": name,
+                    "is_default_version": version["name"] == model["default"],
+                    "functions": json.dumps([method["name"] for method in manifest["methods"]]),
+                    "metadata": version["metadata"] or "{}",
+                    "user_data": "{}",
+                    "model_attributes": json.dumps({"framework": about["model_type"]}),
+                    "size": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+                    "environment": json.dumps({"default": manifest["runtimes"]["python_runtime"]}),
+                    "runnable_in": json.dumps(manifest.get("target_platforms", ["WAREHOUSE"])),
+                    "inference_services": "[]",
+                    "model_spec": spec,
+                }
+            )
+    columns = ["created_on", "name", "aliases", "comment", "database_name", "schema_name", "model_name"]
+    columns += ["is_default_version", "functions", "metadata", "user_data", "model_attributes", "size", "environment"]
+    return table([*columns, "runnable_in", "inference_services", "model_spec"], shown)
+
+
+@rule("SHOW FUNCTIONS")
+def show_functions(call: Call) -> Answer:
+    """The methods of a version."""
+    reader = call.reader
+    reader.expect("IN", "MODEL")
+    key = call.key()
+    reader.expect("VERSION")
+    manifest = manifest_of(version_folder(call, key, reader.name()))
+    shown = []
+    for method in manifest["methods"]:
+        kinds = ", ".join(each["type"] for each in method["inputs"])
+        returned = method["outputs"][0]["type"]
+        if method["type"] == "TABLE_FUNCTION":
+            returned = "TABLE (" + ", ".join(f"{each['name']} {each['type']}" for each in method["outputs"]) + ")"
+        count = len(method["inputs"])
+        shown.append((method["name"], 1, count, f"{method['name']}({kinds}) RETURN {returned}", returned))
+    return rows(["name", "min_num_arguments", "max_num_arguments", "arguments", "return_type"], shown)
+
+
+def version_folder(call: Call, key: str, name: str) -> Path:
+    """Where the files of a version (or of an alias) are."""
+    model = _found(call.emulator.state.of("models"), key)
+    return _folder(call, key) / _version(model, key, name)["name"]
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """What a version says of its methods."""
+    found: dict[str, Any] = yaml.safe_load((folder / _MANIFEST).read_text())
+    return found
+
+
+def _add(call: Call, model: dict[str, Any], key: str, name: str) -> None:
+    folder, within, _ = located(call, call.reader.location())
+    call.reader.end()
+    if name in model["versions"]:
+        raise taken(f"{key} version {name}")
+    if not (folder / within / _MANIFEST).is_file():
+        raise error("Unable to read file MANIFEST.yml", 398507, "42601")
+    target = _folder(call, key) / name
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder / within, target)
+    model["versions"][name] = {"name": name, "aliases": [], "comment": None, "metadata": None, "created": _now()}
+
+
+def _drop_version(call: Call, model: dict[str, Any], key: str, name: str) -> None:
+    version = _version(model, key, name)
+    if version["name"] == model["default"]:
+        raise error(f"Cannot drop the default version {version['name']} of model {key}", 3001, "42501")
+    del model["versions"][version["name"]]
+    shutil.rmtree(_folder(call, key) / version["name"], ignore_errors=True)
+
+
+def _alias(call: Call, model: dict[str, Any], key: str) -> None:
+    """VERSION v SET ALIAS = a: an alias points to one version, and moves."""
+    version = _version(model, key, call.reader.name())
+    if call.reader.take("UNSET", "ALIAS"):
+        version["aliases"] = []
+        return
+    call.reader.expect("SET", "ALIAS", "=")
+    alias = call.reader.name()
+    if alias in {"DEFAULT", "FIRST", "LAST"}:
+        raise syntax_error(f"{alias} is an alias of the system")
+    for other in model["versions"].values():
+        other["aliases"] = [each for each in other["aliases"] if each != alias]
+    version["aliases"].append(alias)
+
+
+def _found(models: dict[str, Any], key: str) -> dict[str, Any]:
+    if key not in models:
+        raise absent("Model", key)
+    found: dict[str, Any] = models[key]
+    return found
+
+
+def _version(model: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    names = list(model["versions"])
+    system = {"DEFAULT": model["default"], "FIRST": names[0], "LAST": names[-1]}
+    for version in model["versions"].values():
+        if version["name"] == system.get(name, name) or name in version["aliases"]:
+            found: dict[str, Any] = version
+            return found
+    raise absent("Version", f"{key} {name}")
+
+
+def _system_aliases(model: dict[str, Any], version: dict[str, Any]) -> list[str]:
+    names = list(model["versions"])
+    system = {"DEFAULT": model["default"], "FIRST": names[0], "LAST": names[-1]}
+    return [alias for alias, name in system.items() if name == version["name"]]
+
+
+def _folder(call: Call, key: str) -> Path:
+    return call.emulator.root / "models" / key.replace(".", "/")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,147 @@
+"""Statements that fakesnow carries out, as they are or mended where it differs from Snowflake (docs/upstream.md)."""
+
+import itertools
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.errors import unknown_statement
+from intent_platform_tests.snowflake_emulator.queries import rewritten
+from intent_platform_tests.snowflake_emulator.reader import Reader, closing, replaced
+from intent_platform_tests.snowflake_emulator.results import rows
+
+
+@rule("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
+def query(call: Call) -> Answer:
+    """Rows in or out; functions of the account are put in place."""
+    return Sql(rewritten(call, call.reader.sql), call.params)
+
+
+@rule("TRUNCATE", "CREATE VIEW", "CREATE DATABASE", "CREATE SCHEMA")
+@rule("DROP TABLE", "DROP VIEW", "DROP SCHEMA", "DROP DATABASE", "ALTER TABLE")
+@rule("DESC TABLE", "DESCRIBE TABLE", "DESC RESULT", "DESCRIBE RESULT", "USE DATABASE", "USE SCHEMA")
+@rule("SHOW TABLES", "SHOW COLUMNS", "SHOW SCHEMAS", "SHOW DATABASES", "SHOW OBJECTS")
+def as_it_is(call: Call) -> Answer:
+    """What fakesnow does as Snowflake does."""
+    return Sql(_without_comment(call), call.params)
+
+
+def _without_comment(call: Call) -> str:
+    """fakesnow takes no COMMENT of a database or schema."""
+    tokens, sql = call.reader.tokens, call.reader.sql
+    words = [token.text.upper() for token in tokens]
+    if words[0] == "CREATE" and "COMMENT" in words and {"DATABASE", "SCHEMA"} & set(words):
+        return sql[: tokens[words.index("COMMENT")].start]
+    return sql
+
+
+@rule("BEGIN", "START")
+def begin(call: Call) -> Answer:
+    """Open a transaction."""
+    call.session.in_transaction = True
+    return Sql("BEGIN")
+
+
+@rule("COMMIT", "ROLLBACK")
+def finish(call: Call) -> Answer:
+    """End a transaction; without one Snowflake says so and goes on."""
+    if not call.session.in_transaction:
+        return rows(["status"], [("Statement executed successfully.",)])
+    call.session.in_transaction = False
+    return Sql(call.reader.tokens[0].text.upper())
+
+
+@rule("CREATE TABLE")
+def create_table(call: Call) -> Answer:
+    """A table; fakesnow is spared what it cannot: clustering, quotes in comments, temporary tables by full name."""
+    reader = call.reader
+    tokens = reader.tokens
+    spared = _spared(call)
+    pieces: list[tuple[int, int, str]] = []
+    depth, place, columns_end = 0, 0, None
+    while place < len(tokens):
+        word = tokens[place].text.upper()
+        if word == "(":
+            depth += 1
+        elif word == ")":
+            depth -= 1
+            columns_end = columns_end or (tokens[place].end if depth == 0 else None)
+        elif place < reader.place and word in spared:
+            pieces.append((tokens[place].start, tokens[place].end, ""))
+        elif word in {"SELECT", "WITH"} and depth == 0:
+            return _created_from_query(call, place)
+        elif word == "COMMENT" and place >= reader.place:
+            last = place + (2 if tokens[place + 1].text == "=" else 1)
+            pieces.append((tokens[place].start, tokens[last].end, ""))
+            place = last
+        elif word == "CLUSTER" and depth == 0:
+            last = closing(tokens, place + 2)
+            pieces.append((tokens[place].start, tokens[last].end, ""))
+            place = last
+        place += 1
+    return Sql(replaced(reader.sql, pieces))
+
+
+def _spared(call: Call) -> set[str]:
+    """The modifiers left out: DuckDB has temporary tables by their bare name only. Others go with the session."""
+    begun = call.reader.place
+    call.reader.take("IF", "NOT", "EXISTS")
+    parts = call.reader.parts()
+    call.reader.place = begun
+    if len(parts) == 1 or not {"TEMP", "TEMPORARY"} & call.modifiers:
+        return {"SCOPED", "READ", "ONLY"}
+    call.session.temporary.append(".".join(f'"{part}"' for part in parts))
+    return {"SCOPED", "TEMP", "TEMPORARY", "READ", "ONLY"}
+
+
+def _created_from_query(call: Call, select: int) -> Answer:
+    """CREATE TABLE t(columns with types) AS SELECT: fakesnow takes no column list, so the types go into the SELECT."""
+    reader = call.reader
+    temporary = "TEMPORARY " if {"TEMP", "TEMPORARY"} & (call.modifiers - _spared(call)) else ""
+    exists = "IF NOT EXISTS " if reader.take("IF", "NOT", "EXISTS") else ""
+    first = reader.tokens[reader.place].start
+    reader.parts()
+    name = reader.sql[first : reader.tokens[reader.place - 1].end + 1]
+    query_text = rewritten(call, reader.sql[reader.tokens[select].start :])
+    replacing = "OR REPLACE " if call.replacing else ""
+    if reader.word() != "(":
+        return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {query_text}", call.params)
+    casts, names = [], []
+    for definition in split(reader.group()):
+        column = Reader(definition)
+        column.name()
+        written = column.sql[: column.tokens[0].end + 1]
+        kind = column.rest.upper().replace("NOT NULL", "").strip()
+        names.append(written)
+        casts.append(f"CAST({written} AS {kind}) AS {written}")
+    selected = f"SELECT {', '.join(casts)} FROM ({query_text}) AS GIVEN({', '.join(names)})"
+    return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {selected}", call.params)
+
+
+def split(text: str) -> list[str]:
+    """A list's items, apart at the commas that stand in no bracket."""
+    reader = Reader(text)
+    depth, start, items = 0, 0, []
+    for token in reader.tokens:
+        depth += (token.text in "([{") - (token.text in ")]}") if len(token.text) == 1 else 0
+        if token.text == "," and depth == 0:
+            items.append(reader.sql[start : token.start].strip())
+            start = token.end + 1
+    return [*items, reader.sql[start:].strip()] if reader.sql else []
+
+
+@rule("MERGE")
+def merge(call: Call) -> Answer:
+    """DuckDB's own MERGE: fakesnow's cannot run inside a transaction."""
+    from fakesnow.dialect import parse_one
+
+    if call.params:
+        raise unknown_statement(call.reader.sql)
+    duck = call.connection.cursor()._transform(parse_one(call.reader.sql), None).sql(dialect="duckdb")
+    actions = [row[0] for row in call.connection._duck_conn.execute(f"{duck} RETURNING merge_action").fetchall()]
+    words = [token.text.upper() for token in call.reader.tokens]
+    kinds = [("inserted", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE")]
+    shown = [(name, actions.count(kind)) for name, kind in kinds if _then(words, kind)]
+    return rows([f"number of rows {name}" for name, _ in shown], [tuple(count for _, count in shown)])
+
+
+def _then(words: list[str], kind: str) -> bool:
+    return ("THEN", kind) in itertools.pairwise(words)

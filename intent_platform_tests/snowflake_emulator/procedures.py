@@ -1,0 +1,172 @@
+"""Python procedures: declared with their imports, and run in a process of their own against this server."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.errors import absent, error, syntax_error
+from intent_platform_tests.snowflake_emulator.passing import split
+from intent_platform_tests.snowflake_emulator.queries import rewritten
+from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.results import done, rows
+from intent_platform_tests.snowflake_emulator.stages import files_at, located
+
+_RUNNER = Path(__file__).with_name("procedure_runner.py")
+_SECONDS = 300
+
+
+@rule("CREATE PROCEDURE")
+def create(call: Call) -> Answer:
+    """Keep what it takes, its code and its imports; the packages must be those of this Python."""
+    reader = call.reader
+    reader.take("IF", "NOT", "EXISTS")
+    key = call.key()
+    parameters = [_parameter(text) for text in split(reader.group())]
+    reader.expect("RETURNS")
+    returns = reader.literal()
+    if reader.word() == "(":
+        returns += f"({reader.group()})"
+    if reader.take("NOT"):
+        reader.expect("NULL")
+    reader.expect("LANGUAGE", "PYTHON")
+    options: dict[str, str] = {}
+    body = ""
+    while not reader.done:
+        options |= reader.options()
+        if reader.take("ARTIFACT_REPOSITORY", "="):
+            options["ARTIFACT_REPOSITORY"] = ".".join(reader.parts())
+        elif reader.take("EXECUTE", "AS"):
+            options["EXECUTE AS"] = reader.literal()
+        elif reader.take("AS"):
+            body = reader.literal()
+            reader.end()
+        elif not reader.done and reader.word(1) != "=":
+            raise syntax_error(f"a procedure has no {reader.rest[:60]}")
+    imports = [item.strip("'") for item in split(options.get("IMPORTS", ""))]
+    for reference in imports:
+        folder, within, _ = located(call, reference)
+        if not files_at(folder, within):
+            raise error(f"Remote file '{reference}' was not found.", 2003, "02000")
+    with call.emulator.state.changing("procedures") as procedures:
+        procedures[key] = {
+            "parameters": parameters,
+            "returns": returns,
+            "handler": options["HANDLER"],
+            "imports": imports,
+            "packages": options.get("PACKAGES", ""),
+            "body": body,
+        }
+    return done(f"Function {key.rpartition('.')[2]} successfully created.")
+
+
+def _parameter(text: str) -> dict[str, Any]:
+    reader = Reader(text)
+    name = reader.name()
+    kind, _, default = reader.rest.partition(" DEFAULT ")
+    return {"name": name, "type": kind.strip(), "default": default.strip() or None}
+
+
+@rule("DESC PROCEDURE", "DESCRIBE PROCEDURE")
+def describe(call: Call) -> Answer:
+    """What Snowpark asks before it calls."""
+    found = _found(call, call.key())
+    shown = [("returns", found["returns"]), ("language", "PYTHON"), ("handler", found["handler"])]
+    return rows(["property", "value"], shown)
+
+
+@rule("SHOW PROCEDURES")
+def show(call: Call) -> Answer:
+    """All procedures of the account."""
+    kept = call.emulator.state.of("procedures")
+    return rows(["name", "language"], [(key.rpartition(".")[2], "PYTHON") for key in sorted(kept)])
+
+
+@rule("DROP PROCEDURE")
+def drop(call: Call) -> Answer:
+    """Forget a procedure."""
+    exists = call.reader.take("IF", "EXISTS")
+    key = call.key()
+    with call.emulator.state.changing("procedures") as procedures:
+        if key not in procedures and not exists:
+            raise absent("Procedure", key)
+        procedures.pop(key, None)
+    return done(f"{key} successfully dropped.")
+
+
+@rule("CALL")
+def run(call: Call) -> Answer:
+    """Run a procedure, as the session's role in its database and schema."""
+    key = call.key()
+    found = _found(call, key)
+    given = split(call.reader.group())
+    call.reader.end()
+    values = _values(call, found["parameters"], given)
+    answer = _run(call, found, values)
+    return rows([key.rpartition(".")[2]], [(answer,)])
+
+
+def _values(call: Call, parameters: Sequence[dict[str, Any]], given: Sequence[str]) -> list[Any]:
+    """The arguments' values, evaluated by the account, defaults for those that are missing."""
+    if len(given) > len(parameters) or any(p["default"] is None for p in parameters[len(given) :]):
+        raise error("SQL compilation error:\nthe procedure takes other arguments", 1044, "42P13")
+    expressions = [*given, *(parameter["default"] for parameter in parameters[len(given) :])]
+    if not expressions:
+        return []
+    casts = ", ".join(f"CAST({e} AS {p['type']})" for e, p in zip(expressions, parameters, strict=True))
+    params = list(call.params) if call.params else None
+    cursor = call.connection.cursor()
+    return list(cursor.execute(f"SELECT {rewritten(call, casts)}", binding_params=params).fetchone())
+
+
+def _run(call: Call, procedure: dict[str, Any], values: Sequence[Any]) -> str | None:
+    connection = {
+        **call.emulator.connection_parameters,
+        "database": call.connection.database,
+        "schema": call.connection.schema,
+    }
+    with TemporaryDirectory() as folder:
+        for reference in procedure["imports"]:
+            place, within, _ = located(call, reference)
+            for file in files_at(place, within):
+                shutil.copy(file, folder)
+        asked = {
+            "body": procedure["body"],
+            "handler": procedure["handler"],
+            "connection": connection,
+            "arguments": [_sent(value) for value in values],
+        }
+        process = subprocess.run(
+            [sys.executable, "-X", f"snowflake_import_directory={folder}/", str(_RUNNER)],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            cwd=folder,
+            check=False,
+        )
+    if process.returncode != 0:
+        last = process.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise error(
+            f"Python Interpreter Error:\n{last[0]}\nin function with handler {procedure['handler']}", 100357, "P0000"
+        )
+    answer: str | None = json.loads(process.stdout.splitlines()[-1])
+    return answer
+
+
+def _sent(value: Any) -> list[Any]:
+    """A value with its type's name: dates do not survive JSON."""
+    return [type(value).__name__, value.isoformat() if hasattr(value, "isoformat") else value]
+
+
+def _found(call: Call, key: str) -> dict[str, Any]:
+    kept = call.emulator.state.of("procedures")
+    if key not in kept:
+        raise error(f"SQL compilation error:\nUnknown function {key}", 2141, "42601")
+    found: dict[str, Any] = kept[key]
+    return found

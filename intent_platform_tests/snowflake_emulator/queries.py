@@ -1,0 +1,117 @@
+"""Functions of the account inside queries: who one is, what time it is, results of before, models."""
+
+import importlib.metadata
+from collections.abc import Callable
+from datetime import UTC
+
+import pyarrow as pa
+
+from intent_platform_tests.snowflake_emulator.emulator import Call
+from intent_platform_tests.snowflake_emulator.errors import unknown_statement
+from intent_platform_tests.snowflake_emulator.loading import inferred_schema
+from intent_platform_tests.snowflake_emulator.methods import call_of_method
+from intent_platform_tests.snowflake_emulator.reader import closing, replaced, tokens_of
+from intent_platform_tests.snowflake_emulator.results import literal, rows
+
+_SYSTEM: dict[str, str] = {
+    "SYSTEM$CANCEL_ALL_QUERIES": "'done'",
+    "SYSTEM$ML_PLATFORM_CAPABILITIES": "'{}'",
+}
+
+
+def rewritten(call: Call, sql: str) -> str:
+    """`sql` with every function of the account replaced by what it gives.
+
+    Raises:
+        ProgrammingError: a SYSTEM$ function that the emulator does not know, or a model that is not there.
+    """
+    while (piece := _first(call, sql)) is not None:
+        sql = replaced(sql, [piece])
+    return sql
+
+
+def _first(call: Call, sql: str) -> tuple[int, int, str] | None:
+    tokens = tokens_of(sql)
+    for place, token in enumerate(tokens):
+        word = token.text.upper()
+        if place + 1 < len(tokens) and tokens[place + 1].text == "(":
+            last = closing(tokens, place + 1)
+            inside = sql[tokens[place + 1].end + 1 : tokens[last].start]
+            if word == "MODEL" and last + 1 < len(tokens) and tokens[last + 1].text == "!":
+                method = tokens[last + 2].text
+                end = closing(tokens, last + 3)
+                arguments = sql[tokens[last + 3].end + 1 : tokens[end].start]
+                return token.start, tokens[end].end, call_of_method(call, inside, method, arguments)
+            if word in _FUNCTIONS:
+                return token.start, tokens[last].end, _FUNCTIONS[word](call, inside)
+            if word.startswith("SYSTEM$"):
+                if word not in _SYSTEM:
+                    raise unknown_statement(sql)
+                return token.start, tokens[last].end, _SYSTEM[word]
+        if word == "PACKAGES" and place >= 2 and tokens[place - 2].text.upper() == "INFORMATION_SCHEMA":
+            first = place - 4 if place >= 4 and tokens[place - 3].text == "." else place - 2
+            return tokens[first].start, token.end, f"({_packages()}) AS CHANNEL"
+    return None
+
+
+def _table_function(call: Call, inside: str) -> str:
+    """TABLE(...): a result of before, the schema of staged files, or the history of queries."""
+    tokens = tokens_of(inside)
+    name = "".join(token.text for token in tokens[: next(n for n, t in enumerate(tokens) if t.text == "(")]).upper()
+    arguments = inside[inside.index("(") + 1 : inside.rindex(")")]
+    name = name.rpartition(".")[2]
+    if name == "RESULT_SCAN":
+        return _registered(call, call.connection.results_cache[arguments.strip().strip("'")][0], "RESULT")
+    if name == "INFER_SCHEMA":
+        return f"({inferred_schema(call, arguments).text})"
+    if name in {"QUERY_HISTORY", "QUERY_HISTORY_BY_USER", "QUERY_HISTORY_BY_SESSION"}:
+        return _registered(call, _history(call), "HISTORY")
+    return f"/**/TABLE ({inside})" if name == "FLATTEN" else _unknown_function(name)
+
+
+def _unknown_function(name: str) -> str:
+    raise unknown_statement(f"TABLE({name}(…))")
+
+
+def _registered(call: Call, table: pa.Table, prefix: str) -> str:
+    name = f"EMULATED_{prefix}_{len(call.emulator.statements)}"
+    call.connection._duck_conn.register(name, table)
+    return name
+
+
+def _history(call: Call) -> pa.Table:
+    sent = call.emulator.statements
+    return pa.table(
+        {
+            "QUERY_ID": [str(statement.number) for statement in sent],
+            "QUERY_TEXT": [statement.sql for statement in sent],
+            "QUERY_TAG": [statement.tag for statement in sent],
+            "ROLE_NAME": [statement.role for statement in sent],
+            "WAREHOUSE_NAME": [statement.warehouse for statement in sent],
+            "START_TIME": [statement.at.astimezone(UTC) for statement in sent],
+            "TOTAL_ELAPSED_TIME": [0 for _ in sent],
+        }
+    )
+
+
+def _packages() -> str:
+    """The channel of packages: those of this Python."""
+    found = {(d.metadata["Name"].lower(), d.version) for d in importlib.metadata.distributions()}
+    columns = ["PACKAGE_NAME", "VERSION", "LANGUAGE", "RUNTIME_VERSION"]
+    return rows(columns, [(name, version, "python", None) for name, version in sorted(found)]).text
+
+
+def _moment(call: Call, inside: str) -> str:
+    """Now, or the moment that a task is ticked at."""
+    if call.session.moment is None:
+        return "NOW()"
+    return f"CAST('{call.session.moment.astimezone(UTC).isoformat()}' AS TIMESTAMP_TZ)"
+
+
+_FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
+    "TABLE": _table_function,
+    "CURRENT_ROLE": lambda call, _: literal(call.session.role),
+    "CURRENT_WAREHOUSE": lambda call, _: literal(call.session.warehouse),
+    "CURRENT_TIMESTAMP": _moment,
+    "SYSDATE": _moment,
+}

@@ -1,0 +1,201 @@
+"""The wire: HTTP requests of the clients, answered by fakesnow once the account has had its say."""
+
+import contextlib
+import gzip
+import json
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import fakesnow.server as fakesnow_server
+import uvicorn
+from fakesnow.instance import FakeSnow
+from snowflake.connector.errors import ProgrammingError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from intent_platform_tests.snowflake_emulator import governance, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator.emulator import Emulator, Transfer
+from intent_platform_tests.snowflake_emulator.errors import error
+from intent_platform_tests.snowflake_emulator.faults import Fault, due
+from intent_platform_tests.snowflake_emulator.repairs import repaired
+
+__all__ = ["governance", "passing", "procedures", "serve", "tasks"]
+
+_QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
+_EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
+
+
+class RunningEmulator(Emulator):
+    """An account whose server is running."""
+
+    def tick(self, at: datetime) -> dict[str, list[Any]]:
+        """Run the resumed tasks whose clock ticks in the minute of `at`; the rows that each answers, by its name."""
+        answers = {}
+        for key, task in tasks.due(self, at):
+            database, schema, name = key.split(".")
+            connection = fakesnow_server.shared_fs.connect(database, schema)
+            session = self.session_of(connection)
+            session.moment, session.warehouse = at, task["warehouse"]
+            self.note(connection, task["definition"])
+            answered = self.answer(connection, task["definition"], None)
+            answers[name] = connection.cursor().execute(answered.text).fetchall()
+        return answers
+
+
+@contextlib.contextmanager
+def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
+    """An account with its state in `root`, at a port of the loopback address; one at a time in a process."""
+    with contextlib.ExitStack() as stack:
+        folder = root or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="snowflake_")))
+        (folder / "databases").mkdir(parents=True, exist_ok=True)
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", port))
+        parameters = {
+            "account": "emulated",
+            "user": "somebody",
+            "password": "no secret",
+            "host": "127.0.0.1",
+            "port": listener.getsockname()[1],
+            "protocol": "http",
+        }
+        emulator = RunningEmulator(folder, parameters)
+        stack.enter_context(repaired())
+        stack.enter_context(_database(folder / "databases"))
+        config = uvicorn.Config(_application(emulator), log_level="critical", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield emulator
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextlib.contextmanager
+def _database(folder: Path) -> Iterator[None]:
+    """fakesnow keeps its databases in `folder`."""
+    before = fakesnow_server.shared_fs
+    fakesnow_server.shared_fs = FakeSnow(db_path=folder)
+    try:
+        yield
+    finally:
+        fakesnow_server.shared_fs.duck_conn.close()
+        fakesnow_server.shared_fs = before
+
+
+def _application(emulator: Emulator) -> Starlette:
+    async def log_in(request: Request) -> Response:
+        asked = await _json(request)
+        answer = await fakesnow_server.login_request(_again(request, asked))
+        token = json.loads(answer.body)["data"]["token"]
+        session = emulator.session_of(fakesnow_server.sessions[token])
+        given = asked["data"].get("SESSION_PARAMETERS", {})
+        session.parameters.update({name: str(value) for name, value in given.items()})
+        session.role = (request.query_params.get("roleName") or session.role).upper()
+        session.warehouse = request.query_params.get("warehouse")
+        return answer
+
+    async def query(request: Request) -> Response:
+        asked = await _json(request)
+        try:
+            token = fakesnow_server.to_token(request)
+            connection = fakesnow_server.to_conn(token)
+        except fakesnow_server.ServerError:
+            return _refused(
+                error("Session no longer exists.  New login required to access the service.", 390111, "08001")
+            )
+        fault = due(emulator.faults, asked["sqlText"])
+        if fault is not None:
+            return _faulty(fault, connection, token)
+        params = _bindings(asked)
+        emulator.note(connection, asked["sqlText"])
+        try:
+            answer = await run_in_threadpool(emulator.answer, connection, asked["sqlText"], params)
+        except ProgrammingError as refusal:
+            return _refused(refusal)
+        if isinstance(answer, Transfer):
+            return JSONResponse({"data": answer.data, "success": True})
+        asked["sqlText"] = answer.text
+        if params is not None and answer.params is None:
+            asked.pop("bindings")
+        answered = await fakesnow_server.query_request(_again(request, asked))
+        if answered.status_code == 500:  # the connector would ask again and again
+            return _refused(error(json.loads(answered.body)["message"], 603, "XX000"))
+        return answered
+
+    async def end(request: Request) -> Response:
+        if request.query_params.get("delete"):
+            with contextlib.suppress(fakesnow_server.ServerError):
+                emulator.end_session(fakesnow_server.to_conn(fakesnow_server.to_token(request)))
+        return await fakesnow_server.session(request)
+
+    async def renew(_: Request) -> Response:
+        refusal = {"code": _RENEWAL_REFUSED, "message": "Authentication token has expired.", "success": False}
+        return JSONResponse({"data": None, **refusal})
+
+    routes = [route for route in fakesnow_server.routes if route.path not in (_QUERY, _LOGIN, _SESSION)]
+    routes += [Route(_QUERY, query, methods=["POST"]), Route(_LOGIN, log_in, methods=["POST"])]
+    routes += [Route(_SESSION, end, methods=["POST"])]
+    routes += [Route("/session/token-request", renew, methods=["POST"])]
+    routes += [Route("/telemetry/send", lambda _: JSONResponse({"success": True}), methods=["POST"])]
+    return Starlette(routes=routes)
+
+
+def _faulty(fault: Fault, connection: Any, token: str) -> Response:
+    if fault.answer is not None:
+        return _refused(fault.answer)
+    match fault:
+        case Fault.UNAVAILABLE:
+            return Response(status_code=503)
+        case Fault.TOKEN_EXPIRED:
+            return _refused(error("Authentication token has expired.", int(_EXPIRED), "08001"))
+        case _:
+            with contextlib.suppress(Exception):
+                connection._duck_conn.rollback()
+            fakesnow_server.sessions.pop(token, None)
+            return _refused(error("Session no longer exists.", int(_NO_SESSION), "08001"))
+
+
+def _refused(refusal: ProgrammingError) -> Response:
+    code = f"{refusal.errno:06d}"
+    data = {"errorCode": code, "sqlState": refusal.sqlstate}
+    return JSONResponse({"data": data, "code": code, "message": refusal.msg, "success": False})
+
+
+def _bindings(asked: dict[str, Any]) -> list[Any] | None:
+    found = asked.get("bindings") or {}
+    if not found or not all(name.isdigit() for name in found):
+        return None
+    values = [found[str(place)]["value"] for place in range(1, len(found) + 1)]
+    return None if any(isinstance(value, list) for value in values) else values
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def _again(request: Request, asked: dict[str, Any]) -> Request:
+    """The same request with another body."""
+    payload = json.dumps(asked).encode()
+    kept = [(k, v) for k, v in request.scope["headers"] if k not in (b"content-encoding", b"content-length")]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": payload, "more_body": False}
+
+    return Request(dict(request.scope, headers=kept), receive)

@@ -1,0 +1,145 @@
+"""Stages: folders that files are put into, listed and got from. Models' files are read in the same way."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from time import gmtime, strftime
+from urllib.parse import urlparse
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Transfer, rule
+from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error, taken
+from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.results import done, rows
+
+_MODEL_SCHEME = "snow://model/"
+
+
+@rule("CREATE STAGE")
+def create(call: Call) -> Answer:
+    """A stage; a temporary one lasts as long as the emulator."""
+    exists = call.reader.take("IF", "NOT", "EXISTS")
+    key = call.key()
+    call.reader.options()
+    call.reader.end()
+    folder = stage_folder(call, key)
+    with call.emulator.state.changing("stages") as stages:
+        if key in stages and not exists and not call.replacing:
+            raise taken(key)
+        if call.replacing:
+            shutil.rmtree(folder, ignore_errors=True)
+        stages[key] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    return done(f"Stage area {key.rpartition('.')[2]} successfully created.")
+
+
+@rule("DROP STAGE")
+def drop(call: Call) -> Answer:
+    """Drop a stage with its files."""
+    exists = call.reader.take("IF", "EXISTS")
+    key = call.key()
+    with call.emulator.state.changing("stages") as stages:
+        if key not in stages and not exists:
+            raise absent("Stage", key)
+        stages.pop(key, None)
+    shutil.rmtree(stage_folder(call, key), ignore_errors=True)
+    return done(f"{key} successfully dropped.")
+
+
+@rule("PUT")
+def put(call: Call) -> Answer:
+    """Tell the client where to copy its files."""
+    source = urlparse(call.reader.location()).path
+    folder, within, _ = located(call, call.reader.location())
+    options = {name: value.upper() for name, value in call.reader.options().items()}
+    call.reader.end()
+    target = folder / within
+    target.mkdir(parents=True, exist_ok=True)
+    return Transfer(
+        {
+            "command": "UPLOAD",
+            "src_locations": [source],
+            "parallel": 4,
+            "autoCompress": options.get("AUTO_COMPRESS", "TRUE") == "TRUE",
+            "overwrite": options.get("OVERWRITE") == "TRUE",
+            "sourceCompression": options.get("SOURCE_COMPRESSION", "AUTO_DETECT").lower(),
+            "stageInfo": {"locationType": "LOCAL_FS", "location": str(target), "creds": {}},
+        }
+    )
+
+
+@rule("GET")
+def get(call: Call) -> Answer:
+    """Tell the client which files to copy to itself."""
+    folder, within, _ = located(call, call.reader.location())
+    target = urlparse(call.reader.location()).path
+    call.reader.options()
+    call.reader.end()
+    return Transfer(
+        {
+            "command": "DOWNLOAD",
+            "src_locations": [str(file.relative_to(folder)) for file in files_at(folder, within)],
+            "parallel": 4,
+            "localLocation": target,
+            "encryptionMaterial": [],
+            "stageInfo": {"locationType": "LOCAL_FS", "location": f"{folder}/", "creds": {}},
+        }
+    )
+
+
+@rule("LIST", "LS")
+def listing(call: Call) -> Answer:
+    """The files at a place."""
+    folder, within, prefix = located(call, call.reader.location())
+    call.reader.end()
+    return rows(
+        ["name", "size", "md5", "last_modified"],
+        [
+            (
+                f"{prefix}{file.relative_to(folder)}",
+                file.stat().st_size,
+                hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest(),
+                strftime("%a, %d %b %Y %H:%M:%S GMT", gmtime(file.stat().st_mtime)),
+            )
+            for file in files_at(folder, within)
+        ],
+    )
+
+
+@rule("RM", "REMOVE")
+def remove(call: Call) -> Answer:
+    """Delete the files at a place."""
+    folder, within, prefix = located(call, call.reader.location())
+    call.reader.end()
+    gone = files_at(folder, within)
+    for file in gone:
+        file.unlink()
+    return rows(["name", "result"], [(f"{prefix}{file.relative_to(folder)}", "removed") for file in gone])
+
+
+def stage_folder(call: Call, key: str) -> Path:
+    """Where the files of a stage are."""
+    return call.emulator.root / "stages" / key.replace(".", "/")
+
+
+def located(call: Call, reference: str) -> tuple[Path, str, str]:
+    """A stage's or version's folder, the path within it, and what a listing puts before the path."""
+    if reference.startswith(_MODEL_SCHEME):
+        from intent_platform_tests.snowflake_emulator.models import version_folder
+
+        name, _, rest = reference.removeprefix(_MODEL_SCHEME).lstrip("/").partition("/versions/")
+        version, _, within = rest.partition("/")
+        folder = version_folder(call, call.key(Reader(name).parts()), version.upper())
+        return folder, within.strip("/").removeprefix("./").strip("."), f"versions/{version}/"
+    if not reference.startswith("@"):
+        raise syntax_error(f"{reference} is no stage")
+    name, _, within = reference[1:].partition("/")
+    key = call.key(Reader(name).parts())
+    if key not in call.emulator.state.of("stages"):
+        raise absent("Stage", key)
+    return stage_folder(call, key), within.strip("/"), f"{key.rpartition('.')[2].lower()}/"
+
+
+def files_at(folder: Path, within: str) -> list[Path]:
+    """The file of that path, or all files under it."""
+    place = folder / within
+    return [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())

@@ -1,0 +1,92 @@
+"""Tasks: a statement on a clock. They tick when a test says what time it is."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, rule
+from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
+from intent_platform_tests.snowflake_emulator.results import done, rows
+
+_CRON = "USING CRON "
+_OPTIONS = {"WAREHOUSE", "SCHEDULE", "COMMENT", "SUSPEND_TASK_AFTER_NUM_FAILURES", "USER_TASK_TIMEOUT_MS"}
+
+
+@rule("CREATE TASK")
+def create(call: Call) -> Answer:
+    """A task begins suspended, a replaced one too."""
+    reader = call.reader
+    exists = reader.take("IF", "NOT", "EXISTS")
+    key = call.key()
+    options = reader.options()
+    if unknown := options.keys() - _OPTIONS:
+        raise syntax_error(f"a task has no {', '.join(sorted(unknown))}")
+    reader.expect("AS")
+    if not options.get("SCHEDULE", "").startswith(_CRON):
+        raise syntax_error("the emulator's tasks have a SCHEDULE = 'USING CRON …'")
+    with call.emulator.state.changing("tasks") as tasks:
+        if key in tasks and exists:
+            return done(f"{key} already exists, statement succeeded.")
+        if key in tasks and not call.replacing:
+            raise syntax_error(f"Object '{key}' already exists.")
+        tasks[key] = {"schedule": options["SCHEDULE"], "definition": reader.rest, "state": "suspended"}
+        tasks[key]["warehouse"] = options.get("WAREHOUSE")
+    return done(f"Task {key.rpartition('.')[2]} successfully created.")
+
+
+@rule("ALTER TASK")
+def alter(call: Call) -> Answer:
+    """Resume or suspend."""
+    call.reader.take("IF", "EXISTS")
+    key = call.key()
+    what = call.reader.take_any("RESUME", "SUSPEND")
+    call.reader.end()
+    if what is None:
+        raise syntax_error("a task is resumed or suspended")
+    with call.emulator.state.changing("tasks") as tasks:
+        _found(tasks, key)["state"] = {"RESUME": "started", "SUSPEND": "suspended"}[what]
+    return done()
+
+
+@rule("DROP TASK")
+def drop(call: Call) -> Answer:
+    """Forget a task."""
+    exists = call.reader.take("IF", "EXISTS")
+    key = call.key()
+    with call.emulator.state.changing("tasks") as tasks:
+        if key not in tasks and not exists:
+            raise absent("Task", key)
+        tasks.pop(key, None)
+    return done(f"{key} successfully dropped.")
+
+
+@rule("SHOW TASKS")
+def show(call: Call) -> Answer:
+    """All tasks of the account."""
+    kept = call.emulator.state.of("tasks")
+    columns = ["name", "warehouse", "schedule", "state", "definition"]
+    shown = [(key.rpartition(".")[2], *(task[column] for column in columns[1:])) for key, task in sorted(kept.items())]
+    return rows(columns, shown)
+
+
+def due(emulator: Emulator, at: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """The resumed tasks whose clock ticks in the minute of `at`."""
+    return [
+        (key, task)
+        for key, task in sorted(emulator.state.of("tasks").items())
+        if task["state"] == "started" and _ticks(task["schedule"], at)
+    ]
+
+
+def _ticks(schedule: str, at: datetime) -> bool:
+    *fields, zone = schedule.removeprefix(_CRON).split()
+    local = at.astimezone(ZoneInfo(zone))
+    now = (local.minute, local.hour, local.day, local.month, local.isoweekday() % 7)
+    return all(field in ("*", str(value)) for field, value in zip(fields, now, strict=True))
+
+
+def _found(tasks: dict[str, Any], key: str) -> dict[str, Any]:
+    if key not in tasks:
+        raise absent("Task", key)
+    found: dict[str, Any] = tasks[key]
+    return found
