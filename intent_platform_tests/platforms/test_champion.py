@@ -11,6 +11,7 @@ from intent_platform.modelling.model import IntentModel
 from intent_platform.partitions import Window
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import Ledger, Move, read_ledger
+from intent_platform.platforms.ports import Served
 
 
 def move(platform, to, expected, cause="promotion", **rest):
@@ -130,7 +131,7 @@ def test_a_ledger_that_cannot_be_committed_takes_the_pointer_back_and_says_why(p
 def test_a_version_whose_features_are_gone_is_unfit(platform, log, model, monkeypatch):
     one = log().name
     gone = IntentModel(model.classifier, (*model.features[:-1], "MOOD"))
-    monkeypatch.setattr(type(platform.registry), "load", lambda self, name: gone)
+    monkeypatch.setattr(type(platform.registry), "serve", lambda self, name: Served(name, gone.features, gone))
     with pytest.raises(VersionUnfit, match="MOOD"):
         move(platform, one, None, "first")
 

@@ -28,7 +28,8 @@ def put(platform, uid: str) -> None:
 
 def scored(platform) -> list[str]:
     with platform.warehouse.session() as session:
-        return session.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
+        found: list[str] = session.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
+    return found
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def alter(call: Call) -> Answer:
     with call.emulator.state.changing("models") as models:
         model = _found(models, key)
         if reader.take("ADD", "VERSION"):
-            version = reader.name()
+            name = reader.name()
             reader.expect("FROM")
-            _add(call, model, key, version)
+            _add(call, model, key, name)
         elif reader.take("DROP", "VERSION"):
             _drop_version(call, model, key, reader.name())
         elif reader.take("SET", "DEFAULT_VERSION"):
@@ -176,7 +176,7 @@ def show_functions(call: Call) -> Answer:
 def version_folder(call: Call, key: str, name: str) -> Path:
     """Where the files of a version (or of an alias) are."""
     model = _found(call.emulator.state.of("models"), key)
-    return _folder(call, key) / _version(model, key, name)["name"]
+    return _folder(call, key) / str(_version(model, key, name)["name"])
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -39,9 +39,7 @@ def create(call: Call) -> Answer:
     body = ""
     while not reader.done:
         options |= reader.options()
-        if reader.take("ARTIFACT_REPOSITORY", "="):
-            options["ARTIFACT_REPOSITORY"] = ".".join(reader.parts())
-        elif reader.take("EXECUTE", "AS"):
+        if reader.take("EXECUTE", "AS"):
             options["EXECUTE AS"] = reader.literal()
         elif reader.take("AS"):
             body = reader.literal()

@@ -129,6 +129,8 @@ class Reader:
             name = self.name()
             self.expect("=")
             found[name] = self.group() if self.word() == "(" else self.literal()
+            while self.take("."):
+                found[name] += f".{self.literal()}"
         return found
 
     def _next(self) -> Token:

@@ -21,7 +21,7 @@ def repaired() -> Iterator[None]:
         filled = [struct.field(place).fill_null(0) for place in range(struct.type.num_fields)]
         return pa.StructArray.from_arrays(filled, fields=list(struct.type), mask=timestamps.is_null())
 
-    fakesnow.arrow.timestamp_to_sf_struct = with_nulls
+    fakesnow.arrow.timestamp_to_sf_struct = with_nulls  # type: ignore[assignment]  # the parameter is called otherwise
     logging.getLogger("fakesnow.server").setLevel(logging.CRITICAL)
     try:
         yield

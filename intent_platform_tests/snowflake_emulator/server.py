@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from intent_platform_tests.snowflake_emulator import governance, passing, procedures, tasks
-from intent_platform_tests.snowflake_emulator.emulator import Emulator, Transfer
+from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
 from intent_platform_tests.snowflake_emulator.repairs import repaired
@@ -47,6 +47,7 @@ class RunningEmulator(Emulator):
             session.moment, session.warehouse = at, task["warehouse"]
             self.note(connection, task["definition"])
             answered = self.answer(connection, task["definition"], None)
+            assert isinstance(answered, Sql), "a task moves no files"
             answers[name] = connection.cursor().execute(answered.text).fetchall()
         return answers
 
@@ -99,7 +100,7 @@ def _application(emulator: Emulator) -> Starlette:
     async def log_in(request: Request) -> Response:
         asked = await _json(request)
         answer = await fakesnow_server.login_request(_again(request, asked))
-        token = json.loads(answer.body)["data"]["token"]
+        token = json.loads(bytes(answer.body))["data"]["token"]
         session = emulator.session_of(fakesnow_server.sessions[token])
         given = asked["data"].get("SESSION_PARAMETERS", {})
         session.parameters.update({name: str(value) for name, value in given.items()})
@@ -132,7 +133,7 @@ def _application(emulator: Emulator) -> Starlette:
             asked.pop("bindings")
         answered = await fakesnow_server.query_request(_again(request, asked))
         if answered.status_code == 500:  # the connector would ask again and again
-            return _refused(error(json.loads(answered.body)["message"], 603, "XX000"))
+            return _refused(error(json.loads(bytes(answered.body))["message"], 603, "XX000"))
         return answered
 
     async def end(request: Request) -> Response:

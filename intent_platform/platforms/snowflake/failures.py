@@ -29,8 +29,8 @@ _LOCKED = "another transaction holds what this one needs: wait for the other run
 _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((250001, 250003, 250006, 251011, 290404), _UNREACHABLE),
     **dict.fromkeys((390100, 390101, 390102, 390144, 390189, 390303, 390318, 394400), _CREDENTIALS),
-    **dict.fromkeys((390110, 390111, 390112, 390114, 390195), _EXPIRED),
-    **dict.fromkeys((250002, 251005, 290500, 290502, 290503, 290504), _LOST),
+    **dict.fromkeys((390110, 390112, 390114, 390195), _EXPIRED),
+    **dict.fromkeys((250002, 251005, 390111, 290500, 290502, 290503, 290504), _LOST),
     **dict.fromkeys((606, 90073, 90109), _SUSPENDED),
     **dict.fromkeys((2003, 2043, 390201), _ABSENT),
     **dict.fromkeys((3001, 3540, 3541), _DENIED),

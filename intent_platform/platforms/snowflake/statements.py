@@ -7,6 +7,7 @@ is not touched. `platforms.sql` makes the literals.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 from sqlglot import Token, TokenType
 from sqlglot.dialects.snowflake import Snowflake
@@ -79,5 +80,9 @@ def _calls(tokens: list[Token]) -> Iterator[tuple[Token, Token]]:
                     break
 
 
+class _Tokenizer(Snowflake.Tokenizer):
+    COMMANDS: ClassVar[set[TokenType]] = set()  # else what follows CALL is one token
+
+
 def _tokens(sql: str) -> list[Token]:
-    return list(Snowflake().tokenize(sql))
+    return list(_Tokenizer().tokenize(sql))

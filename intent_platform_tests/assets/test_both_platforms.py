@@ -1,0 +1,194 @@
+"""One story on both platforms: the same sessions, features, decisions and scores, statement by statement."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from intent_platform.partitions import Window, day_of, now, wall_clock
+from intent_platform.pipeline.scoring import outdated_scores
+from intent_platform.pipeline.training import training_rows
+from intent_platform.platforms import platform_for
+from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.local.warehouse import DuckDBSession
+from intent_platform.platforms.publish import load_sessions
+from intent_platform.platforms.snowflake.session import SnowflakeSession
+from intent_platform.sessions.contract import Received, check
+from intent_platform.settings import Settings
+from intent_platform_tests.assets.conftest import Shop, shop_settings
+from intent_platform_tests.sessions_made import landing_rows
+
+MAY = Window(day_of("2024-05-01"), day_of("2024-05-11"))
+LATE = Window(day_of("2024-07-01"), day_of("2024-07-02"))
+_VERSION = re.compile(r"v_\d{6}_\d{6}")
+_IDENTITY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_MADE_UP = frozenset({"RUN_ID", "MOVED_AT", "DECIDED_AT", "SCORED_AT", "LOADED_AT", "REJECTED_AT", "EFFECTIVE_DATE"})
+
+
+@dataclass
+class Record:
+    """Every statement that went to the warehouse, and what came back, in order."""
+
+    answers: list[tuple[str, Any]] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+
+    def keep(self, sql: str, answer: pa.Table | int) -> None:
+        if isinstance(answer, pa.Table):
+            rows = [{k: self._plain(k, v) for k, v in row.items()} for row in answer.to_pylist()]
+            ordered = rows if "ORDER BY" in sql else sorted(rows, key=repr)
+            self.answers.append((" ".join(sql.split()), (answer.column_names, ordered)))
+        else:
+            self.answers.append((" ".join(sql.split()), answer))
+
+    def _plain(self, name: str, value: Any) -> Any:
+        """A value without what a moment or a run makes up, version names as the order of their first mention."""
+        if name in _MADE_UP:
+            return name
+        if isinstance(value, str):
+            return _VERSION.sub(lambda found: self._ordinal(found[0]), value)
+        if isinstance(value, float):
+            return float(f"{value:.9g}")
+        return value
+
+    def _ordinal(self, version: str) -> str:
+        if version not in self.versions:
+            self.versions.append(version)
+        return f"version {self.versions.index(version)}"
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> Record:
+    """A record of all that sessions of this kind are asked."""
+    record = Record()
+    for name in ("fetch", "execute"):
+        original = getattr(kind, name)
+
+        def keeping(session: Any, sql: str, *, asked: Callable[..., Any] = original, **values: Any) -> Any:
+            answer = asked(session, sql, **values)
+            if not sql.startswith(("CREATE", "BEGIN", "COMMIT")) and "INFORMATION_SCHEMA" not in sql:
+                record.keep(sql, answer)
+            return answer
+
+        monkeypatch.setattr(kind, name, keeping)
+    return record
+
+
+def tell(shop: Shop) -> set[str]:
+    """From the first session to a rollback and late sessions; the checks that failed."""
+    failed: set[str] = set()
+
+    def run(job: str, *arguments: Any, **options: Any) -> None:
+        result = shop.run(job, *arguments, **options)
+        failed.update(e.check_name for e in result.get_asset_check_evaluations() if not e.passed)
+
+    run("sessions_job", "2024-02-01", "2024-06-30")
+    for month in ("2024-05-01", "2024-06-01"):
+        run("training_job", month)
+        effective = {"ops": {"champion_alias": {"config": {"effective_date": month}}}}
+        run("evaluation_job", month, config=effective)
+    first, second = (version.name for version in shop.platform.registry.versions())
+    if shop.champion == first:
+        run(
+            "promotion_job",
+            config={
+                "ops": {
+                    "champion_alias": {
+                        "config": {"force": second, "reason": "the story", "effective_date": "2024-06-15"}
+                    }
+                }
+            },
+        )
+    run("scores_job", MAY.keys[0], MAY.keys[-1])
+    run("rollback", config={"ops": {"roll_back": {"config": {"version": first, "reason": "the story"}}}})
+    with shop.platform.warehouse.session() as session:
+        latest = read_ledger(session).latest
+        assert latest is not None
+        assert outdated_scores(session, MAY, latest) == MAY
+    run("scores_job", MAY.keys[0], MAY.keys[-1])
+    run("scores_job", MAY.keys[0], config={"ops": {"scores": {"config": {"model": "at_the_time"}}}})
+    _load_late(shop)
+    with shop.platform.warehouse.session() as session:
+        capped = shop.settings.training.model_copy(update={"max_sessions": 100})
+        sample = training_rows(session, Window(day_of("2024-02-01"), day_of("2024-05-01")), capped)
+        assert sample.num_rows <= 100
+        for table in ("SOURCE", "SOURCE_REJECTED", "DATASET", "SCORES", "EVALUATIONS", "CHAMPION_HISTORY"):
+            session.fetch(f"SELECT * FROM {table}")
+    return failed
+
+
+def _load_late(shop: Shop) -> None:
+    """The same landing file twice, one of its rows repeated and one refused: rows are replaced by key."""
+    rows = landing_rows(LATE.start, 30)
+    broken = rows.slice(0, 1).set_column(rows.column_names.index("REGION"), "REGION", pa.array(["nowhere"]))
+    batch = check(Received(pa.concat_tables([rows, rows.slice(3, 1), broken]), "late.csv"), LATE)
+    for _ in range(2):
+        with shop.platform.warehouse.session(writing=True) as session:
+            counts = load_sessions(
+                session,
+                LATE,
+                [batch],
+                feed="landing",
+                replacing=False,
+                undated=LATE.start,
+                at=wall_clock(now()),
+            )
+            assert (counts.received, counts.accepted, counts.rejected) == (32, 30, 2)
+
+
+@pytest.fixture
+def on_snowflake(made_csv: Path, tmp_path: Path, snowflake_settings: Callable[..., Settings]) -> Settings:
+    told = shop_settings(tmp_path / "snowflake", made_csv)
+    return snowflake_settings(
+        home=told.home, first_day=told.first_day, uci=told.uci, training=told.training, feed="uci"
+    )
+
+
+def test_both_platforms_give_the_same_answer_to_every_statement(
+    tmp_path, made_csv, empty_registry, on_snowflake, monkeypatch
+):
+    here, there = recorded(monkeypatch, DuckDBSession), recorded(monkeypatch, SnowflakeSession)
+    empty_registry(tmp_path / "home")
+    with dg.DagsterInstance.ephemeral() as instance:
+        local = shop_settings(tmp_path / "home", made_csv)
+        failed_here = tell(Shop(local, platform_for(local), instance))
+    with dg.DagsterInstance.ephemeral() as instance:
+        failed_there = tell(Shop(on_snowflake, platform_for(on_snowflake), instance))
+    assert failed_here == failed_there
+    assert [sql for sql, _ in here.answers] == [sql for sql, _ in there.answers]
+    for (sql, expected), (_, found) in zip(here.answers, there.answers, strict=True):
+        assert found == expected, sql
+    assert len({sql for sql, _ in here.answers}) > 40  # of the product's statements, the most
+
+
+def test_no_row_leaves_the_warehouse_to_be_scored(on_snowflake, emulator):
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop = Shop(on_snowflake, platform_for(on_snowflake), instance)
+        shop.load()
+        shop.crown()
+        begun = len(emulator.statements)
+        shop.run("scores_job", "2024-05-07")
+    sent = [statement.sql for statement in emulator.statements[begun:]]
+    inserted = [sql for sql in sent if sql.startswith("INSERT INTO SCORES")]
+    assert len(inserted) == 1
+    assert f"MODEL(PURCHASE_INTENT, {shop.champion.upper()})!PREDICT_PROBA(" in inserted[0]
+    assert not any("GET " in sql or "PUT " in sql for sql in sent)
+    assert not any(sql.startswith("SELECT") and "PAGEVALUES" in sql and "!" not in sql for sql in sent)
+    tags = {statement.tag for statement in emulator.statements[begun:] if "INSERT INTO SCORES" in statement.sql}
+    assert all('"step": "scores"' in tag and '"partitions": "2024-05-07"' in tag for tag in tags)
+
+
+def test_the_code_location_loads_without_touching_the_network(make_settings, monkeypatch):
+    import socket
+
+    from intent_platform.definitions import build_definitions
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    settings = make_settings(deployment="dev", snowflake={"account": "a", "user": "u", "password": "p"})
+    dg.Definitions.validate_loadable(build_definitions(settings))

@@ -1,0 +1,113 @@
+"""The platform inside Snowflake: procedures do what the assets do, and tasks call them by the clock."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from intent_platform.errors import TrainingRefused
+from intent_platform.partitions import TIMEZONE, Window, day_of
+from intent_platform.platforms import platform_for
+from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
+from intent_platform.platforms.snowflake.preparation import prepare
+from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
+
+__all__ = ["made_csv"]
+MAY_LAST, JUNE = "2024-05-31", Window(day_of("2024-06-01"), day_of("2024-06-03"))
+
+
+def at(text: str) -> datetime:
+    """A moment in Tokyo."""
+    return datetime.fromisoformat(text).replace(tzinfo=TIMEZONE)
+
+
+@pytest.fixture
+def shop(snowflake_settings, made_csv: Path, tmp_path: Path):
+    told = shop_settings(tmp_path / "home", made_csv)
+    settings = snowflake_settings(home=told.home, first_day=told.first_day, uci=told.uci, training=told.training)
+    connector = SnowflakeConnector(settings)
+    prepare(connector, None, lambda _: None, dry=False)
+    deploy_procedures(connector, lambda _: None, dry=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Shop(settings, platform_for(settings), instance)
+
+
+def answer(rows) -> dict[str, object]:
+    found: dict[str, object] = json.loads(rows[0][0])
+    return found
+
+
+def test_tasks_play_a_month_as_the_assets_do(shop, emulator):
+    connector = SnowflakeConnector(shop.settings)
+    shop.load()
+    dataset = shop.rows("DATASET")
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute("DELETE FROM DATASET WHERE SESSION_DATE = :day", day=day_of(MAY_LAST))
+
+    deploy_tasks(connector, lambda _: None, resume=False, dry=False)
+    assert emulator.tick(at("2024-06-01T05:00")) == {}  # suspended
+    deploy_tasks(connector, lambda _: None, resume=True, dry=False)
+
+    built = answer(emulator.tick(at("2024-06-01T05:00"))["DATASET_DAILY"])
+    assert built["window"] == "[2024-05-31, 2024-06-01)"
+    assert shop.rows("DATASET") == dataset
+    trained = answer(emulator.tick(at("2024-06-01T10:00"))["TRAINING_MONTHLY"])
+    assert [version.name for version in shop.platform.registry.versions()] == [trained["version"]]
+    assert shop.platform.registry.version(str(trained["version"])).provenance.month == day_of("2024-06-01")
+    decided = answer(emulator.tick(at("2024-06-15T10:00"))["MODEL_EVALUATION_MONTHLY"])
+    assert decided["decision"] == "promote"
+    assert decided["champion"] == trained["version"] == shop.champion
+    for day in JUNE:
+        tomorrow = at(f"{day}T08:00").replace(day=day.day + 1)
+        assert answer(emulator.tick(tomorrow)["PREDICTION_DAILY"])["version"] == shop.champion
+    by_task = shop.rows("SCORES", "UID, SESSION_DATE, MODEL_VERSION, SCORE", JUNE)
+    shop.run("scores_job", JUNE.keys[0], JUNE.keys[-1])
+    assert shop.rows("SCORES", "UID, SESSION_DATE, MODEL_VERSION, SCORE", JUNE) == by_task
+    assert by_task
+
+    second = answer([[call(shop, "CALL TRAINING('2024-05-01'::DATE)")]])["version"]
+    with pytest.raises(Exception, match="v_000101_000000"):
+        call(shop, "CALL ROLLBACK('v_000101_000000', 'a mistake')")
+    back = answer([[call(shop, f"CALL ROLLBACK('{second}', 'a rehearsal')")]])
+    assert back == {"left": trained["version"], "champion": second, "moved": True}
+    assert shop.champion == second
+    assert shop.platform.registry.version(str(trained["version"])).quarantine == "rolled back from: a rehearsal"
+    assert [cause for _, _, cause in shop.ledger()] == ["first", "rollback"]
+
+
+def test_a_challenger_is_trained_next_to_the_data_when_the_settings_say_so(shop):
+    shop.load()
+    nearby = shop.settings.training.model_copy(update={"place": "warehouse"})
+    shop.settings = shop.settings.model_copy(update={"training": nearby})
+    result = shop.run("training_job", "2024-05-01")
+    [version] = shop.platform.registry.versions()
+    assert version.provenance.run_id == result.run_id
+    shop.settings = shop.settings.model_copy(update={"training": nearby.model_copy(update={"place": "process"})})
+    shop.run("training_job", "2024-05-01")
+    here = shop.platform.registry.versions()[-1]
+    assert here.provenance.metrics == version.provenance.metrics
+    shop.settings = shop.settings.model_copy(update={"training": nearby})
+    with pytest.raises(TrainingRefused, match="no challenger for 2024-02"):
+        shop.run("training_job", "2024-02-01")
+
+
+def call(shop: Shop, sql: str) -> str:
+    with shop.platform.warehouse.session() as session:
+        return str(session.fetch(sql).column(0)[0].as_py())
+
+
+def test_a_dry_run_shows_every_statement_and_sends_none(shop, emulator):
+    connector, shown = SnowflakeConnector(shop.settings), []
+    begun = len(emulator.statements)
+    deploy_procedures(connector, shown.append, dry=True)
+    deploy_tasks(connector, shown.append, resume=True, dry=True)
+    prepare(connector, "ACCOUNTADMIN", shown.append, dry=True)
+    assert len(emulator.statements) == begun
+    text = "\n".join(shown)
+    assert "CREATE OR REPLACE PROCEDURE ROLLBACK" in text
+    assert "USING CRON 0 8 * * * Asia/Tokyo" in text
+    assert "CREATE ROLE IF NOT EXISTS MLSYSTEM_DEV_RUNNER" in text
+    assert connector.parameters["password"] not in text
