@@ -14,12 +14,14 @@ port ?= 3000
 what ?=
 admin_role ?=
 resume ?=
+account ?=
+keep ?=
 dry_run ?=
 export csv version reason port what admin_role  # read by the shell from its environment, so that quotes in them are harmless
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote replay deploy-sproc deploy-task bench test coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote prune replay deploy-sproc deploy-task bench test test-snowflake coverage lint format types check lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +58,10 @@ promote: $(READY)  ## make a version champion whatever the gate says: version=v_
 	@test -n "$$version" || { echo 'name the version: make promote version=v_YYMMDD_HHMMSS reason="…"'; exit 2; }
 	@$(RUN) -m intent_platform promote --version "$$version" --reason "$$reason"
 
+prune: $(READY)  ## delete old versions that never were champion; the newest keep=… stay
+	@test -n "$(keep)" || { echo "say how many of the newest versions stay: make prune keep=24"; exit 2; }
+	@$(RUN) -m intent_platform prune --keep "$(keep)"
+
 replay: $(READY)  ## what each promotion policy would have delivered on your past months
 	@$(RUN) -m intent_platform replay
 
@@ -71,6 +77,11 @@ test: $(READY)  ## all tests
 bench: $(READY) $(BENCH_READY)  ## measure what docs/ says: what=search, quality or gate [csv=PATH]
 	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }
 	@$(RUN) -m "bench.$$what" $(csv_option)
+
+test-snowflake: $(READY)  ## the ports' contract and the whole story on the emulated account; account=1: also on a real one
+	@$(RUN) -m pytest intent_platform_tests/platforms intent_platform_tests/assets/test_both_platforms.py \
+	  intent_platform_tests/automation/test_procedures.py intent_platform_tests/snowflake_emulator \
+	  $(if $(account),--snowflake)
 
 coverage: $(READY)  ## all tests, with the lines they reach
 	@$(RUN) -m pytest --cov=intent_platform --cov-report=term-missing:skip-covered --cov-report=xml

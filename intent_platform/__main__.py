@@ -33,6 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
                 from intent_platform.commands.replay import replay
 
                 replay()
+            case "prune":
+                from intent_platform.commands.prune import prune
+
+                prune(keep=chosen.keep)
             case "deploy-sproc":
                 from intent_platform.commands.deployment import deploy_sproc
 
@@ -78,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
     promote.add_argument("--reason", required=True, help="for the ledger")
     commands.add_parser("replay", help="play promotion policies over the past months")
+    prune = commands.add_parser("prune", help="delete old versions that never were champion")
+    prune.add_argument("--keep", type=int, required=True, help="so many of the newest stay in any case")
     sproc = commands.add_parser("deploy-sproc", help="Snowflake: declare the stored procedures")
     task = commands.add_parser("deploy-task", help="Snowflake: declare the tasks")
     task.add_argument("--resume", action="store_true", help="let them tick; without it they are suspended")

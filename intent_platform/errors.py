@@ -45,6 +45,10 @@ class VersionUnfit(IntentPlatformError):
     """A version cannot be loaded, or does not score as a champion must."""
 
 
+class StillNeeded(IntentPlatformError):
+    """A version was to be deleted that the pointer is at."""
+
+
 class EvaluationRefused(IntentPlatformError):
     """A month cannot be evaluated: its test window is not over, or it has no challenger."""
 

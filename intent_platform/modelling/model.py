@@ -80,6 +80,17 @@ class IntentModel:
         probabilities = self.classifier.predict_proba(feature_matrix(columns), thread_count=threads)
         return np.ascontiguousarray(probabilities[:, 1], dtype=np.float64)
 
+    def explain(self, rows: pa.Table | pa.RecordBatch) -> pa.Table:
+        """What each feature adds to the log-odds of each row's score (Shapley values), columns named as the features.
+
+        The columns and `BASE`, the mean, add up to the log-odds. TreeSHAP, Lundberg et al. 2020, as CatBoost has it.
+        """
+        from catboost import Pool
+
+        matrix = feature_matrix([rows.column(name) for name in self.features])
+        values = self.classifier.get_feature_importance(Pool(matrix, feature_names=list(self.features)), "ShapValues")
+        return pa.table(dict(zip((*self.features, "BASE"), np.asarray(values).T, strict=True)))
+
     def save(self, path: Path) -> None:
         """Write the model in CatBoost's binary format, calibration and feature names included."""
         self.classifier.save_model(str(path))

@@ -93,6 +93,8 @@ def move_champion(
             undo.callback(registry.set_quarantine, expected, registry.version(expected).quarantine)
             registry.set_quarantine(expected, quarantine_left)
         with platform.warehouse.session(writing=True) as session, session.transaction():
+            # Where sessions do not exclude each other, an update waits for others of the table and an insert does not.
+            session.execute("UPDATE CHAMPION_HISTORY SET MOVE = MOVE WHERE MOVE = 1")
             latest, moment = read_ledger(session).latest, now()
             session.execute(
                 "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "

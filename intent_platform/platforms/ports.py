@@ -116,6 +116,14 @@ class ModelRegistry(Protocol):
             ChampionMoved: it is elsewhere; nothing is moved.
         """
 
+    def delete(self, name: str) -> None:
+        """Remove a version with its files, for good.
+
+        Raises:
+            UnknownVersion: there is none.
+            StillNeeded: it is the champion, or the registry cannot be without it.
+        """
+
     def set_quarantine(self, name: str, reason: str | None) -> None:
         """Mark a version as not to be promoted by evaluations, or (None) lift that."""
 

@@ -100,7 +100,8 @@ def call(shop: Shop, sql: str) -> str:
 
 
 def test_a_dry_run_shows_every_statement_and_sends_none(shop, emulator):
-    connector, shown = SnowflakeConnector(shop.settings), []
+    connector = SnowflakeConnector(shop.settings)
+    shown: list[str] = []
     begun = len(emulator.statements)
     deploy_procedures(connector, shown.append, dry=True)
     deploy_tasks(connector, shown.append, resume=True, dry=True)

@@ -36,6 +36,15 @@ def test_neither_chunks_nor_integer_widths_nor_the_order_of_columns_matter(train
     np.testing.assert_array_equal(np.concatenate(batches), whole)
 
 
+def test_what_the_features_add_sums_to_the_log_odds_of_the_score(trained):
+    explained = trained.model.explain(FRESH)
+    assert explained.column_names == [*trained.model.features, "BASE"]
+    total = np.sum([column.to_numpy() for column in explained.columns], axis=0)
+    scores = trained.model.predict(FRESH)
+    scale, bias = trained.model.classifier.get_scale_and_bias()
+    np.testing.assert_allclose(total, np.log(scores / (1 - scores)), rtol=1e-6, err_msg=f"scale {scale}, bias {bias}")
+
+
 def test_threads_do_not_change_a_score(trained):
     many = pa.concat_tables([FRESH] * 21)  # enough rows for several threads
     np.testing.assert_array_equal(trained.model.predict(many), np.tile(trained.model.predict(FRESH), 21))

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from intent_platform.errors import ChampionMoved, InvalidVersionName, UnknownVersion
+from intent_platform.errors import ChampionMoved, InvalidVersionName, StillNeeded, UnknownVersion
+from intent_platform.pipeline.retention import prune
+from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ports import challenger_of
 from intent_platform_tests.platforms.conftest import FEATURES, provenance
 
@@ -95,3 +97,25 @@ def test_versions_logged_at_the_same_moment_by_several_get_names_of_their_own(pl
         names = list(pool.map(log, registries))
     assert sorted(version.name for version in platform.registry.versions()) == sorted(set(names))
     assert len(set(names)) == len(registries)
+
+
+def test_a_deleted_version_is_gone_and_the_champion_cannot_be(platform, log):
+    first, champion, old = log().name, log().name, log().name
+    platform.registry.move_champion(champion, expected=None)
+    with pytest.raises(StillNeeded, match=champion):
+        platform.registry.delete(champion)
+    platform.registry.delete(old)
+    assert [version.name for version in platform.registry.versions()] == [first, champion]
+    with pytest.raises(UnknownVersion):
+        platform.registry.load(old)
+    with pytest.raises(UnknownVersion):
+        platform.registry.delete(old)
+
+
+def test_pruning_keeps_the_newest_and_everyone_the_ledger_names(platform, log):
+    versions = [log().name for _ in range(5)]
+    for number, (before, after) in enumerate([(None, versions[1]), (versions[1], versions[2])]):
+        move_champion(platform, after, expected=before, cause="force", reason=str(number), metrics={}, run_id="a-run")
+    assert prune(platform, keep=1) == [versions[0], versions[3]]
+    assert [version.name for version in platform.registry.versions()] == [versions[1], versions[2], versions[4]]
+    assert prune(platform, keep=1) == []

@@ -22,13 +22,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import governance, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator import governance, monitors, passing, procedures, tasks
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 
-__all__ = ["governance", "passing", "procedures", "serve", "tasks"]
+__all__ = ["governance", "monitors", "passing", "procedures", "serve", "tasks"]
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"

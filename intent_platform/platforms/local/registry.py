@@ -7,6 +7,7 @@ is CatBoost's own format. Nothing here decides anything: it stores, finds and mo
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from filelock import FileLock
 
-from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import now
@@ -177,6 +178,16 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                     f"nothing was moved, decide again whether {to} should replace it"
                 )
             self._client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
+
+    def delete(self, name: str) -> None:
+        """Remove a version, its run, and its files."""
+        stored = self._stored(validated_version_name(name))
+        with self._alone():
+            if self.champion() == name:
+                raise StillNeeded(f"{name} is the champion: make another version champion first")
+            self._client.delete_model_version(MODEL_NAME, stored.version)
+            self._client.delete_run(str(stored.run_id))
+        shutil.rmtree(self._model_folder(str(stored.run_id)).parents[1], ignore_errors=True)
 
     def set_quarantine(self, name: str, reason: str | None) -> None:
         """Mark or unmark a version."""

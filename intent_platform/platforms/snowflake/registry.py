@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from intent_platform.errors import ChampionMoved, UnknownVersion
+from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import now
@@ -123,6 +123,14 @@ class SnowflakeRegistry:
             if _UNASKED in target.ours:
                 self._keep(session, target, {_UNASKED: None})
             session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.upper()}").collect()
+
+    def delete(self, name: str) -> None:
+        """Drop a version. Snowflake keeps the default version, also where nobody asked for it."""
+        stored = self._stored(validated_version_name(name))
+        if stored.is_default:
+            raise StillNeeded(f"{name} is the default version: make another version champion first")
+        with self.open_session() as session:
+            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {name.upper()}").collect()
 
     def set_quarantine(self, name: str, reason: str | None) -> None:
         """Mark or unmark a version."""

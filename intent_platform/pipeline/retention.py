@@ -1,0 +1,28 @@
+"""Which versions may go: old ones that never were champion, and that no month counts on."""
+
+from collections.abc import Sequence
+
+from intent_platform.platforms.ledger import Ledger, read_ledger
+from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.versions import ModelVersion
+
+
+def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> list[str]:
+    """The versions, oldest first, that neither the ledger names nor are among the `keep` generated last."""
+    named = {name for move in ledger.moves for name in (move.from_version, move.to_version)}
+    ordered = sorted(version.name for version in versions)
+    return [name for name in ordered[: max(0, len(ordered) - keep)] if name not in named]
+
+
+def prune(platform: Platform, keep: int) -> list[str]:
+    """Delete them; whoever was champion stays, so that any rollback remains possible. The names of those deleted.
+
+    Raises:
+        StillNeeded: the registry cannot be without one of them; those before it are gone.
+    """
+    with platform.warehouse.session() as session:
+        ledger = read_ledger(session)
+    gone = dispensable(platform.registry.versions(), ledger, keep)
+    for name in gone:
+        platform.registry.delete(name)
+    return gone
