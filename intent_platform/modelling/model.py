@@ -83,13 +83,20 @@ class IntentModel:
     def explain(self, rows: pa.Table | pa.RecordBatch) -> pa.Table:
         """What each feature adds to the log-odds of each row's score (Shapley values), columns named as the features.
 
-        The columns and `BASE`, the mean, add up to the log-odds. TreeSHAP, Lundberg et al. 2020, as CatBoost has it.
+        The columns and `BASE`, the mean, add up to the log-odds. TreeSHAP, Lundberg et al. 2020, as CatBoost has it:
+        of the uncalibrated model, then scaled, for calibration is linear in the log-odds.
         """
         from catboost import Pool
 
+        scale, bias = self.classifier.get_scale_and_bias()
+        uncalibrated = self.classifier.copy()
+        uncalibrated.set_scale_and_bias(1, [0])
         matrix = feature_matrix([rows.column(name) for name in self.features])
-        values = self.classifier.get_feature_importance(Pool(matrix, feature_names=list(self.features)), "ShapValues")
-        return pa.table(dict(zip((*self.features, "BASE"), np.asarray(values).T, strict=True)))
+        values = scale * np.asarray(
+            uncalibrated.get_feature_importance(Pool(matrix, feature_names=list(self.features)), "ShapValues")
+        )
+        values[:, -1] += bias
+        return pa.table(dict(zip((*self.features, "BASE"), values.T, strict=True)))
 
     def save(self, path: Path) -> None:
         """Write the model in CatBoost's binary format, calibration and feature names included."""

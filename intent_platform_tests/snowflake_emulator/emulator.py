@@ -9,13 +9,15 @@ from typing import Any
 
 from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
-from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
 from intent_platform_tests.snowflake_emulator.state import State
 
 #: Words before the kind of object that a CREATE makes.
 _MODIFIERS = ("OR", "REPLACE", "SCOPED", "TEMP", "TEMPORARY", "TRANSIENT", "READ", "ONLY")
 #: A statement of these commits the open transaction, whatever comes of it.
 _DDL = {"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "TRUNCATE"}
+#: What fakesnow binds values into itself.
+_BINDING = {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL"}
 _WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", "COMMENT", "USE"}
 
 
@@ -100,6 +102,21 @@ def rule(*heads: str) -> Callable[[Rule], Rule]:
     return keep
 
 
+def inlined(reader: Reader, values: Sequence[Any]) -> str:
+    """The statement with its `?` replaced: by a name inside of IDENTIFIER(?), else by a literal."""
+    remaining, pieces, tokens = list(values), [], reader.tokens
+    for place, token in enumerate(tokens):
+        if token.text != "?":
+            continue
+        value = remaining.pop(0)
+        if place >= 2 and tokens[place - 2].text.upper() == "IDENTIFIER":
+            pieces.append((tokens[place - 2].start, tokens[place + 1].end, str(value)))
+        else:
+            quoted = str(value).replace("'", "''")
+            pieces.append((token.start, token.end, f"'{quoted}'"))
+    return replaced(reader.sql, pieces)
+
+
 class Emulator:
     """One account. `connection_parameters` are for `snowflake.connector.connect`."""
 
@@ -140,6 +157,8 @@ class Emulator:
             ProgrammingError: the account refuses, or the emulator has no rule for it.
         """
         reader = Reader(sql)
+        if params and (reader.word() not in _BINDING or "INFER_SCHEMA" in sql.upper()):
+            reader, params = Reader(inlined(reader, params)), None
         call = Call(self, connection, reader, params=params)
         verb = reader.word()
         reader.take(verb)
@@ -152,9 +171,10 @@ class Emulator:
             connection.cursor().execute("COMMIT")
             call.session.in_transaction = False
         for length in (2, 1) if verb in _WITH_KIND else (0,):
-            head = (verb, *(reader.word(ahead) for ahead in range(length)))
+            words = [reader.word(ahead) for ahead in range(length)]
+            head = (verb, *" ".join(words).split())  # a token may hold two words
             if head in _RULES:
-                reader.take(*head[1:])
+                reader.take(*words)
                 return _RULES[head](call)
         if (verb,) in _RULES:
             return _RULES[(verb,)](call)
