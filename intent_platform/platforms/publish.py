@@ -26,7 +26,9 @@ _ACCEPT = f"""
 """  # noqa: S608
 _REJECT = """
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
-    SELECT COALESCE(SESSION_DATE, :undated), RAW, REASONS, :feed, ORIGIN, :at FROM REFUSED
+    SELECT CASE WHEN SESSION_DATE IS NULL THEN :undated WHEN SESSION_DATE < :start OR SESSION_DATE >= :end THEN :start
+        ELSE SESSION_DATE END, RAW, REASONS, :feed, ORIGIN, :at
+    FROM REFUSED
 """
 #: A file that comes again has its rows rejected again: once is enough.
 _FORGET_REFUSED = """
@@ -96,8 +98,8 @@ def load_sessions(
 
     With `replacing` the window is replaced whole; without it, rows are replaced by key and everything else
     stays. A key that comes twice in one load is accepted once, the first time; the other rows are rejected.
-    Rejected rows without a readable date are filed under the day `undated`; all are stamped `at` (Asia/Tokyo
-    wall clock).
+    Rejected rows without a readable date are filed under the day `undated`, those of a day outside of the window under
+    its first day: so a load of the same window replaces them. All are stamped `at` (Asia/Tokyo wall clock).
 
     Raises:
         RuntimeError: accepted + rejected is not received; nothing was loaded.
@@ -117,7 +119,7 @@ def load_sessions(
             session.execute(_FORGET_REFUSED, feed=feed)
             session.execute(_FORGET_REPEATED, feed=feed)
         accepted = session.execute(_ACCEPT, feed=feed, at=at)
-        rejected = session.execute(_REJECT, feed=feed, at=at, undated=undated)
+        rejected = session.execute(_REJECT, feed=feed, at=at, undated=undated, start=window.start, end=window.end)
         rejected += session.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")

@@ -20,8 +20,9 @@ from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.versions import Provenance
+from intent_platform.settings import load_settings
 from intent_platform.tables import SOURCE
-from intent_platform_tests.assets.conftest import MONTHS
+from intent_platform_tests.assets.conftest import MONTHS, opened
 
 MAY = Window(day_of("2024-05-01"), day_of("2024-06-01"))
 SCORE = "UID, SESSION_DATE, MODEL_VERSION, SCORE"
@@ -297,3 +298,21 @@ def test_which_model_scores_is_run_config(shop):
         session.execute("UPDATE CHAMPION_HISTORY SET EFFECTIVE_DATE = :day", day=day_of("2024-06-02"))
     shop.run("scores_job", "2024-06-03", config=scoring("at_the_time"))
     assert {row[2] for row in shop.rows("SCORES", SCORE)} == {champion}
+
+
+def test_rows_of_another_day_are_refused_by_a_load_that_replaces_days(tmp_path, empty_registry):
+    home, day = tmp_path / "shop", day_of("2024-05-07")
+    empty_registry(home)
+    settings = load_settings(
+        home=home,
+        feed="simulated",
+        first_day="2024-05-01",
+        simulated={"seed": 0, "sessions_per_day": 50, "scenario": {"kind": "repeated_day", "start": "2024-05-06"}},
+    )
+    with opened(settings) as shop:
+        for _ in range(2):  # a second load of the day rejects them once, too
+            shop.run("sessions_job", day.isoformat())
+            assert {row[0] for row in shop.rows("SOURCE", "SESSION_DATE")} == {day}
+            refused = shop.rows("SOURCE_REJECTED", "SESSION_DATE, REASONS")
+            assert refused
+            assert all(filed == day and "outside [2024-05-07, 2024-05-08)" in reasons for filed, reasons in refused)
