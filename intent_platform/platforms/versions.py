@@ -4,8 +4,9 @@ The names are validated here and nowhere else. Storing versions is the registry 
 """
 
 import re
-from collections.abc import Mapping
-from datetime import date, datetime
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +21,14 @@ _PATTERN = re.compile(r"v_\d{6}_\d{6}")
 def version_name(moment: datetime | None = None) -> str:
     """The name of a version generated at `moment` (default: now), in Asia/Tokyo: `v_250130_121116`."""
     return (moment or now()).strftime(_FORMAT)
+
+
+def free_version_name(is_taken: Callable[[str], bool]) -> str:
+    """The name of a version generated now that no other has; a clash waits for the next second (D4)."""
+    while is_taken(name := version_name()):
+        moment = now()
+        time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
+    return name
 
 
 def validated_version_name(text: str) -> str:

@@ -1,5 +1,8 @@
 """What goes wrong with an account: each fault gives one sentence with what to do, and no partition is half written."""
 
+import os
+import subprocess
+import sys
 from datetime import date, datetime
 
 import pytest
@@ -9,6 +12,7 @@ from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.publish import replace_window
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.tables import SCORES
 from intent_platform_tests.snowflake_emulator import Fault
 
@@ -100,3 +104,36 @@ def test_every_statement_carries_the_tag_of_its_run(snowflake_settings, emulator
     sent = next(statement for statement in reversed(emulator.statements) if "'tagged'" in statement.sql)
     assert '"app": "intent_platform"' in sent.tag
     assert '"deployment": "dev"' in sent.tag
+
+
+def test_a_named_connection_is_read_from_connections_toml(tmp_path):
+    """In a process of its own: the connector reads where the file is when it is imported."""
+    (tmp_path / "connections.toml").write_text('[shop]\naccount = "a"\nuser = "u"\npassword = "p"\nrole = "MINE"\n')
+    (tmp_path / "connections.toml").chmod(0o600)
+    asked = (
+        "from intent_platform.settings import load_settings\n"
+        "from intent_platform.platforms.snowflake.connection import SnowflakeConnector\n"
+        "found = SnowflakeConnector(load_settings()).parameters\n"
+        "print(found['account'], found['role'], found['database'])"
+    )
+    environment = {
+        **os.environ,
+        "SNOWFLAKE_HOME": str(tmp_path),
+        "INTENT_PLATFORM_DEPLOYMENT": "prod",
+        "INTENT_PLATFORM_SNOWFLAKE_CONNECTION": "shop",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["a", "MINE", "MLSYSTEM_PROD"]
+
+
+def test_preparing_again_changes_nothing(snowflake_settings, emulator):
+    connector = SnowflakeConnector(snowflake_settings())
+    grants = dict(emulator.state.of("grants"))
+    for _ in range(2):
+        prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)
+    assert emulator.state.of("grants").keys() >= grants.keys()
+    assert "GRANT SELECT ON TABLE SCORES TO ROLE MLSYSTEM_DEV_READER" in emulator.state.of("grants")
+    runner = [grant for grant in emulator.state.of("grants") if grant.endswith("TO ROLE MLSYSTEM_DEV_RUNNER")]
+    assert not any("ALL" in grant.split() or "OWNERSHIP" in grant for grant in runner)

@@ -10,6 +10,7 @@ import yaml
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
 from intent_platform_tests.snowflake_emulator.errors import absent, error, syntax_error, taken
+from intent_platform_tests.snowflake_emulator.objects import found
 from intent_platform_tests.snowflake_emulator.results import done, rows, table
 from intent_platform_tests.snowflake_emulator.stages import located
 from intent_platform_tests.snowflake_emulator.state import like
@@ -39,7 +40,7 @@ def alter(call: Call) -> Answer:
     call.reader.take("IF", "EXISTS")
     key, reader = call.key(), call.reader
     with call.emulator.state.changing("models") as models:
-        model = _found(models, key)
+        model = found(models, "Model", key)
         if reader.take("ADD", "VERSION"):
             name = reader.name()
             reader.expect("FROM")
@@ -120,7 +121,7 @@ def show_versions(call: Call) -> Answer:
     reader.expect("IN", "MODEL")
     key = call.key()
     reader.end()
-    model = _found(call.emulator.state.of("models"), key)
+    model = found(call.emulator.state.of("models"), "Model", key)
     shown = []
     for version in model["versions"].values():
         if matches(version["name"]):
@@ -175,7 +176,7 @@ def show_functions(call: Call) -> Answer:
 
 def version_folder(call: Call, key: str, name: str) -> Path:
     """Where the files of a version (or of an alias) are."""
-    model = _found(call.emulator.state.of("models"), key)
+    model = found(call.emulator.state.of("models"), "Model", key)
     return _folder(call, key) / str(_version(model, key, name)["name"])
 
 
@@ -219,13 +220,6 @@ def _alias(call: Call, model: dict[str, Any], key: str) -> None:
     for other in model["versions"].values():
         other["aliases"] = [each for each in other["aliases"] if each != alias]
     version["aliases"].append(alias)
-
-
-def _found(models: dict[str, Any], key: str) -> dict[str, Any]:
-    if key not in models:
-        raise absent("Model", key)
-    found: dict[str, Any] = models[key]
-    return found
 
 
 def _version(model: dict[str, Any], key: str, name: str) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """Model monitors: kept by name, each bound to one version. They measure nothing here."""
 
 import json
-from typing import Any
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error, taken
+from intent_platform_tests.snowflake_emulator.errors import taken
 from intent_platform_tests.snowflake_emulator.models import version_folder
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.results import done, rows
@@ -26,32 +25,6 @@ def create(call: Call) -> Answer:
     return done(f"Model monitor {key.rpartition('.')[2]} successfully created.")
 
 
-@rule("ALTER MODEL MONITOR")
-def alter(call: Call) -> Answer:
-    """Resume or suspend."""
-    call.reader.take("IF", "EXISTS")
-    key = call.key()
-    what = call.reader.take_any("RESUME", "SUSPEND")
-    call.reader.end()
-    if what is None:
-        raise syntax_error("a monitor is resumed or suspended")
-    with call.emulator.state.changing("monitors") as monitors:
-        _found(monitors, key)["state"] = {"RESUME": "ACTIVE", "SUSPEND": "SUSPENDED"}[what]
-    return done()
-
-
-@rule("DROP MODEL MONITOR")
-def drop(call: Call) -> Answer:
-    """Forget a monitor."""
-    exists = call.reader.take("IF", "EXISTS")
-    key = call.key()
-    with call.emulator.state.changing("monitors") as monitors:
-        if not exists:
-            _found(monitors, key)
-        monitors.pop(key, None)
-    return done(f"{key} successfully dropped.")
-
-
 @rule("SHOW MODEL MONITORS")
 def show(call: Call) -> Answer:
     """All monitors of the account."""
@@ -61,10 +34,3 @@ def show(call: Call) -> Answer:
         for key, monitor in sorted(kept.items())
     ]
     return rows(["name", "monitor_state", "model"], shown)
-
-
-def _found(monitors: dict[str, Any], key: str) -> dict[str, Any]:
-    if key not in monitors:
-        raise absent("Model monitor", key)
-    found: dict[str, Any] = monitors[key]
-    return found

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, error, syntax_error
+from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
 from intent_platform_tests.snowflake_emulator.passing import split
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader
@@ -83,18 +83,6 @@ def show(call: Call) -> Answer:
     """All procedures of the account."""
     kept = call.emulator.state.of("procedures")
     return rows(["name", "language"], [(key.rpartition(".")[2], "PYTHON") for key in sorted(kept)])
-
-
-@rule("DROP PROCEDURE")
-def drop(call: Call) -> Answer:
-    """Forget a procedure."""
-    exists = call.reader.take("IF", "EXISTS")
-    key = call.key()
-    with call.emulator.state.changing("procedures") as procedures:
-        if key not in procedures and not exists:
-            raise absent("Procedure", key)
-        procedures.pop(key, None)
-    return done(f"{key} successfully dropped.")
 
 
 @rule("CALL")

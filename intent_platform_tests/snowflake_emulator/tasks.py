@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
+from intent_platform_tests.snowflake_emulator.errors import syntax_error
 from intent_platform_tests.snowflake_emulator.results import done, rows
 
 _CRON = "USING CRON "
@@ -34,32 +34,6 @@ def create(call: Call) -> Answer:
     return done(f"Task {key.rpartition('.')[2]} successfully created.")
 
 
-@rule("ALTER TASK")
-def alter(call: Call) -> Answer:
-    """Resume or suspend."""
-    call.reader.take("IF", "EXISTS")
-    key = call.key()
-    what = call.reader.take_any("RESUME", "SUSPEND")
-    call.reader.end()
-    if what is None:
-        raise syntax_error("a task is resumed or suspended")
-    with call.emulator.state.changing("tasks") as tasks:
-        _found(tasks, key)["state"] = {"RESUME": "started", "SUSPEND": "suspended"}[what]
-    return done()
-
-
-@rule("DROP TASK")
-def drop(call: Call) -> Answer:
-    """Forget a task."""
-    exists = call.reader.take("IF", "EXISTS")
-    key = call.key()
-    with call.emulator.state.changing("tasks") as tasks:
-        if key not in tasks and not exists:
-            raise absent("Task", key)
-        tasks.pop(key, None)
-    return done(f"{key} successfully dropped.")
-
-
 @rule("SHOW TASKS")
 def show(call: Call) -> Answer:
     """All tasks of the account."""
@@ -83,10 +57,3 @@ def _ticks(schedule: str, at: datetime) -> bool:
     local = at.astimezone(ZoneInfo(zone))
     now = (local.minute, local.hour, local.day, local.month, local.isoweekday() % 7)
     return all(field in ("*", str(value)) for field, value in zip(fields, now, strict=True))
-
-
-def _found(tasks: dict[str, Any], key: str) -> dict[str, Any]:
-    if key not in tasks:
-        raise absent("Task", key)
-    found: dict[str, Any] = tasks[key]
-    return found

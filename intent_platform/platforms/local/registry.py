@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -23,15 +22,14 @@ from filelock import FileLock
 from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
-from intent_platform.partitions import now
 from intent_platform.platforms.local.trials import log_trials
 from intent_platform.platforms.ports import Served
 from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
     Provenance,
+    free_version_name,
     validated_version_name,
-    version_name,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +105,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     ) -> ModelVersion:
         from mlflow.entities import Metric, Param, RunTag
 
-        name = self._free_name()
+        name = free_version_name(lambda name: self._by_alias(name) is not None)
         run_id = self._client.create_run(experiment, run_name=name).info.run_id
         try:
             stamp = int(time.time() * 1000)
@@ -200,13 +198,6 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     def _model_folder(self, run_id: str) -> Path:
         """Where MLflow keeps the artifacts of a run; by the home of now, which may have been moved since."""
         return Path(self.home).absolute() / _ARTIFACTS / run_id / "artifacts" / _MODEL_FOLDER
-
-    def _free_name(self) -> str:
-        """A name no version has; a clash waits for the next second (D4)."""
-        while self._by_alias(name := version_name()) is not None:
-            moment = now()
-            time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
-        return name
 
     def _stored(self, name: str) -> "StoredVersion":
         stored = self._by_alias(name)

@@ -11,6 +11,7 @@ from intent_platform.errors import IntentPlatformError, VersionUnfit, WarehouseE
 
 _UNREACHABLE = "Snowflake account {account} cannot be reached: check the account's name, the network and its proxy"
 _CREDENTIALS = "Snowflake refused {user} at account {account}: check user, password or key, and the authenticator"
+_NO_ROLE = "role {role} is not granted to {user}: run `make setup admin_role=…`, or name another one in snowflake.role"
 _EXPIRED = "the login of {user} at account {account} has expired: get a new token (or use a key pair) and start again"
 _LOST = "the connection to account {account} was lost: the open transaction is rolled back, run it again"
 _SUSPENDED = (
@@ -28,7 +29,8 @@ _LOCKED = "another transaction holds what this one needs: wait for the other run
 
 _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((250001, 250003, 250006, 251011, 290404), _UNREACHABLE),
-    **dict.fromkeys((390100, 390101, 390102, 390144, 390189, 390303, 390318, 394400), _CREDENTIALS),
+    **dict.fromkeys((390100, 390101, 390102, 390144, 390303, 390318, 394400), _CREDENTIALS),
+    390189: _NO_ROLE,
     **dict.fromkeys((390110, 390112, 390114, 390195), _EXPIRED),
     **dict.fromkeys((250002, 251005, 390111, 290500, 290502, 290503, 290504), _LOST),
     **dict.fromkeys((606, 90073, 90109), _SUSPENDED),

@@ -5,11 +5,9 @@ does not load the ML library. Nothing here decides anything: it stores, finds an
 """
 
 import json
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
-from intent_platform.partitions import now
 from intent_platform.platforms.ports import Served
 from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
 from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
     Provenance,
+    free_version_name,
     validated_version_name,
-    version_name,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +67,7 @@ class SnowflakeRegistry:
             registry = _registry(session)
             while True:
                 stored = _stored_versions(session)
-                name = _free_name({version.name for version in stored})
+                name = free_version_name({version.name for version in stored}.__contains__)
                 ours = {
                     _PROVENANCE: provenance.model_dump(mode="json"),
                     _TRIALS: [asdict(trial) for trial in trials],
@@ -171,14 +168,6 @@ def _stored_versions(session: "Session") -> list[_Stored]:
 
 def _champion(versions: Sequence[_Stored]) -> str | None:
     return next((v.name for v in versions if v.is_default and _UNASKED not in v.ours), None)
-
-
-def _free_name(taken: Collection[str]) -> str:
-    """A name no version has; a clash waits for the next second (D4)."""
-    while (name := version_name()) in taken:
-        moment = now()
-        time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
-    return name
 
 
 def _registry(session: "Session") -> "Registry":

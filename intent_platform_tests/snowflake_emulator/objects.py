@@ -1,0 +1,55 @@
+"""What statements about named objects have in common: finding, dropping, resuming and suspending them."""
+
+from typing import Any
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
+from intent_platform_tests.snowflake_emulator.results import done
+
+_KINDS = {"TASK": "tasks", "PROCEDURE": "procedures", "MODEL MONITOR": "monitors"}
+_STATES = {"tasks": ("started", "suspended"), "monitors": ("ACTIVE", "SUSPENDED")}
+
+
+def found(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
+    """The object of that name.
+
+    Raises:
+        ProgrammingError: there is none.
+    """
+    if key not in kept:
+        raise absent(what, key)
+    known: dict[str, Any] = kept[key]
+    return known
+
+
+@rule("DROP TASK", "DROP PROCEDURE", "DROP MODEL MONITOR")
+def drop(call: Call) -> Answer:
+    """Forget an object."""
+    what, kind = _kind(call)
+    exists = call.reader.take("IF", "EXISTS")
+    key = call.key()
+    with call.emulator.state.changing(kind) as kept:
+        if not exists:
+            found(kept, what, key)
+        kept.pop(key, None)
+    return done(f"{key} successfully dropped.")
+
+
+@rule("ALTER TASK", "ALTER MODEL MONITOR")
+def switch(call: Call) -> Answer:
+    """Resume or suspend."""
+    what, kind = _kind(call)
+    call.reader.take("IF", "EXISTS")
+    key = call.key()
+    state = call.reader.take_any("RESUME", "SUSPEND")
+    call.reader.end()
+    if state is None:
+        raise syntax_error(f"a {what.lower()} is resumed or suspended")
+    with call.emulator.state.changing(kind) as kept:
+        found(kept, what, key)["state"] = _STATES[kind][state == "SUSPEND"]
+    return done()
+
+
+def _kind(call: Call) -> tuple[str, str]:
+    words = " ".join(token.text.upper() for token in call.reader.tokens[1 : call.reader.place])
+    return words.capitalize(), _KINDS[words]
