@@ -8,7 +8,6 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -16,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_platform.partitions import now, wall_clock
+from intent_platform.pipeline.dataset import build_dataset
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
-from intent_platform.platforms.publish import load_sessions, replace_window
+from intent_platform.platforms.publish import load_sessions
 from intent_platform.sessions.contract import check
 from intent_platform.sessions.uci import UciFeed, session_day
 from intent_platform.settings import Settings, load_settings
@@ -55,7 +55,6 @@ def dataset_rows(settings: Settings) -> pa.Table:
 
     The row order is fixed, whatever the engine returned, so that folds by row number are the same every time.
     """
-    select = files("intent_platform.assets").joinpath("dataset.sql").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         feed = UciFeed(settings.model_copy(update={"home": home, "first_day": date(_YEAR, 1, 1)}))
@@ -72,7 +71,7 @@ def dataset_rows(settings: Settings) -> pa.Table:
                     undated=window.start,
                     at=wall_clock(now()),
                 )
-            replace_window(session, DATASET, window, select)
+            build_dataset(session, window)
             rows = session.fetch(f"SELECT * FROM {DATASET.name}").sort_by("UID")  # noqa: S608
     return rows.append_column("MONTH", pc.cast(pc.month(rows["SESSION_DATE"]), pa.int64()))
 

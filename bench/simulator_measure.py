@@ -21,11 +21,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from intent_platform import assets
 from intent_platform.modelling.training import train
 from intent_platform.partitions import Window
+from intent_platform.pipeline.dataset import SELECT
 from intent_platform.platforms.local.warehouse import DuckDBSession
-from intent_platform.platforms.sql import statement_beside
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.settings import TrainingSettings, load_settings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS, VISITOR_TYPES
@@ -175,8 +174,7 @@ def _features(rows: pd.DataFrame) -> pa.Table:
     columns = [column.name for column in SESSION_COLUMNS]
     session = DuckDBSession(duckdb.connect())
     session.stage("SOURCE", pa.Table.from_pandas(rows[columns], preserve_index=False))
-    select = statement_beside(assets.__file__, "dataset.sql")
-    return session.fetch(select, start=YEAR.start, end=YEAR.end).sort_by("UID")
+    return session.fetch(SELECT, start=YEAR.start, end=YEAR.end).sort_by("UID")
 
 
 def _within(rows: pa.Table, settings: TrainingSettings) -> str:
