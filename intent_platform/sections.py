@@ -217,6 +217,22 @@ class ScoringSettings(Section):
     catch_up_attempts: Positive
 
 
+class MonitoringSettings(Section):
+    """When what is measured of live scores and sessions is flagged; the measures are in `pipeline/monitoring.py`."""
+
+    days: Positive
+    minimum_positives: Positive
+    confidence: Probability
+    resamples: Annotated[int, Field(ge=200)]
+    seed: int
+    roc_auc_margin: Margin
+    calibration_factor: Annotated[float, Field(gt=1)]
+    drift_limit: Annotated[float, Field(gt=0)]
+    rejected_share: Annotated[float, Field(ge=0, lt=1)]
+    volume_days: Annotated[int, Field(ge=7)]
+    volume_factor: Annotated[float, Field(gt=1)]
+
+
 class ScheduleSettings(Section):
     """Hours (and days of the month) of the clocks, Asia/Tokyo."""
 

@@ -25,6 +25,7 @@ from intent_platform.sections import (
     GateSettings,
     IntRange,
     LandingSettings,
+    MonitoringSettings,
     Positive,
     ScenarioSettings,
     ScheduleSettings,
@@ -46,6 +47,7 @@ __all__ = [
     "GateSettings",
     "IntRange",
     "LandingSettings",
+    "MonitoringSettings",
     "ScenarioSettings",
     "ScheduleSettings",
     "ScoringSettings",
@@ -90,6 +92,7 @@ class Settings(BaseSettings):
     evaluation: EvaluationSettings
     gate: GateSettings
     scoring: ScoringSettings
+    monitoring: MonitoringSettings
     schedules: ScheduleSettings
     alerts: AlertSettings
 

@@ -220,4 +220,23 @@ CHAMPION_HISTORY = Table(
     key=("MOVE",),
 )
 
-TABLES = (SOURCE, SOURCE_REJECTED, DATASET, SCORES, EVALUATIONS, CHAMPION_HISTORY)
+MONITORING = Table(
+    "MONITORING",
+    "How the scores of each day turned out, and how far its sessions are from those trained on",
+    (
+        Column("SESSION_DATE", "DATE", "The last day measured; the days before it join, see setting monitoring.days"),
+        Column("MODEL_VERSION", "VARCHAR", "The version that scored the day"),
+        Column("METRIC", "VARCHAR", "What was measured; drift.NAME is the population stability index of a feature"),
+        Column("VALUE", "DOUBLE", "The measured value"),
+        Column("LOW", "DOUBLE", "Lower end of its interval", nullable=True),
+        Column("HIGH", "DOUBLE", "Upper end of its interval", nullable=True),
+        Column("FLAGGED", "BOOLEAN", "Whether somebody should look"),
+        Column("SENTENCE", "VARCHAR", "The same in words"),
+        Column("SESSIONS", "INTEGER", "Sessions measured", minimum=0),
+        Column("MEASURED_AT", "TIMESTAMP_NTZ", "When it was measured, Asia/Tokyo"),
+    ),
+    key=("SESSION_DATE", "MODEL_VERSION", "METRIC"),
+    date_column="SESSION_DATE",
+)
+
+TABLES = (SOURCE, SOURCE_REJECTED, DATASET, SCORES, EVALUATIONS, CHAMPION_HISTORY, MONITORING)

@@ -12,6 +12,7 @@ from intent_platform.assets.challenger_model import challenger_model
 from intent_platform.assets.champion_alias import champion_alias
 from intent_platform.assets.dataset import dataset
 from intent_platform.assets.evaluation import evaluation
+from intent_platform.assets.monitoring import monitoring
 from intent_platform.assets.scores import scores
 from intent_platform.assets.source import source
 from intent_platform.settings import Settings
@@ -28,4 +29,5 @@ def build_assets(settings: Settings) -> Sequence[AssetOrCheck]:
         *evaluation(settings),
         *champion_alias(settings),
         *scores(settings),
+        *monitoring(settings),
     ]

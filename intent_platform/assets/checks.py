@@ -14,7 +14,7 @@ from intent_platform.platforms.ports import Session, Warehouse
 from intent_platform.platforms.publish import in_window
 from intent_platform.tables import Column, Table
 
-_ALL_DAYS = Window(date.min, date.max)
+ALL_DAYS = Window(date.min, date.max)
 _PARTITION = "dagster/partition"
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -27,7 +27,7 @@ def checked_window(context: dg.AssetCheckExecutionContext) -> Window:
     tags = context.run.tags
     first, last = tags.get(_RANGE_START, tags.get(_PARTITION)), tags.get(_RANGE_END, tags.get(_PARTITION))
     if first is None or last is None:
-        return _ALL_DAYS
+        return ALL_DAYS
     return Window(days_window([first]).start, days_window([last]).end)
 
 

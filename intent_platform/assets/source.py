@@ -4,27 +4,19 @@ Rows that break it go to SOURCE_REJECTED with the reasons; accepted + rejected =
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import dagster as dg
 
 from intent_platform.assets.checks import table_checks
-from intent_platform.assets.presentation import (
-    WRITER_POOL,
-    rows_by_day,
-    say_rows,
-    table_metadata,
-)
+from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
+from intent_platform.assets.source_checks import load_checks
 from intent_platform.partitions import daily_partitions, days_window, now, wall_clock
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import load_sessions
 from intent_platform.sessions.contract import Received, check
 from intent_platform.sessions.feed import open_feed
-from intent_platform.sessions.uci import PUBLISHED_PURCHASES, PUBLISHED_SESSIONS
 from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
-
-_REASONS_SHOWN = 20
 
 
 def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
@@ -81,71 +73,4 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
             }
         )
 
-    @dg.asset_check(
-        asset="source",
-        name="rows_accounted_for",
-        description="What the last load received is in the tables: accepted + rejected = received.",
-    )
-    def rows_accounted_for(
-        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.AssetCheckResult:
-        event = context.instance.get_latest_materialization_event(dg.AssetKey("source"))
-        materialization = event.asset_materialization if event else None
-        if materialization is None:
-            return dg.AssetCheckResult(
-                passed=False, severity=dg.AssetCheckSeverity.WARN, description="nothing was loaded yet"
-            )
-        received = materialization.metadata["received"].value
-        with warehouse.session() as session:
-            counts = session.fetch(
-                "SELECT (SELECT COUNT(*) FROM SOURCE WHERE LOADED_AT = :at) AS ACCEPTED, "
-                "(SELECT COUNT(*) FROM SOURCE_REJECTED WHERE REJECTED_AT = :at) AS REJECTED",
-                at=datetime.fromisoformat(str(materialization.metadata["loaded_at"].value)),
-            ).to_pylist()[0]
-        return dg.AssetCheckResult(
-            passed=counts["ACCEPTED"] + counts["REJECTED"] == received,
-            metadata={"received": received, "accepted": counts["ACCEPTED"], "rejected": counts["REJECTED"]},
-        )
-
-    @dg.asset_check(
-        asset="source",
-        name="feed_is_readable",
-        description="Nothing that the feed holds is unreadable. What is holds up nothing else, and waits to be mended.",
-    )
-    def feed_is_readable() -> dg.AssetCheckResult:
-        faults = open_feed(settings).faults()
-        return dg.AssetCheckResult(
-            passed=not faults, description="; ".join(faults) or None, metadata={"faults": len(faults)}
-        )
-
-    return [
-        source,
-        *table_checks("source", SOURCE),
-        rows_accounted_for,
-        feed_is_readable,
-        *([published_counts()] if settings.feed == "uci" else []),
-    ]
-
-
-def published_counts() -> dg.AssetChecksDefinition:
-    """The UCI file has published counts. People bring subsets and variants, so another count is a warning."""
-
-    @dg.asset_check(
-        asset="source",
-        name="published_counts",
-        description=f"The published {PUBLISHED_SESSIONS:,} sessions and {PUBLISHED_PURCHASES:,} purchases are in.",
-    )
-    def check_counts(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        with warehouse.session() as session:
-            found = session.fetch(
-                "SELECT COUNT(*) AS SESSIONS, COUNT_IF(REVENUE) AS PURCHASES FROM SOURCE WHERE FEED = 'uci'"
-            ).to_pylist()[0]
-        sessions, purchases = int(found["SESSIONS"]), int(found["PURCHASES"] or 0)
-        return dg.AssetCheckResult(
-            passed=(sessions, purchases) == (PUBLISHED_SESSIONS, PUBLISHED_PURCHASES),
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{sessions:,} sessions, {purchases:,} purchases are loaded",
-            metadata={"sessions": sessions, "purchases": purchases},
-        )
-
-    return check_counts
+    return [source, *table_checks("source", SOURCE), *load_checks(settings)]

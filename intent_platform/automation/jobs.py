@@ -16,6 +16,10 @@ PROMOTION_JOB = dg.define_asset_job(
     ["champion_alias"],
     description="Carry out the newest evaluation, or (config `force` and `reason`) make a version champion by name.",
 )
-SCORES_JOB = dg.define_asset_job("scores_job", ["scores"], description="Score a day's sessions with the champion.")
+SCORES_JOB = dg.define_asset_job(
+    "scores_job",
+    ["scores", "monitoring"],
+    description="Score a day's sessions with the champion, and measure what became of the scores.",
+)
 
 ASSET_JOBS = (SESSIONS_JOB, TRAINING_JOB, EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB)

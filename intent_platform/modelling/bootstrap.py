@@ -104,7 +104,7 @@ def pr_auc_difference(
         drawn = _drawn_clusters(kind_of_row, len(kinds), clusters, resamples, seed)
     replicates = np.concatenate([difference(weights) for weights in drawn])
     defined = replicates[~np.isnan(replicates)]
-    tail = _expanded_tail(confidence, len(labels) if clusters is None else int(clusters.max()) + 1)
+    tail = expanded_tail(confidence, len(labels) if clusters is None else int(clusters.max()) + 1)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return Interval(float(estimate), float(low), float(high), confidence, len(defined))
 
@@ -160,7 +160,7 @@ def _drawn_clusters(
         yield (times @ held).astype(np.int32)
 
 
-def _expanded_tail(confidence: float, draws: int) -> float:
+def expanded_tail(confidence: float, draws: int) -> float:
     """The share of replicates to cut off at either end; (1 - confidence) / 2 for many draws, less for few."""
     from scipy.stats import norm
 

@@ -3,7 +3,7 @@
 The search itself is in `search`. Which rows, and where the model goes, is for the caller to say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.calibration import PlattScaling
+from intent_platform.modelling.drift import Profile, profile_of
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
@@ -22,6 +23,7 @@ from intent_platform.settings import TrainingSettings
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier
 
+SCORE = "SCORE"  # among the profiles
 _TARGET = "REVENUE"
 _DAY = "SESSION_DATE"
 _KEY = [("UID", "ascending"), (_DAY, "ascending")]
@@ -39,6 +41,7 @@ class Training:
             not seen it. Parameters and number of trees were chosen on the same folds, which flatters a little.
         trials: the search, in order.
         sessions, positives: rows trained on, and purchases among them.
+        profiles: how each feature was spread among these rows, and the calibrated out-of-fold scores (`SCORE`).
     """
 
     model: IntentModel
@@ -48,6 +51,7 @@ class Training:
     trials: tuple[Trial, ...]
     sessions: int
     positives: int
+    profiles: Mapping[str, Profile]
 
 
 def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], None] | None = None) -> Training:
@@ -75,6 +79,7 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
             f"all {len(labels)} sessions have the same features, so there is nothing to learn: check DATASET"
         )
     folds = Folds.of(matrix, labels, days, settings)
+    profiles = {name: profile_of(column) for name, column in zip(settings.features, matrix.T, strict=True)}
     del matrix  # quantized by now: a quarter of it
     found = search(folds, settings, report)
     margins = _out_of_fold_margins(folds, settings, found.parameters, found.iterations)
@@ -82,14 +87,16 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
     held_out = folds.held_out_rows
     _calibrate(model, PlattScaling.fit(labels[held_out], margins[held_out]))
     _forget_when(model)
+    scores = _calibrated_out_of_fold(folds, margins)[held_out]
     return Training(
         model=IntentModel(model, settings.features),
         parameters={**settings.fixed, "border_count": settings.border_count, **found.parameters},
         iterations=found.iterations,
-        metrics=measure(labels[held_out], _calibrated_out_of_fold(folds, margins)[held_out]),
+        metrics=measure(labels[held_out], scores),
         trials=found.trials,
         sessions=len(labels),
         positives=int(labels.sum()),
+        profiles={**profiles, SCORE: profile_of(scores)},
     )
 
 

@@ -61,6 +61,7 @@ def train_challenger(
             iterations=training.iterations,
             git_commit=git_commit(),
             run_id=run_id,
+            profiles=training.profiles,
         ),
         training.trials,
     )

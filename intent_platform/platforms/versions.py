@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from intent_platform.errors import InvalidVersionName
+from intent_platform.modelling.drift import Profile
 from intent_platform.partitions import Window, now
 
 MODEL_NAME = "PURCHASE_INTENT"
@@ -53,7 +54,8 @@ def validated_version_name(text: str) -> str:
 class Provenance(BaseModel):
     """What a version carries: where it came from and how good it looked.
 
-    `metrics` are out-of-fold, never of training rows. `training_window` is half-open, Asia/Tokyo.
+    `metrics` are out-of-fold, never of training rows. `training_window` is half-open, Asia/Tokyo. `profiles` are those
+    of `modelling.training.Training`; a version of an earlier release has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +70,7 @@ class Provenance(BaseModel):
     iterations: int
     git_commit: str
     run_id: str
+    profiles: Mapping[str, Profile] = {}
 
 
 class ModelVersion(BaseModel):

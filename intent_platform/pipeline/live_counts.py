@@ -1,0 +1,106 @@
+"""What the warehouse counts of scored sessions, by day: bins of score with their purchases, and values up to edges.
+
+No session leaves it; what the counts mean is measured in `monitoring`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from intent_platform.modelling.drift import Profile
+from intent_platform.modelling.live import BINS, Counts, LiveScores
+from intent_platform.partitions import Window
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Served, Session
+from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.sql import statement_beside
+from intent_platform.tables import DATASET
+
+_BINNED = statement_beside(__file__, "live_counts.sql")
+_SCORED = (
+    "SELECT S.SESSION_DATE, S.MODEL_VERSION, S.SCORE, D.REVENUE FROM SCORES S "
+    "JOIN DATASET D ON D.UID = S.UID AND D.SESSION_DATE = S.SESSION_DATE "
+    "WHERE S.SESSION_DATE >= :start AND S.SESSION_DATE < :end"
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """The scores of one version over a window, and the days of it that the version scored."""
+
+    scores: LiveScores
+    days: tuple[date, ...]
+
+
+def live_scores(session: Session, window: Window) -> dict[str, Live]:
+    """What each version said in `window` and what came of it, by version name."""
+    binned = session.fetch(_binned(_SCORED), start=window.start, end=window.end)
+    versions = binned["MODEL_VERSION"].to_numpy()
+    return {version: _live(binned.filter(pa.array(versions == version)), window) for version in sorted(set(versions))}
+
+
+def would_be_scores(session: Session, window: Window, served: Served) -> LiveScores:
+    """What a version would have said in `window`: the warehouse scores, and stores nothing."""
+    session.use_model(served)
+    predicted = (
+        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {PREDICT_FUNCTION}({', '.join(served.features)}) AS SCORE, "  # noqa: S608
+        f"REVENUE FROM DATASET WHERE {in_window(DATASET)}"
+    )
+    binned = session.fetch(_binned(predicted), start=window.start, end=window.end, version=served.version)
+    return _live(binned, window).scores
+
+
+def counts_up_to_edges(
+    session: Session, profiles: Mapping[str, Profile], version: str, window: Window
+) -> tuple[Counts, dict[str, Counts]]:
+    """The sessions that the version scored, shape (days,), and of each feature those up to each edge, (days, edges)."""
+    edges = [(name, edge) for name, profile in profiles.items() for edge in profile.edges]
+    counters = ", ".join(f"COUNT_IF({name} <= {edge!r}::DOUBLE) AS C{n}" for n, (name, edge) in enumerate(edges))
+    table = session.fetch(
+        f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "  # noqa: S608
+        "JOIN SCORES S ON S.UID = D.UID AND S.SESSION_DATE = D.SESSION_DATE AND S.MODEL_VERSION = :version "
+        "WHERE D.SESSION_DATE >= :start AND D.SESSION_DATE < :end GROUP BY D.SESSION_DATE",
+        start=window.start,
+        end=window.end,
+        version=version,
+    )
+    at = _places(table, window)
+
+    def by_day(columns: Sequence[str]) -> Counts:
+        found = np.zeros((len(window), len(columns)), dtype=np.int64)
+        found[at] = np.column_stack([_whole(table, column) for column in columns])
+        return found
+
+    numbers: dict[str, list[str]] = {name: [] for name in profiles}
+    for number, (name, _) in enumerate(edges):
+        numbers[name].append(f"C{number}")
+    return by_day(["SESSIONS"])[:, 0], {name: by_day(columns) for name, columns in numbers.items()}
+
+
+def _binned(scored: str) -> str:
+    return _BINNED.format(scored=scored, bins=BINS)
+
+
+def _live(binned: pa.Table, window: Window) -> Live:
+    days, bins = _places(binned, window), _whole(binned, "BIN")
+    sessions, purchases = np.zeros((2, len(window), BINS), dtype=np.int64)
+    sessions[days, bins], purchases[days, bins] = _whole(binned, "SESSIONS"), _whole(binned, "PURCHASES")
+
+    def by_day(name: str) -> npt.NDArray[np.float64]:
+        return np.bincount(days, binned[name].to_numpy().astype(np.float64), len(window)).astype(np.float64)
+
+    scores = LiveScores(sessions, purchases, by_day("EXPECTED"), by_day("VARIANCE"), by_day("SQUARED_ERRORS"))
+    return Live(scores, tuple(sorted(set(binned["SESSION_DATE"].to_pylist()))))
+
+
+def _places(rows: pa.Table, window: Window) -> Counts:
+    """The place of each row's day within the window."""
+    days = rows["SESSION_DATE"].to_numpy().astype("datetime64[D]")
+    return np.asarray(days - np.datetime64(window.start), dtype=np.int64)
+
+
+def _whole(rows: pa.Table, name: str) -> Counts:
+    return np.asarray(rows[name].to_numpy(), dtype=np.int64)
