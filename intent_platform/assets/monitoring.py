@@ -42,7 +42,7 @@ def monitoring(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChe
         window = days_window(context.partition_keys)
         measured = monitor(Platform(warehouse, registry), window, settings)
         last = [m for m in measured if m.day == measured[-1].day]
-        context.add_asset_metadata(
+        context.add_asset_metadata(  # once for a range, on its last day
             {
                 "measures": markdown_table(
                     ("measure", "value", "from", "to", "flagged"),

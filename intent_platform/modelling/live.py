@@ -54,8 +54,8 @@ class LiveScores:
 
     @property
     def has_both_classes(self) -> bool:
-        """Whether there are purchases and others, without which no ranking can be measured."""
-        return 0 < self.positives < self.rows
+        """Whether there are two purchases and two others at least, without which no ranking can be measured."""
+        return 2 <= self.positives <= self.rows - 2
 
     @property
     def brier(self) -> float:
@@ -68,15 +68,15 @@ class LiveScores:
         return float(_pr_auc(self, np.ones((1, len(self.sessions)), dtype=np.int64))[0])
 
     def roc_auc(self, confidence: float) -> Interval:
-        """The share of pairs that are ranked rightly, equal ones half; with the interval of Hanley & McNeil (1982)."""
+        """The share of pairs that are ranked rightly, equal ones half; with the interval of DeLong et al. (1988)."""
         positive = self.purchases.sum(axis=0)
         negative = self.sessions.sum(axis=0) - positive
-        below = np.cumsum(negative) - negative
-        n_positive, n_negative = self.positives, self.rows - self.positives
-        area = float(np.sum(positive * (below + negative / 2)) / (n_positive * n_negative))
-        one, two = area / (2 - area), 2 * area**2 / (1 + area)
-        variance = area * (1 - area) + (n_positive - 1) * (one - area**2) + (n_negative - 1) * (two - area**2)
-        reach = _normal_quantile(confidence) * float(np.sqrt(variance / (n_positive * n_negative)))
+        # For a session of each bin, the share of the other class that it is on the right side of.
+        over = (np.cumsum(negative) - negative / 2) / (self.rows - self.positives)
+        under = (self.positives - np.cumsum(positive) + positive / 2) / self.positives
+        area = float(np.average(over, weights=positive))
+        variance = _variance_of_mean(over, positive) + _variance_of_mean(under, negative)
+        reach = _normal_quantile(confidence) * variance**0.5
         return Interval(area, area - reach, area + reach, confidence)
 
     def purchases_per_expected(self, confidence: float) -> Interval:
@@ -115,6 +115,13 @@ def _pr_auc(live: LiveScores, times: Counts) -> npt.NDArray[np.float64]:
     scores = np.tile(np.arange(BINS, dtype=np.float64), 2)
     held = np.hstack([live.sessions - live.purchases, live.purchases])
     return average_precision(labels, scores, times @ held)
+
+
+def _variance_of_mean(values: npt.NDArray[np.float64], counts: Counts) -> float:
+    """Of the mean of `values` that occur `counts` times, at least two in all."""
+    rows = int(counts.sum())
+    mean = np.average(values, weights=counts)
+    return float(np.average((values - mean) ** 2, weights=counts)) / (rows - 1)
 
 
 def _normal_quantile(confidence: float) -> float:

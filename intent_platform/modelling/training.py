@@ -73,13 +73,13 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
     labels: Labels = rows.column(_TARGET).to_numpy()[order].astype(np.int64)
     days = rows.column(_DAY).to_numpy()[order]
     _refuse_too_little(labels, settings)
+    profiles = {name: profile_of(rows.column(name).to_numpy().astype(np.float64)) for name in settings.features}
     matrix = feature_matrix([rows.column(name) for name in settings.features], order)
     if not np.ptp(matrix, axis=0).any():
         raise TrainingRefused(
             f"all {len(labels)} sessions have the same features, so there is nothing to learn: check DATASET"
         )
     folds = Folds.of(matrix, labels, days, settings)
-    profiles = {name: profile_of(column) for name, column in zip(settings.features, matrix.T, strict=True)}
     del matrix  # quantized by now: a quarter of it
     found = search(folds, settings, report)
     margins = _out_of_fold_margins(folds, settings, found.parameters, found.iterations)

@@ -58,7 +58,7 @@ def counts_up_to_edges(
 ) -> tuple[Counts, dict[str, Counts]]:
     """The sessions that the version scored, shape (days,), and of each feature those up to each edge, (days, edges)."""
     edges = [(name, edge) for name, profile in profiles.items() for edge in profile.edges]
-    counters = ", ".join(f"COUNT_IF({name} <= {edge!r}::DOUBLE) AS C{n}" for n, (name, edge) in enumerate(edges))
+    counters = ", ".join(f"COUNT_IF({name} <= :edge_{n}) AS C{n}" for n, (name, _) in enumerate(edges))
     table = session.fetch(
         f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "  # noqa: S608
         "JOIN SCORES S ON S.UID = D.UID AND S.SESSION_DATE = D.SESSION_DATE AND S.MODEL_VERSION = :version "
@@ -66,6 +66,7 @@ def counts_up_to_edges(
         start=window.start,
         end=window.end,
         version=version,
+        **{f"edge_{n}": edge for n, (_, edge) in enumerate(edges)},
     )
     at = _places(table, window)
 

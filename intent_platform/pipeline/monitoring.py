@@ -70,6 +70,8 @@ def _measured(platform: Platform, window: Window, settings: Settings) -> Iterato
         ledger = read_ledger(session)
         scored = {version: [day for day in live[version].days if day in window] for version in live}
         for name, days in scored.items():
+            if not days:
+                continue  # it scored the days before
             version = platform.registry.version(name)
             yield from _quality(version, days, live[name].scores, wide, settings)
             yield from _drift(session, version, days, settings)

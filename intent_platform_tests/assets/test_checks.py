@@ -42,6 +42,22 @@ MISHAPS = {
         "UPDATE SCORES SET SCORE = 1.5 WHERE UID = (SELECT MIN(UID) FROM SCORES)",
         {"scores:values_are_allowed"},
     ),
+    "sessions unlike those trained on": (
+        "UPDATE MONITORING SET FLAGGED = TRUE WHERE METRIC = 'drift.REGION'",
+        {"monitoring:features_are_as_trained"},
+    ),
+    "scores that are too high": (
+        "UPDATE MONITORING SET FLAGGED = TRUE WHERE METRIC = 'purchases_per_expected'",
+        {"monitoring:scores_are_calibrated"},
+    ),
+    "scores that rank badly": (
+        "UPDATE MONITORING SET FLAGGED = TRUE WHERE METRIC = 'roc_auc'",
+        {"monitoring:ranking_holds"},
+    ),
+    "a champion worse than the one before": (
+        "UPDATE MONITORING SET FLAGGED = TRUE, METRIC = 'pr_auc_over_previous' WHERE METRIC = 'brier'",
+        {"monitoring:promotion_was_right"},
+    ),
     "a ledger that tells another story": (
         "UPDATE CHAMPION_HISTORY SET TO_VERSION = 'v_000101_000000'",
         {"champion_alias:pointer_matches_ledger"},
