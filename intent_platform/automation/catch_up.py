@@ -1,4 +1,4 @@
-"""Nothing is missed: days that no schedule materialized, and days whose upstream changed since.
+"""Nothing is missed: partitions that no schedule materialized, and days whose upstream changed since.
 
 Level-triggered: it looks at what is there and asks for what is not, once, until it is there or has failed too often.
 """
@@ -6,14 +6,24 @@ Level-triggered: it looks at what is there and asks for what is not, once, until
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import dagster as dg
 
 from intent_platform.automation.alerts import announce
-from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB
+from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.errors import WarehouseError
-from intent_platform.partitions import Window, day_of, merged, now, trailing_window
+from intent_platform.partitions import (
+    TIMEZONE,
+    Window,
+    add_months,
+    day_of,
+    merged,
+    month_window,
+    now,
+    trailing_window,
+    training_window,
+)
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Warehouse
@@ -38,11 +48,12 @@ _Materialized = Mapping[date, int]
 
 @dataclass(frozen=True)
 class Gap:
-    """Consecutive days that a job has to make. `cause` tells this gap from an earlier one over the same days."""
+    """Consecutive days, or a month, that a job has to make. `cause` tells it from an earlier gap over the same days."""
 
     job: str
     window: Window
     cause: int
+    month: str | None = None
 
     @property
     def identity(self) -> str:
@@ -51,7 +62,10 @@ class Gap:
 
     def request(self, attempt: int) -> dg.RunRequest:
         """One run over all its days."""
-        return range_request(self.job, self.window, f"{self.identity} attempt {attempt}", {_TAG: self.identity})
+        key, tags = f"{self.identity} attempt {attempt}", {_TAG: self.identity}
+        if self.month is None:
+            return range_request(self.job, self.window, key, tags)
+        return dg.RunRequest(run_key=key, job_name=self.job, tags={"dagster/partition": self.month, **tags})
 
 
 def range_request(job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None) -> dg.RunRequest:
@@ -67,12 +81,12 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
 
     @dg.sensor(
         name="catch_up_sensor",
-        jobs=[SESSIONS_JOB, SCORES_JOB, PROMOTION_JOB],
+        jobs=[SESSIONS_JOB, SCORES_JOB, TRAINING_JOB, EVALUATION_JOB, PROMOTION_JOB],
         default_status=status,
         minimum_interval_seconds=60,
         description=(
-            f"Days of the last {days} that no schedule materialized, and days whose sessions changed since: ask for "
-            "them, sessions before scores. A promotion that was decided and not carried out, too."
+            f"Partitions whose clock was in the last {days} days and that no schedule materialized, and days whose "
+            "sessions changed since: ask for them, sessions first. A promotion decided and not carried out, too."
         ),
     )
     def catch_up_sensor(
@@ -84,7 +98,10 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         given_up: set[str] = set(json.loads(context.cursor)) if context.cursor else set()
         if promotion := _pending_promotion(context.instance, warehouse):
             requests.append(promotion)
-        gaps = [*_sessions_gaps(settings, context.instance), *_scores_gaps(settings, context.instance, warehouse)]
+        gaps = _sessions_gaps(settings, context.instance)
+        if all(gap.identity in given_up for gap in gaps):  # months are made of days
+            gaps += _months_gaps(settings, context.instance)
+        gaps += _scores_gaps(settings, context.instance, warehouse)
         standing = {gap.identity for gap in gaps}
         for gap in gaps:
             attempts = context.instance.get_runs_count(
@@ -105,7 +122,7 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         if requests:
             return dg.SensorResult(run_requests=requests, cursor=cursor)
         return dg.SensorResult(
-            skip_reason=f"no day of the last {days} is missing or stale, its run is under way, or it was given up",
+            skip_reason=f"nothing of the last {days} days is missing or stale, or its run is under way, or given up",
             cursor=cursor,
         )
 
@@ -131,10 +148,49 @@ def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg
 
 
 def _sessions_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
-    """Days that are due and not in `dataset`, and days whose `source` is newer than their `dataset`."""
+    """Days that are due and not in `dataset`, whose `source` is newer than that, or that the feed has more of now."""
     source, dataset = _materialized(instance, "source"), _materialized(instance, "dataset")
-    missing = {day for day in _due(settings, settings.schedules.sessions_hour) if day not in dataset}
-    return _gaps(SESSIONS_JOB.name, missing | _stale(dataset, source), source)
+    due = _due(settings, settings.schedules.sessions_hour)
+    missing = {day for day in due if day not in dataset}
+    late = {day for day, final in open_feed(settings).late(due).items() if _loaded_before(instance, day, final)}
+    return _gaps(SESSIONS_JOB.name, missing | late | _stale(dataset, source), source)
+
+
+def _loaded_before(instance: dg.DagsterInstance, day: date, final: date) -> bool:
+    """Whether the sessions of `day` were loaded, and not since `final` began."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("source"), asset_partitions=[day.isoformat()]), limit=1
+    ).records
+    loads = [record.asset_materialization for record in records if record.asset_materialization]
+    return any(datetime.fromisoformat(str(load.metadata["loaded_at"].value)).date() < final for load in loads)
+
+
+def _months_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
+    """Months whose challenger or evaluation is due, whose clock is within the look-back days, and that lack it."""
+    clocks, today = settings.schedules, now().date()
+    extent = open_feed(settings).extent()
+    challenged, evaluated = (
+        instance.get_materialized_partitions(dg.AssetKey(asset)) for asset in ("challenger_model", "evaluation")
+    )
+    gaps = []
+    for month in (add_months(today, -1).isoformat(), add_months(today, 0).isoformat()):
+        days = training_window(month, settings.training.months)
+        has_days = days.end > settings.first_day and (extent is None or days.overlaps(extent))
+        if has_days and month not in challenged and _ticked(settings, month, clocks.training_day, clocks.training_hour):
+            gaps.append(Gap(TRAINING_JOB.name, month_window(month), 0, month))
+        if (
+            month in challenged
+            and month not in evaluated
+            and _ticked(settings, month, clocks.evaluation_day, clocks.evaluation_hour)
+        ):
+            gaps.append(Gap(EVALUATION_JOB.name, month_window(month), 0, month))
+    return gaps
+
+
+def _ticked(settings: Settings, month: str, day: int, hour: int) -> bool:
+    """Whether a month's clock ticked an hour ago or earlier, within the look-back days."""
+    tick = datetime.combine(day_of(month).replace(day=day), time(hour), TIMEZONE)
+    return tick + _GRACE <= now() < tick + timedelta(days=settings.scoring.catch_up_days)
 
 
 def _scores_gaps(settings: Settings, instance: dg.DagsterInstance, warehouse: Warehouse) -> list[Gap]:

@@ -1,7 +1,8 @@
 """The port that every feed implements, and the choice among them by setting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Protocol
 
 from intent_platform.partitions import Window
@@ -38,6 +39,9 @@ class Feed(Protocol):
 
     def held_back(self, window: Window) -> list[str]:
         """What a load of `window` leaves where it is, a sentence for each."""
+
+    def late(self, window: Window) -> Mapping[date, date]:
+        """The days of `window` that were not whole when they were over, and the day since which they are."""
 
     def faults(self) -> list[str]:
         """What it has and cannot deliver, a sentence for each; nothing else waits for it."""

@@ -117,6 +117,10 @@ class LandingFeed:
         _, waiting = self.split(window)
         return [f"{file.name} has sessions of {file.span} and waits for a load of all these days" for file in waiting]
 
+    def late(self, window: Window) -> dict[date, date]:  # noqa: ARG002  late files are new files
+        """None: what comes late is a file of its own, which the landing sensor sees."""
+        return {}
+
     def faults(self) -> list[str]:
         """The files that cannot be read: they stay, and hold up nothing else."""
         return [f"{file.fault}; mend it or take it away" for file in self.pending() if file.fault is not None]

@@ -77,6 +77,10 @@ class UciFeed:
         """Nothing."""
         return []
 
+    def late(self, window: Window) -> dict[date, date]:  # noqa: ARG002
+        """None: the file is whole."""
+        return {}
+
     def faults(self) -> list[str]:
         """Nothing: a file that cannot be read fails the load."""
         return []

@@ -9,13 +9,14 @@ import pyarrow.csv
 import pytest
 
 from intent_platform.assets.champion_alias import ASSET
-from intent_platform.automation import catch_up, sensors
+from intent_platform.automation import catch_up
 from intent_platform.automation.alerts import failed_checks, failure_sentence
 from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
-from intent_platform.partitions import TIMEZONE, Window, merged, now, trailing_window, wall_clock
+from intent_platform.partitions import TIMEZONE, Window, clock_set_to, merged, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
+from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform_tests.sessions_made import landing_rows, write_uci_csv
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -258,7 +259,7 @@ def test_missing_days_are_asked_for_until_they_are_there(landing, instance):
     assert len(window) == landing.scoring.catch_up_days
     assert window.end >= YESTERDAY  # yesterday itself only an hour after its clock
     assert carry_out(landing, instance, request).success
-    assert "no day" in tick(landing, "catch_up_sensor", instance).skip_message
+    assert "nothing of the last" in tick(landing, "catch_up_sensor", instance).skip_message
     # With a champion, the scores of these days are missing too.
     move(landing, 1, "v_240101_000000")
     (request,) = tick(landing, "catch_up_sensor", instance).run_requests
@@ -267,11 +268,11 @@ def test_missing_days_are_asked_for_until_they_are_there(landing, instance):
 
 
 @pytest.mark.parametrize(("clock", "due"), [("05:59", 2), ("06:00", 1)])
-def test_a_day_is_missing_an_hour_after_its_schedule_and_not_before(landing, instance, monkeypatch, clock, due):
+def test_a_day_is_missing_an_hour_after_its_schedule_and_not_before(landing, instance, clock, due):
     today = YESTERDAY + timedelta(days=1)
     moment = datetime.combine(today, time.fromisoformat(clock), TIMEZONE)
-    monkeypatch.setattr(catch_up, "now", lambda: moment)
-    (request,) = tick(landing, "catch_up_sensor", instance).run_requests
+    with clock_set_to(moment):
+        (request,) = tick(landing, "catch_up_sensor", instance).run_requests
     assert days_of(request).end == today - timedelta(days=due - 1)
 
 
@@ -280,7 +281,7 @@ def test_a_file_with_sessions_of_today_waits_until_today_is_over(landing, instan
     assert "no file with days that are over" in tick(landing, "landing_sensor", instance).skip_message
 
 
-def test_what_was_asked_for_and_failed_is_asked_for_again_on_another_day(landing, instance, monkeypatch):
+def test_what_was_asked_for_and_failed_is_asked_for_again_on_another_day(landing, instance):
     drop(landing, YESTERDAY)
     score(landing, YESTERDAY, by="v_240101_000000")
     move(landing, 1, "v_240201_000000")
@@ -288,9 +289,9 @@ def test_what_was_asked_for_and_failed_is_asked_for_again_on_another_day(landing
         name: tick(landing, name, instance).run_requests[0].run_key for name in ("landing_sensor", "champion_sensor")
     }
     tomorrow = now() + timedelta(days=1)
-    monkeypatch.setattr(sensors, "now", lambda: tomorrow)
-    for name, key in asked.items():
-        assert tick(landing, name, instance).run_requests[0].run_key != key
+    with clock_set_to(tomorrow):
+        for name, key in asked.items():
+            assert tick(landing, name, instance).run_requests[0].run_key != key
 
 
 def test_a_gap_is_asked_for_as_ranges_and_not_while_a_run_is_under_way(landing, instance):
@@ -308,6 +309,93 @@ def test_a_gap_is_asked_for_as_ranges_and_not_while_a_run_is_under_way(landing, 
     assert "under way" in tick(landing, "catch_up_sensor", instance).skip_message
 
 
+@pytest.fixture
+def simulated(make_settings):
+    """Settings of a simulated shop, small and quickly trained."""
+
+    def make(**simulated: object):
+        training = make_settings().training.model_dump() | {"trials": 1, "folds": 2, "iterations": 30, "months": 1}
+        return make_settings(
+            feed="simulated",
+            first_day="2025-06-01",
+            simulated={"seed": 0, "sessions_per_day": 60, "scenario": {"kind": "none"}, **simulated},
+            training=training,
+            warehouse={"wait_seconds": 5},
+        )
+
+    return make
+
+
+def jobs_asked_for(settings, instance) -> list[tuple[str, ...]]:
+    """Carry out all that the sensor asks for, tick by tick, until it asks no more."""
+    asked: list[tuple[str, ...]] = []
+    while requests := tick(settings, "catch_up_sensor", instance).run_requests:
+        assert len(asked) < 20, "it never stops asking"
+        for request in requests:
+            keys = [request.tags.get(tag) or request.tags["dagster/partition"] for tag in RANGE]
+            asked.append((request.job_name, *keys))
+            assert carry_out(settings, instance, request).success
+    return asked
+
+
+def test_a_platform_that_was_off_for_nine_days_catches_up_in_order(simulated, instance, empty_registry):
+    """Off from 28 June to 7 July: sessions and the challenger of July were missed; then from 12 to 21 July."""
+    settings = simulated()
+    empty_registry(settings.home)
+    with clock_set_to(datetime(2025, 6, 28, 9, tzinfo=TIMEZONE)):
+        job = build_definitions(settings).resolve_job_def("sessions_job")
+        days = dict(zip(RANGE, ("2025-06-01", "2025-06-27"), strict=True))
+        assert job.execute_in_process(instance=instance, tags=days).success
+    with clock_set_to(datetime(2025, 7, 7, 12, tzinfo=TIMEZONE)):
+        assert jobs_asked_for(settings, instance) == [
+            ("sessions_job", "2025-06-28", "2025-07-06"),
+            ("training_job", "2025-07-01", "2025-07-01"),
+        ]
+    with clock_set_to(datetime(2025, 7, 21, 12, tzinfo=TIMEZONE)):
+        assert jobs_asked_for(settings, instance) == [
+            ("sessions_job", "2025-07-07", "2025-07-20"),
+            ("evaluation_job", "2025-07-01", "2025-07-01"),
+            ("scores_job", "2025-07-07", "2025-07-20"),
+        ]
+
+
+def test_a_month_is_not_asked_for_before_its_clock_nor_long_after(simulated, instance):
+    settings = simulated()
+    for key in Window(date(2025, 6, 1), date(2025, 7, 20)).keys:
+        for asset in ("source", "dataset"):
+            instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=key))
+
+    def asked(moment: str) -> list[str]:
+        with clock_set_to(datetime.fromisoformat(moment).replace(tzinfo=TIMEZONE)):
+            requests = tick(settings, "catch_up_sensor", instance).run_requests
+        return [request.job_name for request in requests if request.job_name != "sessions_job"]
+
+    assert asked("2025-07-01 10:59") == []
+    assert asked("2025-07-01 11:01") == ["training_job"]
+    assert asked("2025-07-16 00:00") == []
+    instance.report_runless_asset_event(dg.AssetMaterialization("challenger_model", partition="2025-07-01"))
+    assert asked("2025-07-15 10:59") == []
+    assert asked("2025-07-15 11:01") == ["evaluation_job"]
+
+
+def test_days_whose_rows_came_late_are_loaded_again_once_they_are_whole(simulated, instance):
+    settings = simulated(scenario={"kind": "late_rows", "start": "2025-07-01", "strength": 0.5})
+    instance.report_runless_asset_event(dg.AssetMaterialization("challenger_model", partition="2025-07-01"))
+    with clock_set_to(datetime(2025, 7, 2, 9, tzinfo=TIMEZONE)):
+        job = build_definitions(settings).resolve_job_def("sessions_job")
+        days = dict(zip(RANGE, ("2025-06-01", "2025-07-01"), strict=True))
+        assert job.execute_in_process(instance=instance, tags=days).success
+        assert jobs_asked_for(settings, instance) == []
+        before = count(settings, "SOURCE")
+    with clock_set_to(datetime(2025, 7, 5, 5, 30, tzinfo=TIMEZONE)):
+        assert jobs_asked_for(settings, instance) == [("sessions_job", "2025-07-01", "2025-07-03")]
+        late = count(settings, "SOURCE WHERE SESSION_DATE = '2025-07-01'")
+    assert count(settings, "SOURCE") > before
+    whole = simulated()
+    with SimulatedFeed.of(whole).deliver(Window(date(2025, 7, 1), date(2025, 7, 2))) as batches:
+        assert late == sum(batch.rows.num_rows for batch in batches)
+
+
 def test_a_feed_that_was_never_fetched_is_not_fetched_by_a_sensor(settings, instance):
     assert "not fetched yet" in tick(settings, "catch_up_sensor", instance).skip_message
 
@@ -315,7 +403,7 @@ def test_a_feed_that_was_never_fetched_is_not_fetched_by_a_sensor(settings, inst
 def test_a_feed_that_ended_long_ago_has_nothing_to_catch_up(make_settings, instance, tmp_path):
     csv = write_uci_csv(tmp_path / "sessions.csv", {"Feb": 5})
     settings = make_settings(uci={"csv": csv, "year": 2024, "session_dates": "spread"})
-    assert "no day" in tick(settings, "catch_up_sensor", instance).skip_message
+    assert "nothing of the last" in tick(settings, "catch_up_sensor", instance).skip_message
 
 
 def test_a_failed_run_is_announced_with_its_sentence(make_settings, instance):
@@ -362,4 +450,4 @@ def test_merged_windows_cover_the_same_days_without_touching():
 
 def test_the_alias_is_an_asset_that_rollback_can_record(settings):
     keys = {key.to_user_string() for key in build_definitions(settings).resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {"source", "dataset", "challenger_model", "evaluation", ASSET, "scores"}
+    assert keys == {"source", "dataset", "challenger_model", "evaluation", ASSET, "scores", "monitoring"}

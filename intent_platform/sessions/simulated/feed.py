@@ -76,6 +76,12 @@ class SimulatedFeed:
             for day in waiting
         ]
 
+    def late(self, window: Window) -> dict[date, date]:
+        """The days of `window` of which the scenario lets rows come late, once these are there."""
+        today = self.today()
+        days = window.intersection(self.extent())
+        return {day: _complete_on(day) for day in days if self.scenario.late_share(day) and _complete_on(day) <= today}
+
     def faults(self) -> list[str]:
         """Nothing: what is broken by a scenario is broken within the rows."""
         return []
