@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     first_day: date
     demo_months: Positive
     owner: str
-    feed: Literal["uci", "landing", "simulated"]
+    feed: Literal["auto", "uci", "landing", "simulated"]  # never "auto" once load_settings() has settled it
     uci: UciSettings
     landing: LandingSettings
     simulated: SimulatedSettings
@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         return self.landing.folder or self.home / "landing"
 
     @property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file of the local platform."""
+        return self.home / "warehouse.duckdb"
+
+    @property
     def uci_copy(self) -> Path:
         """The home's own copy of the UCI file, so that later runs need neither path nor network."""
         return self.home / "feeds" / "uci.csv"
@@ -164,9 +169,10 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         raise SettingsError(f"setting {name}: {first['msg']}") from error
+    settings = settings.model_copy(update={"home": _absolute(settings.home)})
     return settings.model_copy(
         update={
-            "home": _absolute(settings.home),
+            "feed": _usual_feed(settings) if settings.feed == "auto" else settings.feed,
             "uci": settings.uci.model_copy(update={"csv": _absolute(settings.uci.csv)}),
             "snowflake": settings.snowflake.model_copy(
                 update={
@@ -179,6 +185,12 @@ def load_settings(**overrides: Any) -> Settings:
             "landing": settings.landing.model_copy(update={"folder": _absolute(settings.landing.folder)}),
         }
     )
+
+
+def _usual_feed(settings: Settings) -> Literal["uci", "simulated"]:
+    """What `feed: auto` means: the UCI file where there is one, and on Snowflake; else a shop that lives."""
+    has_file = settings.uci.csv is not None or settings.uci_copy.exists()
+    return "uci" if has_file or settings.deployment != "local" else "simulated"
 
 
 def _absolute(path: Path | None) -> Path | None:

@@ -7,8 +7,18 @@ from intent_platform.errors import SettingsError
 from intent_platform.settings import CONFIG_FILE, Section, Settings, load_settings
 
 
-def test_the_defaults_are_the_local_platform_on_the_uci_feed(settings):
-    assert (settings.deployment, settings.feed, settings.uci.session_dates) == ("local", "uci", "month_start")
+def test_the_defaults_are_the_local_platform_and_a_shop_that_lives(settings):
+    assert (settings.deployment, settings.feed, settings.uci.session_dates) == ("local", "simulated", "month_start")
+
+
+def test_without_a_feed_it_is_the_uci_file_where_there_is_one_and_on_snowflake(make_settings, tmp_path):
+    assert make_settings(uci={"csv": tmp_path / "f.csv", "year": 2024, "session_dates": "spread"}).feed == "uci"
+    assert make_settings(deployment="dev").feed == "uci"
+    copy = make_settings().uci_copy
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    assert make_settings().feed == "uci"
+    assert make_settings(feed="simulated").feed == "simulated"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.commands.instance import open_instance, run_job
-from intent_platform.commands.setup import settings_with
+from intent_platform.commands.setup import refuse_a_mixture, settings_with
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError, TrainingRefused
 from intent_platform.partitions import (
@@ -46,12 +46,12 @@ def demo(csv: Path | None) -> None:
     """
     settings = settings_with(csv)
     platform = platform_for(settings)
-    if settings.deployment != "local":
-        with platform.warehouse.session():
-            pass  # an account that cannot be reached says so before anything is made
+    refuse_a_mixture(settings, platform)  # an account that cannot be reached says so here, before anything is made
     extent = open_feed(settings).extent()
     if extent is None:
-        raise FeedError(f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to uci")
+        raise FeedError(
+            f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to simulated or uci"
+        )
     console = Console()
     with open_instance(settings) as instance:
         play = Play(settings, platform, build_definitions(settings), instance, extent)

@@ -10,9 +10,12 @@ from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
+
+_OWN_PASTS = ("simulated", "uci")
 
 
 def settings_with(csv: Path | None) -> Settings:
@@ -42,6 +45,28 @@ def _refuse_another_file(settings: Settings, csv: Path) -> None:
         )
 
 
+def refuse_a_mixture(settings: Settings, platform: Platform) -> None:
+    """The UCI year and the simulated shop are pasts of their own: one warehouse holds one of them.
+
+    Raises:
+        FeedError: the warehouse has sessions of the other.
+    """
+    is_new = settings.deployment == "local" and not settings.warehouse_file.exists()
+    if is_new or settings.feed not in _OWN_PASTS:
+        return
+    with platform.warehouse.session() as session:
+        found = session.fetch(
+            "SELECT MIN(FEED) AS OTHER FROM SOURCE WHERE FEED IN :pasts AND FEED <> :feed",
+            pasts=_OWN_PASTS,
+            feed=settings.feed,
+        )["OTHER"][0].as_py()
+    if found is not None:
+        raise FeedError(
+            f"the {settings.deployment} warehouse holds sessions of the feed {found}, and {settings.feed} is another "
+            f"past: set INTENT_PLATFORM_FEED={found}, or INTENT_PLATFORM_HOME to a new folder"
+        )
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
@@ -62,6 +87,7 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         prepare(SnowflakeConnector(settings), admin_role, print, dry=dry_run)
         if dry_run:
             return
+    refuse_a_mixture(settings, platform)
     extent = open_feed(settings).extent()
     with open_instance(settings) as instance:
         if extent is None:

@@ -9,8 +9,6 @@ from intent_platform.settings import Settings
 def local_platform(settings: Settings) -> Platform:
     """The platform whose state is in `settings.home`."""
     return Platform(
-        warehouse=DuckDBWarehouse(
-            path=str(settings.home / "warehouse.duckdb"), wait_seconds=settings.warehouse.wait_seconds
-        ),
+        warehouse=DuckDBWarehouse(path=str(settings.warehouse_file), wait_seconds=settings.warehouse.wait_seconds),
         registry=MlflowRegistry(home=str(settings.home)),
     )
