@@ -16,12 +16,14 @@ admin_role ?=
 resume ?=
 account ?=
 keep ?=
+scenario ?=
+strength ?= 1.0
 dry_run ?=
-export csv version reason port what admin_role  # read by the shell from its environment, so that quotes in them are harmless
+export csv version reason port what admin_role scenario strength  # read by the shell from its environment, so that quotes in them are harmless
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote prune replay deploy-sproc deploy-task bench test test-snowflake coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote prune replay game-day deploy-sproc deploy-task bench test test-snowflake coverage lint format types check lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +63,10 @@ promote: $(READY)  ## make a version champion whatever the gate says: version=v_
 prune: $(READY)  ## delete old versions that never were champion; the newest keep=… stay
 	@test -n "$(keep)" || { echo "say how many of the newest versions stay: make prune keep=24"; exit 2; }
 	@$(RUN) -m intent_platform prune --keep "$(keep)"
+
+game-day: $(READY)  ## rehearse 60 days of a simulated shop to which something happens: scenario=… [strength=1.0]
+	@test -n "$$scenario" || { echo "name what happens: make game-day scenario=meaningless_pagevalues; docs/simulator.md lists them"; exit 2; }
+	@$(RUN) -m intent_platform game-day --scenario "$$scenario" --strength "$$strength"
 
 replay: $(READY)  ## what each promotion policy would have delivered on your past months
 	@$(RUN) -m intent_platform replay

@@ -33,6 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
                 from intent_platform.commands.replay import replay
 
                 replay()
+            case "game-day":
+                from intent_platform.commands.game_day import game_day
+
+                game_day(chosen.scenario, chosen.strength, days=chosen.days)
             case "prune":
                 from intent_platform.commands.prune import prune
 
@@ -82,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
     promote.add_argument("--reason", required=True, help="for the ledger")
     commands.add_parser("replay", help="play promotion policies over the past months")
+    game = commands.add_parser("game-day", help="rehearse what happens to a simulated shop")
+    game.add_argument("--scenario", required=True, help="a kind of docs/simulator.md, or none")
+    game.add_argument("--strength", type=float, default=1.0, help="above 0, up to 1")
+    game.add_argument("--days", type=int, default=60, help="how many days are played")
     prune = commands.add_parser("prune", help="delete old versions that never were champion")
     prune.add_argument("--keep", type=int, required=True, help="so many of the newest stay in any case")
     sproc = commands.add_parser("deploy-sproc", help="Snowflake: declare the stored procedures")

@@ -48,12 +48,15 @@ class ScenarioSettings(Section):
         | Literal["seasonal_peak"]
     )
     start: date | None = None
+    end: date | None = None
     strength: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @model_validator(mode="after")
     def _has_a_start(self) -> "ScenarioSettings":
         if self.kind != "none" and self.start is None:
             raise ValueError(f"the scenario {self.kind} needs a start, a date YYYY-MM-DD")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError(f"the scenario {self.kind} ends {self.end}, which is not after its start {self.start}")
         return self
 
 

@@ -82,7 +82,7 @@ def _flag_check(name: str, metric: str, severity: dg.AssetCheckSeverity, descrip
                 start=window.start,
                 end=window.end,
             )["DAY"][0].as_py()
-            sentences = [] if day is None else flagged(session, day, metric)
+            sentences = [] if day is None else list(flagged(session, day, metric).values())
         return dg.AssetCheckResult(
             passed=not sentences,
             severity=severity,

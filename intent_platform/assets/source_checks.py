@@ -30,6 +30,7 @@ def load_checks(settings: Settings) -> Sequence[dg.AssetChecksDefinition]:
         _rows_accounted_for(),
         _few_are_rejected(settings.monitoring.rejected_share),
         _volume_is_usual(settings.monitoring.volume_days, settings.monitoring.volume_factor),
+        _nothing_is_held_back(settings),
         _feed_is_readable(settings),
         *([_published_counts()] if settings.feed == "uci" else []),
     ]
@@ -124,6 +125,20 @@ def _volume_is_usual(days: int, factor: float) -> dg.AssetChecksDefinition:
         )
 
     return volume_is_usual
+
+
+def _nothing_is_held_back(settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="source",
+        name="nothing_is_held_back",
+        description="The feed has delivered the days of the run whole, as far as it knows.",
+    )
+    def nothing_is_held_back(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        window = checked_window(context)
+        waiting = [] if window == ALL_DAYS else open_feed(settings).held_back(window)
+        return dg.AssetCheckResult(passed=not waiting, severity=_WARNING, description="; ".join(waiting) or None)
+
+    return nothing_is_held_back
 
 
 def _feed_is_readable(settings: Settings) -> dg.AssetChecksDefinition:

@@ -59,14 +59,15 @@ def run_job(
     partition: str | None = None,
     config: Mapping[str, object] | None = None,
     only: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run a job in this process: over the days of `window`, for one `partition`, or without either.
 
-    `only` names the one asset of the job to materialize.
+    `only` names the one asset of the job to materialize; `tags` are the run's own.
 
     What an asset raises comes out as it is; the run is then recorded as failed.
     """
-    tags = {_PROCESS_TAG: str(os.getpid())}
+    tags = {_PROCESS_TAG: str(os.getpid()), **(tags or {})}
     if window is not None:
         tags["dagster/asset_partition_range_start"] = window.keys[0]
         tags["dagster/asset_partition_range_end"] = window.keys[-1]

@@ -52,14 +52,14 @@ def monitor(platform: Platform, window: Window, settings: Settings) -> list[Meas
     return measured
 
 
-def flagged(session: Session, day: date, metric: str) -> list[str]:
-    """The sentences of a day's flagged measures whose names begin with `metric`."""
+def flagged(session: Session, day: date, metric: str) -> dict[str, str]:
+    """A day's flagged measures whose names begin with `metric`, and their sentences."""
     rows = session.fetch(
         f"SELECT METRIC, SENTENCE FROM MONITORING WHERE {in_window(MONITORING)} AND FLAGGED ORDER BY METRIC",  # noqa: S608
         start=day,
         end=day + timedelta(days=1),
     )
-    return [row["SENTENCE"] for row in rows.to_pylist() if row["METRIC"].startswith(metric)]
+    return {row["METRIC"]: row["SENTENCE"] for row in rows.to_pylist() if row["METRIC"].startswith(metric)}
 
 
 def _measured(platform: Platform, window: Window, settings: Settings) -> Iterator[Measurement]:
@@ -126,6 +126,7 @@ def _drift(session: Session, version: ModelVersion, days: Sequence[date], settin
     for day in days:
         at = _positions(trailing_window(day, policy.days), wide)
         sessions = int(rows[at].sum())
+        whole = 2 * int((rows[at] > 0).sum()) > policy.days  # a weekend alone is no week
         for name, profile in profiles.items():
             observed = shares_of(counts[name][at].sum(axis=0).tolist(), sessions)
             index = population_stability_index(profile.shares, observed)
@@ -137,7 +138,7 @@ def _drift(session: Session, version: ModelVersion, days: Sequence[date], settin
                 index,
                 None,
                 None,
-                index > policy.drift_limit,
+                whole and index > policy.drift_limit,
                 f"{name} has moved (index {index:.2f}) from what {version.name} was trained on{unseen}",
                 sessions,
             )

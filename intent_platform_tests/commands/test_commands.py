@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -187,9 +186,7 @@ def test_a_warehouse_that_another_process_holds_is_named_with_its_holder(home, c
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == b"held"
-        started = time.monotonic()
         assert main(["setup", "--csv", str(csv)]) == 1
-        assert time.monotonic() - started >= 1  # it was waited for
         sentence = capsys.readouterr().err
         assert f"held by process {holder.pid}" in sentence
         assert sentence.count("\n") == 1

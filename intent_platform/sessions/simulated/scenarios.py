@@ -26,17 +26,20 @@ Columns = dict[str, Column]
 
 @dataclass(frozen=True)
 class Scenario:
-    """Nothing happens; the others say what is different from `start` on.
+    """Nothing happens.
+
+    The others say what is different from `start` on, until `end`.
 
     `strength` is in (0, 1]: a share of the sessions, or how far the change goes.
     """
 
     start: date = date.max
+    end: date = date.max
     strength: float = 1.0
 
-    def has_begun(self, day: date) -> bool:
+    def is_on(self, day: date) -> bool:
         """Whether `day` is one of those that are different."""
-        return day >= self.start
+        return self.start <= day < self.end
 
     def volume(self, day: date) -> float:  # noqa: ARG002  what others override
         """Factor of the day's expected sessions."""
@@ -72,7 +75,7 @@ class GradualDrift(Scenario):
         return _with_foreign_pagevalues(columns, 0.5 * self._gone(day), random)
 
     def _gone(self, day: date) -> float:
-        return self.strength * min(max((day - self.start).days / DRIFT_DAYS, 0.0), 1.0) if self.has_begun(day) else 0.0
+        return self.strength * min(max((day - self.start).days / DRIFT_DAYS, 0.0), 1.0) if self.is_on(day) else 0.0
 
 
 class MeaninglessPagevalues(Scenario):
@@ -80,7 +83,7 @@ class MeaninglessPagevalues(Scenario):
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
         """PAGEVALUES of other sessions, in `strength` of the rows."""
-        return _with_foreign_pagevalues(columns, self.strength if self.has_begun(day) else 0.0, random)
+        return _with_foreign_pagevalues(columns, self.strength if self.is_on(day) else 0.0, random)
 
 
 class NewTrafficSource(Scenario):
@@ -88,7 +91,7 @@ class NewTrafficSource(Scenario):
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
         """The new code; half of the purchases gone."""
-        if not self.has_begun(day):
+        if not self.is_on(day):
             return columns
         theirs = _some(columns, self.strength, random)
         stay = ~theirs | _some(columns, 0.5, random)
@@ -101,7 +104,7 @@ class BrowserRelease(Scenario):
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
         """The new code."""
-        if not self.has_begun(day):
+        if not self.is_on(day):
             return columns
         moved = (columns["BROWSER"] == RELEASED_BROWSER) & _some(columns, self.strength, random)
         return columns | {"BROWSER": np.where(moved, NEW_BROWSER, columns["BROWSER"]).astype(np.int32)}
@@ -112,7 +115,7 @@ class EmptyCells(Scenario):
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
         """Masked cells."""
-        if not self.has_begun(day):
+        if not self.is_on(day):
             return columns
         empty = _some(columns, self.strength, random)
         return columns | {"PAGEVALUES": np.ma.masked_array(columns["PAGEVALUES"], mask=empty)}
@@ -123,7 +126,7 @@ class StuckCounter(Scenario):
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
         """The stuck counter."""
-        if not self.has_begun(day):
+        if not self.is_on(day):
             return columns
         stuck = _some(columns, self.strength, random)
         return columns | {"PRODUCTRELATED": np.where(stuck, STUCK_AT, columns["PRODUCTRELATED"]).astype(np.int64)}
@@ -134,7 +137,7 @@ class DoubledFile(Scenario):
 
     def arrivals(self, day: date) -> tuple[date, ...]:
         """The day, and once more."""
-        return (day, day) if self.has_begun(day) else (day,)
+        return (day, day) if self.is_on(day) else (day,)
 
 
 class LateRows(Scenario):
@@ -142,7 +145,7 @@ class LateRows(Scenario):
 
     def late_share(self, day: date) -> float:
         """As given."""
-        return self.strength if self.has_begun(day) else 0.0
+        return self.strength if self.is_on(day) else 0.0
 
 
 class MissingDay(Scenario):
@@ -173,7 +176,7 @@ class SeasonalPeak(Scenario):
         return Tendency(log_odds=0.7 * self.strength * self._height(day))
 
     def _height(self, day: date) -> float:
-        at = (day - self.start).days if self.has_begun(day) else PEAK_DAYS
+        at = (day - self.start).days if self.is_on(day) else PEAK_DAYS
         return max(0.0, 1 - abs(at - PEAK_DAYS // 2) / (PEAK_DAYS // 2 + 1)) if at < PEAK_DAYS else 0.0
 
 
@@ -193,9 +196,19 @@ _KINDS: dict[str, type[Scenario]] = {
 }
 
 
+def meaning_of(kind: str) -> str:
+    """What a kind of scenario is, in a sentence."""
+    return (_KINDS[kind].__doc__ or "").partition("\n")[0]
+
+
 def scenario_of(settings: ScenarioSettings) -> Scenario:
     """The scenario that is set."""
-    return replace(_KINDS[settings.kind](), start=settings.start or date.max, strength=settings.strength)
+    return replace(
+        _KINDS[settings.kind](),
+        start=settings.start or date.max,
+        end=settings.end or date.max,
+        strength=settings.strength,
+    )
 
 
 def _some(columns: Columns, share: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,128 @@
+"""The platform played day by day: the real schedules and sensors tick on a clock that is set, and their runs are run.
+
+What a daemon does with a day is done here in a moment. Who plays, and what happens meanwhile, is for the caller.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import count
+
+import dagster as dg
+
+from intent_platform.automation.rollback import ROLLBACK_JOB
+from intent_platform.commands.instance import run_job
+from intent_platform.definitions import build_definitions
+from intent_platform.errors import IntentPlatformError
+from intent_platform.partitions import TIMEZONE, Window, clock_set_to
+from intent_platform.platforms.ports import Platform
+from intent_platform.settings import Settings
+
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_PARTITION = "dagster/partition"
+_BY_HAND = "by hand"
+_AFTER_A_CLOCK = timedelta(minutes=70)  # when the sensors look again: they leave a schedule an hour
+_SENSORS = ("catch_up_sensor", "champion_sensor")
+
+
+@dataclass(frozen=True)
+class Played:
+    """A run as it ended: what asked for it, over which days, and what came of it, or why it failed."""
+
+    moment: datetime
+    by: str
+    job: str
+    partitions: str
+    result: dg.ExecuteInProcessResult | None
+    error: str | None = None
+
+    def failed_checks(self) -> list[dg.AssetCheckEvaluation]:
+        """The checks that did not pass, warnings included."""
+        checks = self.result.get_asset_check_evaluations() if self.result else []
+        return [check for check in checks if not check.passed]
+
+
+@dataclass
+class Rehearsal:
+    """One platform under its real definitions, and the instance that remembers its runs."""
+
+    settings: Settings
+    platform: Platform
+    instance: dg.DagsterInstance
+    _cursors: dict[str, str | None] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._definitions = build_definitions(self.settings)
+
+    def run(self, moment: datetime, job: str, *, window: Window | None = None, partition: str | None = None) -> Played:
+        """One run that somebody asks for by hand at that moment."""
+        with clock_set_to(moment):
+            result = run_job(self._definitions, self.instance, job, window=window, partition=partition)
+        return Played(moment, _BY_HAND, job, str(window or partition), result)
+
+    def day(self, today: date) -> Iterator[Played]:
+        """All runs of a day: each clock that ticks on it, and what the sensors ask for an hour later."""
+        for hour, schedule in self._clocks(today):
+            moment = datetime.combine(today, time(hour), TIMEZONE)
+            yield from self._asked_for(moment, schedule, self._ticked)
+            for sensor in _SENSORS:
+                yield from self._asked_for(moment + _AFTER_A_CLOCK, sensor, self._sensed)
+
+    def roll_back(self, moment: datetime, version: str, reason: str) -> Played:
+        """What the person on call does; the scores are then asked for by the next tick of the sensor."""
+        config = {"ops": {"roll_back": {"config": {"version": version, "reason": reason}}}}
+        with clock_set_to(moment):
+            result = run_job(self._definitions, self.instance, ROLLBACK_JOB, config=config)
+        return Played(moment, _BY_HAND, ROLLBACK_JOB, version, result)
+
+    def _clocks(self, today: date) -> list[tuple[int, str]]:
+        clocks = self.settings.schedules
+        ticking = [(clocks.sessions_hour, "sessions_schedule"), (clocks.scores_hour, "scores_schedule")]
+        if today.day == clocks.training_day:
+            ticking.append((clocks.training_hour, "training_schedule"))
+        if today.day == clocks.evaluation_day:
+            ticking.append((clocks.evaluation_hour, "evaluation_schedule"))
+        return sorted(ticking)
+
+    def _asked_for(
+        self, moment: datetime, name: str, ask: Callable[[datetime, str], list[dg.RunRequest]]
+    ) -> Iterator[Played]:
+        """Run what is asked for, and ask again until nothing new is."""
+        for attempt in count():
+            with clock_set_to(moment + timedelta(minutes=attempt)):
+                new = [request for request in ask(moment, name) if (request.run_key or "") not in self._seen]
+                for request in new:
+                    self._seen.add(request.run_key or "")
+                    yield self._run(moment, name, request)
+            if not new:
+                return
+
+    def _run(self, moment: datetime, by: str, request: dg.RunRequest) -> Played:
+        job, key = str(request.job_name), request.partition_key or request.tags.get(_PARTITION)
+        days = request.tags.get(_RANGE_START), request.tags.get(_RANGE_END)
+        about = key or " to ".join(sorted({day for day in days if day}))
+        try:
+            result = run_job(self._definitions, self.instance, job, partition=key, tags=request.tags)
+        except IntentPlatformError as error:
+            return Played(moment, by, job, about, None, str(error))
+        return Played(moment, by, job, about, result)
+
+    def _ticked(self, moment: datetime, name: str) -> list[dg.RunRequest]:
+        schedule = self._definitions.resolve_schedule_def(name)
+        context = dg.build_schedule_context(
+            instance=self.instance,
+            scheduled_execution_time=moment,
+            repository_def=self._definitions.get_repository_def(),
+        )
+        asked = schedule.evaluate_tick(context).run_requests or []
+        return [request._replace(run_key=f"{name} {moment}", job_name=schedule.job_name) for request in asked]
+
+    def _sensed(self, moment: datetime, name: str) -> list[dg.RunRequest]:  # noqa: ARG002  the clock is set to it
+        sensor = self._definitions.resolve_sensor_def(name)
+        context = dg.build_sensor_context(
+            self.instance, self._cursors.get(name), resources={"warehouse": self.platform.warehouse}
+        )
+        told = sensor.evaluate_tick(context)
+        self._cursors[name] = told.cursor
+        return list(told.run_requests or [])
