@@ -27,7 +27,7 @@ from intent_platform.settings import Settings, load_settings
 FIRST_DAY = date(2025, 9, 1)  # of the game: two months begin in it, and two evaluations; seasons differ little
 DAYS = 60
 BEGINS, ENDS = date(2025, 9, 11), date(2025, 10, 19)  # the scenario
-_SESSIONS_PER_DAY = 400
+_SESSIONS_PER_DAY = 400  # enough to notice within days what happens
 _ON_CALL = timedelta(hours=1)  # until somebody acts
 _QUIET = (SESSIONS_JOB.name, SCORES_JOB.name)
 
