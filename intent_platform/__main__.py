@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "game-day":
                 from intent_platform.commands.game_day import game_day
 
-                game_day(chosen.scenario, chosen.strength, days=chosen.days)
+                game_day(chosen.scenario, chosen.strength, days=chosen.days, sessions_per_day=chosen.sessions_per_day)
             case "prune":
                 from intent_platform.commands.prune import prune
 
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     game.add_argument("--scenario", required=True, help="a kind of docs/simulator.md, or none")
     game.add_argument("--strength", type=float, default=1.0, help="above 0, up to 1")
     game.add_argument("--days", type=int, default=60, help="how many days are played")
+    game.add_argument("--sessions-per-day", type=int, default=400, help="the mean of a year")
     prune = commands.add_parser("prune", help="delete old versions that never were champion")
     prune.add_argument("--keep", type=int, required=True, help="so many of the newest stay in any case")
     sproc = commands.add_parser("deploy-sproc", help="Snowflake: declare the stored procedures")

@@ -27,7 +27,7 @@ from intent_platform.settings import Settings, load_settings
 FIRST_DAY = date(2025, 9, 1)  # of the game: two months begin in it, and two evaluations; seasons differ little
 DAYS = 60
 BEGINS, ENDS = date(2025, 9, 11), date(2025, 10, 19)  # the scenario
-_SESSIONS_PER_DAY = 400  # enough to notice within days what happens
+SESSIONS_PER_DAY = 400  # enough to notice within days what happens
 _ON_CALL = timedelta(hours=1)  # until somebody acts
 _QUIET = (SESSIONS_JOB.name, SCORES_JOB.name)
 
@@ -42,13 +42,13 @@ class Entry:
     text: str
 
 
-def game_day(kind: str, strength: float, *, days: int = DAYS) -> None:
+def game_day(kind: str, strength: float, *, days: int = DAYS, sessions_per_day: int = SESSIONS_PER_DAY) -> None:
     """Play the scenario and print the story.
 
     Raises:
         SettingsError: there is no such scenario.
     """
-    settings = rehearsal_settings(kind, strength)
+    settings = rehearsal_settings(kind, strength, sessions_per_day)
     console = Console()
     shutil.rmtree(settings.home, ignore_errors=True)
     settings.home.mkdir(parents=True)
@@ -63,7 +63,7 @@ def game_day(kind: str, strength: float, *, days: int = DAYS) -> None:
         console.print(_weeks(rehearsal))
 
 
-def rehearsal_settings(kind: str, strength: float) -> Settings:
+def rehearsal_settings(kind: str, strength: float, sessions_per_day: int) -> Settings:
     """The settings of now, but for home, feed and first day; always local."""
     own = load_settings(feed="simulated", deployment="local")
     when = {} if kind == "none" else {"start": BEGINS, "end": ENDS}
@@ -74,7 +74,7 @@ def rehearsal_settings(kind: str, strength: float) -> Settings:
         first_day=add_months(FIRST_DAY, -1 - own.training.months),
         simulated={
             "seed": own.simulated.seed,
-            "sessions_per_day": min(own.simulated.sessions_per_day, _SESSIONS_PER_DAY),
+            "sessions_per_day": sessions_per_day,
             "scenario": {"kind": kind, "strength": strength, **when},
         },
     )

@@ -26,7 +26,6 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry: Calla
     monkeypatch.delenv("DAGSTER_HOME")
     for name, value in {
         "HOME": str(tmp_path / "home"),
-        "SIMULATED_SESSIONS_PER_DAY": "120",
         "TRAINING_TRIALS": "1",
         "TRAINING_FOLDS": "2",
         "TRAINING_ITERATIONS": "60",
@@ -39,7 +38,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry: Calla
 def story_of(kind: str, days: int, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     """The scenario begins on the game's second day."""
     monkeypatch.setattr(game_day, "BEGINS", SECOND_DAY)
-    settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5)
+    settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5, 120)
     settings.home.mkdir(parents=True)
     with dg.DagsterInstance.ephemeral() as instance:
         rehearsal = Rehearsal(settings, platform_for(settings), instance)
@@ -76,7 +75,7 @@ def test_the_clock_of_a_rehearsal_is_set_back_and_the_versions_are_of_that_time(
 
 
 def test_the_command_tells_the_story_and_leaves_the_real_home_alone(quick, capsys, tmp_path):
-    assert main(["game-day", "--scenario", "none", "--days", "1"]) == 0
+    assert main(["game-day", "--scenario", "none", "--days", "1", "--sessions-per-day", "120"]) == 0
     told = capsys.readouterr().out
     assert "Nothing happens." in told
     assert "challenger trained" in told
