@@ -3,7 +3,7 @@
 Numbers only. What follows from them is decided in `promotion`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from intent_platform.modelling.intervals import Clusters, Interval, t_quantile
 from intent_platform.modelling.metrics import Labels, Scores
 
-Weights = npt.NDArray[np.integer]
+Weights = npt.NDArray[np.integer] | npt.NDArray[np.floating]
 
 # Draws held in memory at once (8 bytes each): enough to amortise numpy's overhead, and stays near the cache.
 _DRAWS_AT_ONCE = 1_000_000
@@ -42,15 +42,36 @@ class _Ranking:
         last_positive = np.searchsorted(positives, last, side="right") - 1
         return cls(order[: last[-1] + 1], positives, last, last_positive)
 
-    def average_precision(self, weights: Weights) -> Scores:
-        """For weights of shape (replicates, items); NaN where a replicate has no purchase."""
+    def counts(self, weights: Weights) -> "_Counts":
+        """What average precision takes from weights of shape (replicates, items)."""
         ordered = weights.take(self.order, axis=1)
         positive = ordered.take(self.positives, axis=1)
         found = np.cumsum(positive, axis=1, dtype=weights.dtype)
-        seen = np.cumsum(ordered, axis=1, dtype=weights.dtype).take(self.last, axis=1)
-        precision = found.take(self.last_positive, axis=1) / np.maximum(seen, 1)
+        seen = np.cumsum(ordered, axis=1, dtype=weights.dtype)
+        return _Counts(positive, found.take(self.last_positive, axis=1), seen.take(self.last, axis=1))
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """For each replicate and purchase its weight, and the purchases and items found down to its score.
+
+    All of shape (replicates, purchases), and linear in the weights: those of drawn clusters are sums of the clusters'.
+    """
+
+    positive: npt.NDArray[np.generic]
+    found: npt.NDArray[np.generic]
+    seen: npt.NDArray[np.generic]
+
+    def drawn(self, times: Scores) -> "_Counts":
+        """Those of replicates that have each of these so many `times`, shape (replicates, as many as there are)."""
+        return _Counts(times @ self.positive, times @ self.found, times @ self.seen)
+
+    @property
+    def average_precision(self) -> Scores:
+        """For each replicate; NaN where it has no purchase."""
+        precision = self.found / np.maximum(self.seen, 1)
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.einsum("ij,ij->i", positive, precision) / found[:, -1])
+            return np.asarray(np.einsum("ij,ij->i", self.positive, precision) / self.found[:, -1])
 
 
 def average_precision(labels: Labels, scores: Scores, weights: Weights) -> Scores:
@@ -63,7 +84,7 @@ def average_precision(labels: Labels, scores: Scores, weights: Weights) -> Score
         ValueError: no label is 1.
     """
     _require_a_purchase(labels)
-    return _Ranking.of(labels, scores).average_precision(weights)
+    return _Ranking.of(labels, scores).counts(weights).average_precision
 
 
 def pr_auc_difference(
@@ -94,15 +115,13 @@ def pr_auc_difference(
     kinds, kind_of_row = np.unique(places, axis=0, return_inverse=True)
     rankings = [_Ranking.of(kinds[:, 2], kinds[:, column]) for column in (0, 1)]
 
-    def difference(weights: Weights) -> Scores:
-        return rankings[0].average_precision(weights) - rankings[1].average_precision(weights)
-
-    estimate = difference(np.bincount(kind_of_row)[None, :].astype(np.int32))[0]
+    whole = [ranking.counts(np.bincount(kind_of_row)[None, :]) for ranking in rankings]
+    estimate = _apart(whole)[0]
     if clusters is None:
-        drawn = _drawn_rows(kind_of_row, len(kinds), resamples, seed)
+        drawn = _drawn_rows(rankings, kind_of_row, resamples, seed)
     else:
-        drawn = _drawn_clusters(kind_of_row, len(kinds), clusters, resamples, seed)
-    replicates = np.concatenate([difference(weights) for weights in drawn])
+        drawn = _drawn_clusters(rankings, kind_of_row, clusters, resamples, seed)
+    replicates = np.concatenate([_apart(counts) for counts in drawn])
     defined = replicates[~np.isnan(replicates)]
     tail = expanded_tail(confidence, len(labels) if clusters is None else int(clusters.max()) + 1)
     low, high = np.quantile(defined, [tail, 1 - tail])
@@ -133,31 +152,44 @@ def chance_pr_auc(labels: Labels, scores: Scores, *, resamples: int, level: floa
     return float(np.quantile(np.concatenate(replicates), level))
 
 
-def _drawn_rows(kind_of_row: npt.NDArray[np.intp], kinds: int, resamples: int, seed: int) -> Iterator[Weights]:
-    """Multinomial counts of each kind in `resamples` draws of as many rows as there are, chunk by chunk."""
+def _apart(counts: Sequence[_Counts]) -> Scores:
+    first, second = counts
+    return first.average_precision - second.average_precision
+
+
+def _drawn_rows(
+    rankings: Sequence[_Ranking], kind_of_row: npt.NDArray[np.intp], resamples: int, seed: int
+) -> Iterator[Sequence[_Counts]]:
+    """Both rankings' counts in `resamples` draws of as many rows as there are, chunk by chunk."""
     generator = np.random.default_rng(seed)
-    rows = len(kind_of_row)
+    rows, kinds = len(kind_of_row), int(kind_of_row.max()) + 1
     at_once = max(1, _DRAWS_AT_ONCE // rows)
     for start in range(0, resamples, at_once):
         drawn = kind_of_row[generator.integers(0, rows, size=(min(at_once, resamples - start), rows))]
-        yield np.stack([np.bincount(draw, minlength=kinds) for draw in drawn]).astype(np.int32)
+        weights = np.stack([np.bincount(draw, minlength=kinds) for draw in drawn]).astype(np.int32)
+        yield [ranking.counts(weights) for ranking in rankings]
 
 
 def _drawn_clusters(
-    kind_of_row: npt.NDArray[np.intp], kinds: int, clusters: npt.NDArray[np.intp], resamples: int, seed: int
-) -> Iterator[Weights]:
+    rankings: Sequence[_Ranking],
+    kind_of_row: npt.NDArray[np.intp],
+    clusters: npt.NDArray[np.intp],
+    resamples: int,
+    seed: int,
+) -> Iterator[Sequence[_Counts]]:
     """The same for draws of as many clusters as there are, each with all its rows."""
     generator = np.random.default_rng(seed)
     number = int(clusters.max()) + 1
     if number < 2:
         raise ValueError("resampling clusters needs at least two of them")
-    held = np.zeros((number, kinds), dtype=np.float32)  # counts: exact, and a product of floats is fast
+    held = np.zeros((number, int(kind_of_row.max()) + 1))  # whole numbers: exact, and products of floats are fast
     np.add.at(held, (clusters, kind_of_row), 1)
-    at_once = max(1, _DRAWS_AT_ONCE // max(kinds, number))
+    of_clusters = [ranking.counts(held) for ranking in rankings]
+    at_once = max(1, _DRAWS_AT_ONCE // max(number, len(rankings[0].positives)))
     for start in range(0, resamples, at_once):
         drawn = generator.integers(0, number, size=(min(at_once, resamples - start), number))
-        times = np.stack([np.bincount(draw, minlength=number) for draw in drawn]).astype(np.float32)
-        yield (times @ held).astype(np.int32)
+        times = np.stack([np.bincount(draw, minlength=number) for draw in drawn]).astype(np.float64)
+        yield [counts.drawn(times) for counts in of_clusters]
 
 
 def expanded_tail(confidence: float, draws: int) -> float:
