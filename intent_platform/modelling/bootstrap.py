@@ -12,7 +12,7 @@ import numpy.typing as npt
 from intent_platform.modelling.intervals import Clusters, Interval, t_quantile
 from intent_platform.modelling.metrics import Labels, Scores
 
-Weights = npt.NDArray[np.integer] | npt.NDArray[np.floating]
+Weights = npt.NDArray[np.number]
 
 # Draws held in memory at once (8 bytes each): enough to amortise numpy's overhead, and stays near the cache.
 _DRAWS_AT_ONCE = 1_000_000
@@ -58,9 +58,9 @@ class _Counts:
     All of shape (replicates, purchases), and linear in the weights: those of drawn clusters are sums of the clusters'.
     """
 
-    positive: npt.NDArray[np.generic]
-    found: npt.NDArray[np.generic]
-    seen: npt.NDArray[np.generic]
+    positive: Weights
+    found: Weights
+    seen: Weights
 
     def drawn(self, times: Scores) -> "_Counts":
         """Those of replicates that have each of these so many `times`, shape (replicates, as many as there are)."""

@@ -80,15 +80,13 @@ def side_by_side(
     """What `fit` makes of each fold, in order; several at once, which share the threads.
 
     A second thread hardly helps one fit of a few thousand rows, a second fit has it to itself. A GPU is not shared.
-    Closing the iterator waits for the fits that run, and begins no other.
+    No fit is begun before the results of those before it were taken, so that a trial can be given up.
     """
     at_once = 1 if settings.task_type == "GPU" else min(settings.threads, len(folds.folds))
     share = settings.model_copy(update={"threads": settings.threads // at_once})
-    executor = ThreadPoolExecutor(at_once)
-    try:
-        yield from executor.map(lambda fold: fit(fold, share), folds.folds)
-    finally:
-        executor.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(at_once) as executor:
+        for start in range(0, len(folds.folds), at_once):
+            yield from executor.map(lambda fold: fit(fold, share), folds.folds[start : start + at_once])
 
 
 def _stratified(labels: Labels, settings: TrainingSettings) -> list[tuple[_Rows, _Rows]]:

@@ -5,7 +5,7 @@ It ends with parameters and a number of trees. What is made of them is in `train
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from math import sqrt
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, str | int | float | bool]
 
-# Trials drawn at random before TPE models them and the pruner compares: Optuna's default of 10 would make a
-# search of 10 trials a purely random one.
+# Trials drawn at random before TPE models them: Optuna's default of 10 would make a search of 10 trials a purely
+# random one.
 _STARTUP_TRIALS = 4
+# Folds that a trial is measured on before it can be given up: on one alone, chance decides.
+_FOLDS_BEFORE_PRUNING = 2
 
 
 @dataclass(frozen=True)
@@ -84,22 +86,22 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
     With `settings.search_seconds`, no trial is begun after so many seconds; which of them are run then depends on the
     machine, and the result is no longer the same every time.
 
-    The first trial is the middle of every range, a sensible default for the others to beat. Trees are added
-    until the log loss of the held-out rows stops falling; stopping by PR-AUC itself ends with a fraction of the
-    trees and was lower out of fold, while the following month did not tell the two apart. `report` is called
-    after each trial.
+    The first trial is the middle of every range, a sensible default for the others to beat. A trial is pruned when it
+    is behind the best so far on the folds that it has: folds differ more than parameters do, so that only the same
+    folds compare (racing: Birattari et al. 2002). Trees are added until the log loss of the held-out rows stops
+    falling; stopping by PR-AUC itself ends with a fraction of the trees and was lower out of fold, while the following
+    month did not tell the two apart. `report` is called after each trial.
     """
     import optuna
 
     trials: list[Trial] = []
-    best: tuple[float, Parameters, int] | None = None
-    reference: list[float] = []
+    best: tuple[Parameters, int] | None = None
+    leading: Sequence[float] = ()
     began = time.perf_counter()
     with _silenced("optuna"):
         study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(n_startup_trials=_STARTUP_TRIALS, seed=settings.seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
         )
         study.enqueue_trial({name: middle(values) for name, values in settings.search_space.items()})
         for number in range(settings.trials):
@@ -108,25 +110,30 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
                 break
             asked = study.ask()
             parameters = {name: _suggest(asked, name, values) for name, values in settings.search_space.items()}
-            scores, iterations = _cross_validate(folds, settings, parameters, asked, reference)
-            value = float(np.mean(scores)) if len(scores) == len(folds.folds) else None
-            study.tell(asked, value, state=None if value is not None else optuna.trial.TrialState.PRUNED)
-            state: Literal["complete", "pruned"] = "pruned" if value is None else "complete"
+            means, iterations = _cross_validate(folds, settings, parameters, leading)
+            for step, mean in enumerate(means):
+                asked.report(mean, step)
+            complete = len(means) == len(folds.folds)
+            value = means[-1] if complete else None
+            study.tell(asked, value, state=None if complete else optuna.trial.TrialState.PRUNED)
+            state: Literal["complete", "pruned"] = "complete" if complete else "pruned"
             trial = Trial(asked.number, parameters, value, state, time.perf_counter() - started)
             trials.append(trial)
             if report is not None:
                 report(trial)
-            if value is not None and (best is None or value > best[0]):
-                best = value, parameters, iterations
-            reference = reference or scores
+            if complete and (best is None or means[-1] > leading[-1]):
+                best, leading = (parameters, iterations), means
     assert best is not None, "the first trial is never pruned"  # noqa: S101  for the type checker
-    return Search(best[1], best[2], tuple(trials))
+    return Search(*best, tuple(trials))
 
 
 def _cross_validate(
-    folds: Folds, settings: TrainingSettings, parameters: Parameters, trial: "optuna.Trial", reference: list[float]
-) -> tuple[list[float], int]:
-    """PR-AUC of each fold until the pruner has seen enough, and the mean of the folds' best numbers of trees."""
+    folds: Folds, settings: TrainingSettings, parameters: Parameters, leading: Sequence[float]
+) -> tuple[Sequence[float], int]:
+    """The mean PR-AUC of the first fold, of the first two, …, until it is behind that of the `leading` trial.
+
+    With it the mean of the folds' best numbers of trees.
+    """
     from sklearn.metrics import average_precision_score
 
     def fit(fold: Fold, share: TrainingSettings) -> tuple[float, int]:
@@ -136,17 +143,16 @@ def _cross_validate(
         return float(average_precision_score(folds.labels[fold.held_out_rows], margins)), model.tree_count_
 
     scores: list[float] = []
+    means: list[float] = []
     trees: list[int] = []
     with closing(side_by_side(folds, settings, fit)) as fitted:
-        for number, (score, count) in enumerate(fitted):
+        for score, count in fitted:
             scores.append(score)
+            means.append(float(np.mean(scores)))
             trees.append(count)
-            # Folds differ more than parameters do, and the pruner looks at the best of the means so far. Counted from
-            # the first trial's score on the same folds, they can be compared.
-            trial.report(float(np.mean(scores) - np.mean(reference[: number + 1] or scores)), step=number)
-            if trial.should_prune() and number + 1 < len(folds.folds):
+            if leading and len(means) >= _FOLDS_BEFORE_PRUNING and means[-1] < leading[len(means) - 1]:
                 break
-    return scores, max(1, round(float(np.mean(trees))))
+    return means, max(1, round(float(np.mean(trees))))
 
 
 def middle(values: IntRange | FloatRange) -> float | int:

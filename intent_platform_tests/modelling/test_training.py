@@ -1,8 +1,8 @@
-import logging
 from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
+import optuna
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -11,8 +11,9 @@ from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.folds import Folds
 from intent_platform.modelling.metrics import measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
-from intent_platform.modelling.search import Trial
+from intent_platform.modelling.search import Trial, search
 from intent_platform.modelling.training import train
+from intent_platform.settings import TrainingSettings
 from intent_platform_tests.modelling.conftest import made_sessions
 
 ROWS = made_sessions(1_200)
@@ -20,6 +21,12 @@ ROWS = made_sessions(1_200)
 
 def with_labels(rows: pa.Table, labels: Sequence[int] | np.ndarray) -> pa.Table:
     return rows.set_column(rows.column_names.index("REVENUE"), "REVENUE", pa.array(labels, pa.int32()))
+
+
+def folds_of(settings: TrainingSettings) -> Folds:
+    matrix = feature_matrix([ROWS[name] for name in settings.features])
+    labels = ROWS["REVENUE"].to_numpy().astype(np.int64)
+    return Folds.of(matrix, labels, ROWS["SESSION_DATE"].to_numpy(), settings)
 
 
 def test_the_same_rows_give_the_same_file_in_whatever_order_they_come(trained, quick, tmp_path):
@@ -75,7 +82,7 @@ def test_calibration_mends_on_rows_not_seen_what_training_distorts_and_survives_
 def test_the_search_says_each_trial_and_nothing_else(quick, capfd, caplog, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said: list[Trial] = []
-    level = logging.getLogger("optuna").level
+    level = optuna.logging.get_verbosity()
     training = train(ROWS, quick.model_copy(update={"trials": 6}), said.append)
     assert tuple(said) == training.trials
     assert {trial.state for trial in said} <= {"complete", "pruned"}
@@ -83,7 +90,36 @@ def test_the_search_says_each_trial_and_nothing_else(quick, capfd, caplog, tmp_p
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
     assert list(tmp_path.iterdir()) == []
-    assert logging.getLogger("optuna").level == level
+    assert optuna.logging.get_verbosity() == level
+
+
+def test_a_trial_is_pruned_when_it_is_behind_the_best_on_its_folds_but_not_for_one_fold(quick, monkeypatch):
+    measured = iter(
+        [
+            [(0.50, 10), (0.50, 10), (0.50, 10)],
+            [(0.90, 10), (0.05, 10), (0.90, 10)],  # behind after two
+            [(0.10, 20), (0.95, 30), (0.60, 40)],  # ahead after two
+            [(0.20, 10), (0.90, 10), (0.30, 10)],  # behind after all of them: measured, but not chosen
+        ]
+    )
+    monkeypatch.setattr("intent_platform.modelling.search.side_by_side", lambda *_: (fold for fold in next(measured)))
+    found = search(folds_of(quick), quick.model_copy(update={"trials": 4}))
+    assert [trial.state for trial in found.trials] == ["complete", "pruned", "complete", "complete"]
+    assert [trial.value for trial in found.trials] == [0.5, None, pytest.approx(0.55), pytest.approx(1.4 / 3)]
+    assert found.parameters == found.trials[2].parameters
+    assert found.iterations == 30
+
+
+def test_how_many_threads_there_are_does_not_change_what_is_found(quick):
+    settings = quick.model_copy(update={"trials": 6})
+    one, two, three = (
+        search(folds_of(quick), settings.model_copy(update={"threads": threads})) for threads in (1, 2, 3)
+    )
+    for other in (two, three):
+        assert (other.parameters, other.iterations) == (one.parameters, one.iterations)
+        assert [(t.parameters, t.value, t.state) for t in other.trials] == [
+            (t.parameters, t.value, t.state) for t in one.trials
+        ]
 
 
 @pytest.mark.parametrize(
@@ -104,8 +140,7 @@ def test_forward_validation_never_looks_back(quick):
     forward = quick.model_copy(update={"validation": "forward"})
     days = ROWS["SESSION_DATE"].to_numpy()
     labels = ROWS["REVENUE"].to_numpy().astype(np.int64)
-    matrix = feature_matrix([ROWS[name] for name in quick.features])
-    folds = Folds.of(matrix, labels, days, forward)
+    folds = folds_of(forward)
     assert len(folds.folds) == quick.folds
     for fold in folds.folds:
         assert days[fold.training_rows].max() < days[fold.held_out_rows].min()
