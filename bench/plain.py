@@ -1,9 +1,10 @@
 """Plain stratified cross-validation over all sessions with the month as a feature, to compare with published results.
 
-Nested: ours is searched for and calibrated within each training part. Not how the product is used: see `rolling`.
+Nested: each model is searched for and calibrated within each training part. Not how the product is used: see `rolling`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,10 @@ import pyarrow as pa
 from bench import features
 from bench.arguments import Arguments
 from bench.document import fill
-from bench.runs import Runs
-from bench.tuning import labels_of
+from bench.intervals import Judged, difference, replicates
+from bench.peers import installed, peers
+from bench.runs import OURS, Runs
+from bench.tuning import Peer, labels_of
 from intent_platform.modelling.metrics import Scores, measure
 from intent_platform.modelling.model import feature_matrix
 from intent_platform.settings import TrainingSettings
@@ -23,25 +26,33 @@ if TYPE_CHECKING:
 
 _FOLDS = 5
 _MONTH = "MONTH"
+_RESAMPLES = 500
+_CONFIDENCE = 0.95
+_COMPARED = ("PR-AUC", "ROC-AUC")
 
 
 def measure_plain(
     told: Arguments, runs: Runs, rows: pa.Table, training: TrainingSettings, seeds: Sequence[int]
 ) -> None:
-    """Ours with and without page values, CatBoost's defaults as an anchor, and the answer "no"."""
-    table = []
-    variants = (("ours", training), ("ours, without page values", features.without_page_values(training)))
-    for name, chosen in variants:
-        with_month = chosen.model_copy(update={"features": (*chosen.features, _MONTH)})
-        table.append((name, *_means([_ours(runs, rows, with_month, seed) for seed in seeds], rows, seeds)))
+    """Ours with and without page values, the peers, CatBoost's defaults as an anchor, and the answer "no"."""
+    with_month = training.model_copy(update={"features": (*training.features, _MONTH)})
+    bare = features.without_page_values(with_month)
+    found = {OURS: [_ours(runs, rows, with_month, seed) for seed in seeds]}
+    for peer in installed(peers(training))[0][: 1 if told.quick else None]:
+        print(f"{peer.name} …", flush=True)  # noqa: T201
+        found[peer.name] = [_peer(runs, rows, peer, with_month, seed) for seed in seeds]
     if not told.quick:
-        columns = (*training.features, _MONTH)
-        table.append(
-            ("CatBoost, its defaults", *_means([_defaults(rows, columns, seed) for seed in seeds], rows, seeds))
-        )
-    nobody = np.zeros(rows.num_rows)
-    table.append(("always no", "", "", f"{measure(labels_of(rows), nobody).accuracy:.4f}", ""))
-    fill(told.document, "plain", ("model", "PR-AUC", "ROC-AUC", "accuracy", "Brier"), table)
+        found["CatBoost, its defaults"] = [_defaults(rows, with_month.features, seed) for seed in seeds]
+    found["ours, without page values"] = [_ours(runs, rows, bare, seed) for seed in seeds]
+    ours = _replicates(found[OURS], rows, seeds, 2 if told.quick else _RESAMPLES)
+    table = []
+    for name, scores in found.items():
+        theirs = ours if name == OURS else _replicates(scores, rows, seeds, len(ours[0][0]) - 1)
+        table.append((name, *_means(scores, rows, seeds), *("" if name == OURS else _apart(ours, theirs))))
+    nobody = measure(labels_of(rows), np.zeros(rows.num_rows))
+    table.append(("always no", "", "", f"{nobody.accuracy:.4f}", *[""] * (1 + len(_COMPARED))))
+    against_each = (f"ours − it: {metric}" for metric in _COMPARED)
+    fill(told.document, "plain", ("model", *_COMPARED, "accuracy", "Brier", *against_each), table)
 
 
 def _means(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int]) -> tuple[str, ...]:
@@ -58,12 +69,46 @@ def _means(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int]) -> tu
     )
 
 
+def _replicates(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int], resamples: int) -> list[Scores]:
+    """Each compared metric, shape (seeds, 1 + resamples): its mean over the folds, for redrawn sessions."""
+    judged = [
+        Judged(
+            _MONTH,
+            labels_of(rows),
+            np.stack([np.isin(np.arange(rows.num_rows), held_out) for _, held_out in _splits(rows, seed)]),
+            values[None, :],
+        )
+        for values, seed in zip(scores, seeds, strict=True)
+    ]
+    return [replicates(judged, metric, resamples) for metric in _COMPARED]
+
+
+def _apart(ours: Sequence[Scores], theirs: Sequence[Scores]) -> list[str]:
+    """Ours minus theirs in each compared metric, with the interval of a paired bootstrap of the sessions."""
+    cells = []
+    for one, other in zip(ours, theirs, strict=True):
+        apart = difference(one, other, [_MONTH] * len(one), _CONFIDENCE)
+        cells.append(f"{apart.estimate:+.4f} [{apart.rows[0]:+.4f}, {apart.rows[1]:+.4f}]")
+    return cells
+
+
 def _ours(runs: Runs, rows: pa.Table, training: TrainingSettings, seed: int) -> Scores:
     scores = np.empty(rows.num_rows)
     for number, (kept, held_out) in enumerate(_splits(rows, seed)):
         seeded = training.model_copy(update={"seed": seed})
         name = f"plain {seed} {number} of {_FOLDS}"
         scores[held_out] = runs.ours(name, rows.take(kept), rows.take(held_out), seeded).raw
+    return scores
+
+
+def _peer(runs: Runs, rows: pa.Table, peer: Peer, training: TrainingSettings, seed: int) -> Scores:
+    """A peer, given the month too, and trained on all of the training part."""
+    whole = replace(peer, columns=peer.columns and (*peer.columns, _MONTH), kept=None)
+    scores = np.empty(rows.num_rows)
+    for number, (kept, held_out) in enumerate(_splits(rows, seed)):
+        seeded = training.model_copy(update={"seed": seed})
+        name = f"plain {seed} {number} of {_FOLDS}"
+        scores[held_out] = runs.peer(whole, name, rows.take(kept), rows.take(held_out), seeded).calibrated
     return scores
 
 

@@ -45,7 +45,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Result:
-    """The scores of one model for each split, each of shape (seeds, rows), and the seconds that it took in all."""
+    """The scores of one model for each split, each of shape (seeds, rows), and the processor seconds spent in all."""
 
     raw: tuple[Scores, ...]
     calibrated: tuple[Scores, ...]
@@ -149,7 +149,8 @@ def _table(splits: Sequence[Split], results: Mapping[str, Result], effort: Effor
             apart = {metric: difference(ours[metric], theirs[metric], months, _CONFIDENCE) for metric in ours}
             against = (*(_rows(apart[metric]) for metric in METRICS), _months(apart[METRICS[0]]))
         table.append((name, *means, *against, f"{result.seconds:.0f}"))
-    header = ("model", *METRICS, _RAW, *(f"ours − it: {metric}" for metric in METRICS), "PR-AUC over months", "seconds")
+    against_each = (f"ours − it: {metric}" for metric in METRICS)
+    header = ("model", *METRICS, _RAW, *against_each, "PR-AUC over months", "processor seconds")
     return header, table
 
 

@@ -4,6 +4,7 @@ A purchase shifts what both models see; each adds an error of its own, part of w
 Scores are the exact posterior probabilities of what a model sees, hence calibrated.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -38,7 +39,7 @@ class World:
     day_error: float = 0.0
     overconfidence: float = 1.0
 
-    def contest(self, purchases: int, days: int, seed: int, *, fresher: bool = False) -> Contest:
+    def contest(self, purchases: int, days: int, seed: int | Sequence[int], *, fresher: bool = False) -> Contest:
         """A test window of about so many purchases over so many days."""
         generator = np.random.default_rng(seed)
         rows = max(2 * days, round(purchases / PURCHASES))
