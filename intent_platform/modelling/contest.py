@@ -183,10 +183,12 @@ class Comparison:
 
     def _guardrails(self) -> Iterator[Guardrail]:
         contest = self.contest
-        if contest.champion is None or self.champion is None or self.roc_auc_difference is None:
+        if contest.champion is None or self.champion is None or not self.has_both_classes:
             return
         for metric, margin in self.policy.guardrail_margins.items():
             if metric == "roc_auc":
+                if self.roc_auc_difference is None:
+                    continue
                 worse_by, at_worst = -self.roc_auc_difference.estimate, -self.roc_auc_difference.low
             else:
                 loss = _LOSSES[metric]

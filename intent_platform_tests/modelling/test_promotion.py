@@ -187,6 +187,17 @@ def test_a_superior_challenger_does_not_pass_a_guardrail_it_breaks():
     assert decide(better, POLICY.model_copy(update={"guardrail_margins": widened})).outcome == "promote"
 
 
+def test_a_roc_auc_without_an_interval_takes_no_other_guardrail_with_it():
+    """One purchase leaves ROC-AUC no variance; the others are means over sessions, which are many."""
+    labels = np.array([1] + [0] * 99)
+    champion = np.where(labels == 1, 0.5, 0.01)
+    made = scored(labels, champion**0.1, champion)
+    decision = decide(made, POLICY.model_copy(update={"minimum_positives": 1}))
+    assert {guardrail.metric for guardrail in decision.guardrails} == {"brier", "log_loss", "calibration_error"}
+    assert decision.roc_auc_difference is None
+    assert {"guardrail_brier", "guardrail_log_loss"} <= {reason.code for reason in decision.reasons}
+
+
 def test_slices_with_few_purchases_are_not_judged():
     made = contest(edge=1)
     counted = {name: int(made.labels[made.slices == name].sum()) for name in np.unique(made.slices)}
