@@ -44,16 +44,16 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
         platform, run_id = Platform(warehouse, registry), context.run.run_id
+
+        def say(trial: Trial) -> None:
+            context.log.info(_sentence(trial, settings.training.trials))
+
         if settings.training.place == "warehouse":
             trained = train_in_warehouse(platform, context.partition_key, run_id=run_id)
+            for trial in trained.trials:  # a procedure says nothing before it is over
+                say(trial)
         else:
-            trained = train_challenger(
-                platform,
-                context.partition_key,
-                settings.training,
-                run_id=run_id,
-                report=lambda trial: context.log.info(_sentence(trial)),
-            )
+            trained = train_challenger(platform, context.partition_key, settings.training, run_id=run_id, report=say)
         provenance = trained.version.provenance
         return dg.MaterializeResult(
             metadata={
@@ -99,6 +99,6 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
     return [challenger_model, newest_version_is_fit]
 
 
-def _sentence(trial: Trial) -> str:
-    shown = "–" if trial.value is None else f"{trial.value:.4f}"
-    return f"trial {trial.number}: PR-AUC {shown} ({trial.state}, {trial.seconds:.1f} s)"
+def _sentence(trial: Trial, trials: int) -> str:
+    found = trial.state if trial.value is None else f"PR-AUC {trial.value:.4f}"
+    return f"trial {trial.number + 1} of {trials}: {found} ({trial.seconds:.1f} s)"

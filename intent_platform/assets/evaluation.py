@@ -98,6 +98,7 @@ def _metadata(contest: Contest, decision: Decision) -> dict[str, Any]:
     }
     if decision.challenger.pr_auc is not None:
         shown["pr_auc"] = decision.challenger.pr_auc
+        shown["calibration_error"] = decision.challenger.calibration_error
         shown["precision_recall"] = precision_recall_figure(
             {name: precision_recall_curve(contest.labels, values) for name, values in scores.items()},
             decision.challenger.positives / decision.challenger.sessions,
