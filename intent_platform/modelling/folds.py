@@ -54,8 +54,9 @@ class Folds:
         """
         from catboost import Pool
 
-        whole = Pool(matrix, labels, feature_names=list(settings.features), thread_count=settings.threads)
-        whole.quantize(border_count=settings.border_count, random_seed=settings.seed)
+        quantized = Pool(matrix, labels, feature_names=list(settings.features), thread_count=settings.threads)
+        quantized.quantize(border_count=settings.border_count, random_seed=settings.seed)
+        whole = quantized.slice(np.arange(len(labels)))  # unlike the pool, a slice of it does not hold on to the matrix
         if settings.validation == "forward":
             splits = _forward(labels, days, settings.folds)
         else:

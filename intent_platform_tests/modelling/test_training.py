@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Sequence
 from datetime import date
 
@@ -151,6 +153,16 @@ def test_forward_validation_never_looks_back(quick):
     training = train(ROWS, forward)
     assert training.metrics.sessions == len(folds.held_out_rows) < training.sessions == len(ROWS)
     assert (training.metrics.roc_auc or 0.0) > 0.7
+
+
+def test_folds_do_not_hold_on_to_the_matrix_that_they_were_quantized_from(quick):
+    matrix = feature_matrix([ROWS[name] for name in quick.features])
+    matrix_is_there = weakref.ref(matrix)
+    folds = Folds.of(matrix, ROWS["REVENUE"].to_numpy().astype(np.int64), ROWS["SESSION_DATE"].to_numpy(), quick)
+    del matrix
+    gc.collect()
+    assert matrix_is_there() is None
+    assert folds.whole.num_row() == len(ROWS)
 
 
 def test_one_day_cannot_be_validated_forward(quick):
