@@ -23,16 +23,22 @@ Policy = Callable[[Contest], bool]
 
 
 def policies(gate: GateSettings) -> Mapping[str, Policy]:
-    """The policies to choose from, by name: whether a challenger replaces the champion it meets."""
+    """The policies to choose from, by name: whether a challenger replaces the champion it meets.
+
+    The first champion is the gate's under each of them, so that all serve the same months.
+    """
 
     def promotes(policy: Literal["evidence", "greater"], contest: Contest) -> bool:
         return decide(contest, gate.model_copy(update={"policy": policy})).outcome == "promote"
 
+    def promotes_later(answer: bool, contest: Contest) -> bool:
+        return promotes("evidence", contest) if contest.champion is None else answer
+
     return {
         "evidence": partial(promotes, "evidence"),
         "greater": partial(promotes, "greater"),
-        "always": lambda _: True,
-        "never": lambda contest: contest.champion is None,
+        "always": partial(promotes_later, True),
+        "never": partial(promotes_later, False),
     }
 
 

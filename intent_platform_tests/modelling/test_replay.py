@@ -43,6 +43,13 @@ def test_never_keeps_the_first_and_always_takes_each():
     assert played["always"].moves == 3
 
 
+def test_all_policies_serve_the_same_months_from_the_first_challenger_with_skill_on():
+    played = courses(made_history({4: 0.0, 5: 2.0, 6: 1.0}))
+    for course in played.values():
+        assert [served.window.start.month for served in course.served] == [5, 6, 7, 8]
+        assert course.served[0].champion == "of May"
+
+
 @pytest.mark.parametrize("policy", ["evidence", "greater"])
 def test_a_policy_that_looks_takes_the_better_and_leaves_the_worse(policy):
     course = courses(made_history({4: 1.0, 5: 3.0, 6: 0.2, 7: 0.2}))[policy]
