@@ -168,11 +168,11 @@ def _figure(courses: Sequence[Course]) -> "Figure":
         style = {"color": _COLOURS[course.policy], "linewidth": 5 - place, "markersize": 8 - place, "marker": "o"}
         delivered.plot(months, pr_aucs, **style)
         behind.plot(
-            months, best - pr_aucs, **style, label=f"{course.policy}: {course.moves} moves, {course.regret:.3f}"
+            months, best - pr_aucs, **style, label=f"{course.policy}: moves {course.moves}, regret {course.regret:.3f}"
         )
     delivered.set(title="PR-AUC that each policy's champion delivered", ylabel="PR-AUC")
     behind.set(title="Regret: below the best version in hindsight", ylabel="PR-AUC", xlabel="month of service begins")
-    behind.legend(frameon=False, title="policy: moves, mean regret")
+    behind.legend(frameon=False, title="each policy's moves and mean regret")
     for axes in (delivered, behind):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
