@@ -48,7 +48,9 @@ def measure_plain(
     table = []
     for name, scores in found.items():
         theirs = ours if name == OURS else _replicates(scores, rows, seeds, len(ours[0][0]) - 1)
-        table.append((name, *_means(scores, rows, seeds), *("" if name == OURS else _apart(ours, theirs))))
+        table.append(
+            (name, *_means(scores, rows, seeds), *([""] * len(_COMPARED) if name == OURS else _apart(ours, theirs)))
+        )
     nobody = measure(labels_of(rows), np.zeros(rows.num_rows))
     table.append(("always no", "", "", f"{nobody.accuracy:.4f}", *[""] * (1 + len(_COMPARED))))
     against_each = (f"ours − it: {metric}" for metric in _COMPARED)
