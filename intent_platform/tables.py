@@ -10,6 +10,8 @@ from typing import Literal
 
 SqlType = Literal["VARCHAR", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP_NTZ"]
 
+#: What every engine can hold as INTEGER: DuckDB's has 32 bits.
+LARGEST_INTEGER = 2**31 - 1
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 VISITOR_TYPES = ("Returning_Visitor", "New_Visitor", "Other")

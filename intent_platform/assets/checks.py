@@ -3,7 +3,7 @@
 In a run over daily partitions a check looks at what the run wrote; executed by itself, at the whole table.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import dagster as dg
@@ -12,7 +12,8 @@ from intent_platform.assets.presentation import markdown_table
 from intent_platform.partitions import Window, days_window
 from intent_platform.platforms.ports import Session, Warehouse
 from intent_platform.platforms.publish import in_window
-from intent_platform.tables import Column, Table
+from intent_platform.platforms.rules import empty, forbidden
+from intent_platform.tables import Table
 
 ALL_DAYS = Window(date.min, date.max)
 _PARTITION = "dagster/partition"
@@ -31,25 +32,33 @@ def checked_window(context: dg.AssetCheckExecutionContext) -> Window:
     return Window(days_window([first]).start, days_window([last]).end)
 
 
-def table_checks(asset: str, table: Table) -> Sequence[dg.AssetChecksDefinition]:
-    """Keys unique, nothing empty that must not be, values as the contract allows."""
+def table_checks(
+    asset: str,
+    table: Table,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    prepare: Callable[[Session], None] = lambda _: None,
+) -> Sequence[dg.AssetChecksDefinition]:
+    """Keys unique, nothing empty that must not be, values as the contract allows; after `prepare` of the session."""
+
+    def table_check(
+        name: str, description: str, find: Callable[[Session, Table, Window], Findings]
+    ) -> dg.AssetChecksDefinition:
+        @dg.asset_check(asset=asset, name=name, description=description)
+        def check(
+            context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        ) -> dg.AssetCheckResult:
+            with warehouse.session() as session:
+                prepare(session)
+                findings = find(session, table, checked_window(context))
+            return verdict(findings, severity)
+
+        return check
+
     return [
-        _table_check(asset, table, "keys_are_unique", f"No two rows share {', '.join(table.key)}.", _repeated_keys),
-        _table_check(asset, table, "nothing_is_empty", "Mandatory columns hold a value in every row.", _empty_cells),
-        _table_check(asset, table, "values_are_allowed", "Values keep the limits of tables.py.", _forbidden_values),
+        table_check("keys_are_unique", f"No two rows share {', '.join(table.key)}.", _repeated_keys),
+        table_check("nothing_is_empty", "Mandatory columns hold a value in every row.", _empty_cells),
+        table_check("values_are_allowed", "Values keep the limits of tables.py.", _forbidden_values),
     ]
-
-
-def _table_check(
-    asset: str, table: Table, name: str, description: str, find: Callable[[Session, Table, Window], Findings]
-) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=asset, name=name, description=description)
-    def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        with warehouse.session() as session:
-            findings = find(session, table, checked_window(context))
-        return verdict(findings)
-
-    return check
 
 
 def verdict(findings: Findings, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR) -> dg.AssetCheckResult:
@@ -76,27 +85,11 @@ def _repeated_keys(session: Session, table: Table, window: Window) -> Findings:
 
 
 def _empty_cells(session: Session, table: Table, window: Window) -> Findings:
-    def empty(column: Column) -> str:
-        # NaN is a value to SQL and an empty cell to everybody else.
-        nan = f" OR {column.name} = CAST('NaN' AS DOUBLE)" if column.type == "DOUBLE" else ""
-        return f"{column.name} IS NULL{nan}"
-
-    conditions = [(f"{c.name} is empty", empty(c)) for c in table.columns if not c.nullable]
-    return _count_each(session, table, window, conditions)
+    return _count_each(session, table, window, [empty(column) for column in table.columns if not column.nullable])
 
 
 def _forbidden_values(session: Session, table: Table, window: Window) -> Findings:
-    return _count_each(session, table, window, [rule for column in table.columns for rule in _rules(column)])
-
-
-def _rules(column: Column) -> Iterator[tuple[str, str]]:
-    if column.minimum is not None:
-        yield f"{column.name} below {column.minimum:g}", f"{column.name} < {column.minimum}"
-    if column.maximum is not None:
-        yield f"{column.name} above {column.maximum:g}", f"{column.name} > {column.maximum}"
-    if column.allowed is not None:
-        allowed = ", ".join(f"'{value}'" for value in column.allowed)
-        yield f"{column.name} none of the allowed", f"{column.name} NOT IN ({allowed})"
+    return _count_each(session, table, window, [rule for column in table.columns for rule in forbidden(column)])
 
 
 def _count_each(session: Session, table: Table, window: Window, conditions: Sequence[tuple[str, str]]) -> Findings:

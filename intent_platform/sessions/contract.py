@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_platform.partitions import Window
-from intent_platform.tables import SESSION_COLUMNS, Column, SqlType
+from intent_platform.tables import LARGEST_INTEGER, SESSION_COLUMNS, Column, SqlType
 
 ARROW_TYPES: dict[SqlType, pa.DataType] = {
     "VARCHAR": pa.string(),
@@ -31,7 +31,6 @@ REJECTED_SCHEMA = pa.schema(
     [("SESSION_DATE", pa.date32()), ("RAW", pa.string()), ("REASONS", pa.string()), ("ORIGIN", pa.string())]
 )
 
-_LARGEST_INTEGER = 2**31 - 1  # DuckDB's INTEGER
 _SHOWN_CHARACTERS = 40
 _TRUE, _FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$"
@@ -119,7 +118,7 @@ def typed(raw: pa.ChunkedArray, sql_type: SqlType) -> pa.ChunkedArray:
             return _finite(_numbers(raw))
         case "INTEGER":
             numbers = _finite(_numbers(raw))
-            whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less_equal(pc.abs(numbers), _LARGEST_INTEGER))
+            whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less_equal(pc.abs(numbers), LARGEST_INTEGER))
             return pc.cast(pc.if_else(whole, numbers, pa.scalar(None, pa.float64())), pa.int64())
         case _:
             raise ValueError(f"a session has no {sql_type}")
@@ -214,7 +213,7 @@ def _may_be_blank(kind: pa.DataType) -> bool:
 
 _KINDS: dict[SqlType, str] = {
     "VARCHAR": "a text",
-    "INTEGER": f"a whole number up to {_LARGEST_INTEGER:,}",
+    "INTEGER": f"a whole number up to {LARGEST_INTEGER:,}",
     "DOUBLE": "a number",
     "BOOLEAN": "true or false",
     "DATE": "a date YYYY-MM-DD",
