@@ -3,13 +3,14 @@
 How they are put together and read is in `settings`; what they mean in words is in `config.yml`.
 """
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from intent_platform.tables import DATASET, MODEL_INPUTS
+from intent_platform.tables import DATASET, MODEL_INPUTS, SOURCE
 
 Positive = Annotated[int, Field(gt=0)]
 Hour = Annotated[int, Field(ge=0, le=23)]
@@ -66,6 +67,45 @@ class SimulatedSettings(Section):
     seed: Annotated[int, Field(ge=0)]
     sessions_per_day: Annotated[int, Field(ge=10, le=10_000_000)]
     scenario: ScenarioSettings
+
+
+#: The database that the DuckDB file of `table.file` is within the local warehouse's statements.
+ATTACHED = "ELSEWHERE"
+_NAME = r"[A-Za-z_][A-Za-z0-9_$]*"  # needs no quotes on either platform
+
+
+class TableSettings(Section):
+    """The observed table: `relation` is its `[[DATABASE.]SCHEMA.]NAME`, or of a view, in the DuckDB `file` if given."""
+
+    relation: str | None = None
+    file: Path | None = None
+    every_seconds: Positive
+
+    @property
+    def name(self) -> str:
+        """What statements call it."""
+        return f"{ATTACHED}.{self._relation}" if self.file else self._relation
+
+    @property
+    def title(self) -> str:
+        """What people are told of."""
+        return f"{self._relation} in {self.file}" if self.file else self._relation
+
+    @property
+    def _relation(self) -> str:
+        return (self.relation or SOURCE.name).upper()
+
+    @model_validator(mode="after")
+    def _relation_is_a_name(self) -> "TableSettings":
+        if self.relation is not None and not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.relation):
+            raise ValueError(f"relation {self.relation!r} is no [[DATABASE.]SCHEMA.]NAME of names that need no quotes")
+        return self
+
+    @model_validator(mode="after")
+    def _the_file_is_the_database(self) -> "TableSettings":
+        if self.file is not None and (self.relation or "").count(".") > 1:
+            raise ValueError(f"the database of {self.relation} is table.file: leave it out of relation")
+        return self
 
 
 class WarehouseSettings(Section):

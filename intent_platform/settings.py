@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from intent_platform.errors import SettingsError
 from intent_platform.sections import (
+    ATTACHED,
     AlertSettings,
     EvaluationSettings,
     FloatRange,
@@ -33,12 +34,14 @@ from intent_platform.sections import (
     Section,
     SimulatedSettings,
     SnowflakeSettings,
+    TableSettings,
     TrainingSettings,
     UciSettings,
     WarehouseSettings,
 )
 
 __all__ = [
+    "ATTACHED",
     "CONFIG_FILE",
     "ENVIRONMENT_PREFIX",
     "AlertSettings",
@@ -55,6 +58,7 @@ __all__ = [
     "Settings",
     "SimulatedSettings",
     "SnowflakeSettings",
+    "TableSettings",
     "TrainingSettings",
     "UciSettings",
     "WarehouseSettings",
@@ -82,10 +86,11 @@ class Settings(BaseSettings):
     first_day: date
     demo_months: Positive
     owner: str
-    feed: Literal["auto", "uci", "landing", "simulated"]  # never "auto" once load_settings() has settled it
+    feed: Literal["auto", "uci", "landing", "simulated", "table"]  # never "auto" once load_settings() has settled it
     uci: UciSettings
     landing: LandingSettings
     simulated: SimulatedSettings
+    table: TableSettings
     warehouse: WarehouseSettings
     snowflake: SnowflakeSettings
     training: TrainingSettings
@@ -120,6 +125,12 @@ class Settings(BaseSettings):
     def _only_snowflake_trains_in_the_warehouse(self) -> "Settings":
         if self.training.place == "warehouse" and self.deployment == "local":
             raise ValueError("training.place warehouse needs a stored procedure, and local has none: set it to process")
+        return self
+
+    @model_validator(mode="after")
+    def _only_local_reads_a_file(self) -> "Settings":
+        if self.table.file is not None and self.deployment != "local":
+            raise ValueError(f"table.file is for local: on {self.deployment} name the table in table.relation")
         return self
 
     @classmethod
@@ -182,6 +193,7 @@ def load_settings(**overrides: Any) -> Settings:
                     ),
                 }
             ),
+            "table": settings.table.model_copy(update={"file": _absolute(settings.table.file)}),
             "landing": settings.landing.model_copy(update={"folder": _absolute(settings.landing.folder)}),
         }
     )

@@ -21,6 +21,7 @@ def dev(port: int) -> None:
         pass
     # Every process that Dagster starts must find the same folders, wherever it is started.
     folders = {"HOME": settings.home, "UCI_CSV": settings.uci.csv, "LANDING_FOLDER": settings.landing.folder}
+    folders["TABLE_FILE"] = settings.table.file
     folders["SNOWFLAKE_PARAMETERS_FILE"] = settings.snowflake.parameters_file
     os.environ.update({f"{ENVIRONMENT_PREFIX}{name}": str(path) for name, path in folders.items() if path is not None})
     Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")

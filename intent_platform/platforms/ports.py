@@ -4,7 +4,7 @@ All SQL is Snowflake's, with `:name` for values; an adapter runs it as it is or 
 said in SQL once is not here but in the modules beside this one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -51,6 +51,16 @@ class Session(Protocol):
         """Append `batch` to the temporary table `name`, which the session's first batch of that name creates.
 
         Call it before `transaction()`: creating a table ends a transaction on Snowflake.
+        """
+
+    def describe(self, relation: str) -> Mapping[str, str]:
+        """The columns of a table or view of somebody else, and their types: `tables.SqlType`s, or what the engine says.
+
+        From then on statements can read it. Before `transaction()`.
+
+        Raises:
+            FeedError: it is not there, or may not be read.
+            WarehouseError: another process holds it.
         """
 
     def use_model(self, served: Served) -> None:

@@ -64,6 +64,10 @@ def open_feed(settings: Settings) -> Feed:
         from intent_platform.sessions.simulated.feed import SimulatedFeed
 
         return SimulatedFeed.of(settings)
+    if settings.feed == "table":
+        from intent_platform.sessions.table import TableFeed
+
+        return TableFeed(settings.table.title, settings.first_day)
     from intent_platform.sessions.uci import UciFeed
 
     return UciFeed(settings)

@@ -9,6 +9,10 @@ from intent_platform.settings import Settings
 def local_platform(settings: Settings) -> Platform:
     """The platform whose state is in `settings.home`."""
     return Platform(
-        warehouse=DuckDBWarehouse(path=str(settings.warehouse_file), wait_seconds=settings.warehouse.wait_seconds),
+        warehouse=DuckDBWarehouse(
+            path=str(settings.warehouse_file),
+            wait_seconds=settings.warehouse.wait_seconds,
+            attached=None if settings.table.file is None else str(settings.table.file),
+        ),
         registry=MlflowRegistry(home=str(settings.home)),
     )

@@ -4,9 +4,7 @@ DuckDB lets one process write at a time, and no other read meanwhile. So every s
 file is waited for, and the process that holds it is named when patience ends.
 """
 
-import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -17,6 +15,7 @@ import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.partitions import TIMEZONE_NAME
+from intent_platform.platforms.local.files import attach, described, first_line, patiently
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Served, Value
 from intent_platform.platforms.sql import render
 from intent_platform.tables import TABLES, Table
@@ -24,15 +23,14 @@ from intent_platform.tables import TABLES, Table
 if TYPE_CHECKING:
     import duckdb
 
-_FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 1.0
-
 
 class DuckDBSession:
     """One open connection; see `ports.Session`."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", attach: Callable[[], None] = lambda: None) -> None:
+        """`attach` brings the database of the observed table to the connection."""
         self._connection = connection
+        self._attach = attach
         self._has_model = False
         self._fault: VersionUnfit | None = None
 
@@ -53,6 +51,11 @@ class DuckDBSession:
         self._connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} AS SELECT * FROM _batch LIMIT 0")  # noqa: S608
         self._connection.execute(f"INSERT INTO {name} SELECT * FROM _batch")  # noqa: S608
         self._connection.unregister("_batch")
+
+    def describe(self, relation: str) -> dict[str, str]:
+        """The columns of a table or view of somebody else; see `ports.Session`."""
+        self._attach()
+        return described(self._connection, relation)
 
     def use_model(self, served: Served) -> None:
         """Offer the model as a vectorised Arrow function; DuckDB calls it chunk by chunk."""
@@ -115,10 +118,14 @@ class DuckDBSession:
 
 
 class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
-    """The DuckDB file at `path`, created on first use. A busy file is waited for up to `wait_seconds`."""
+    """The DuckDB file at `path`, created on first use. A busy file is waited for up to `wait_seconds`.
+
+    `attached` is the file of the observed table, when it has one of its own.
+    """
 
     path: str
     wait_seconds: float
+    attached: str | None = None
 
     @contextmanager
     def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[DuckDBSession]:
@@ -128,11 +135,17 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             self._create(patience)
         with self._connected(patience, writing=writing) as connection:
             if _has_all_tables(connection, self.path):
-                yield DuckDBSession(connection)
+                yield self._session(connection, patience)
                 return
         self._create(patience)  # a table is new in this release
         with self._connected(patience, writing=writing) as connection:
-            yield DuckDBSession(connection)
+            yield self._session(connection, patience)
+
+    def _session(self, connection: "duckdb.DuckDBPyConnection", patience: float) -> DuckDBSession:
+        attached = self.attached
+        if attached is None:
+            return DuckDBSession(connection)
+        return DuckDBSession(connection, lambda: attach(connection, attached, patience))
 
     def _create(self, patience: float) -> None:
         """Make the file and the tables that are missing."""
@@ -162,44 +175,22 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
     def _connect_patiently(self, patience: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
-        deadline = time.monotonic() + patience
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return duckdb.connect(self.path, read_only=not writing)
-            except (duckdb.IOException, duckdb.ConnectionException) as error:
-                if not _is_busy(error):
-                    raise WarehouseError(
-                        f"cannot open the warehouse {self.path}: {_first_line(error)}; check that the file is a DuckDB "
-                        "database that you may write, or point INTENT_PLATFORM_HOME elsewhere"
-                    ) from error
-                if time.monotonic() + pause > deadline:
-                    raise WarehouseError(
-                        f"the warehouse {self.path} is held by {_holder(error)} and did not become free within "
-                        f"{patience:g} s: wait for it or stop it, then try again"
-                    ) from error
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-
-def _is_busy(error: Exception) -> bool:
-    text = str(error)
-    return "Conflicting lock" in text or "different configuration" in text
-
-
-def _holder(error: Exception) -> str:
-    found = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
-    return f"process {found[2]} ({found[1]})" if found else "another connection of this process"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+        try:
+            return patiently(
+                lambda: duckdb.connect(self.path, read_only=not writing), f"the warehouse {self.path}", patience
+            )
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            raise WarehouseError(
+                f"cannot open the warehouse {self.path}: {first_line(error)}; check that the file is a DuckDB "
+                "database that you may write, or point INTENT_PLATFORM_HOME elsewhere"
+            ) from error
 
 
 def _has_all_tables(connection: "duckdb.DuckDBPyConnection", path: str) -> bool:
     """Whether every table of the contract is there; one with other columns is an error."""
     found: dict[str, set[str]] = {}
-    for table, column in connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall():
+    ours = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = current_database()"
+    for table, column in connection.execute(ours).fetchall():
         found.setdefault(table, set()).add(column)
     for table in TABLES:
         columns = found.get(table.name)

@@ -60,7 +60,7 @@ def explained(parameters: Mapping[str, Any]) -> Iterator[None]:
 def _meant(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | None:
     from snowflake.connector import errors
 
-    says = f"Snowflake says: {_first_line(error)}"
+    says = f"Snowflake says: {first_line(error)}"
     if error.errno in _FAILED_IN_A_MODEL:
         return VersionUnfit(f"a version cannot score in the warehouse: choose another one. {says}")
     sentence = _SENTENCES.get(error.errno)
@@ -72,6 +72,7 @@ def _meant(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | N
     return WarehouseError(f"{sentence.format(**{**parameters, **known})}. {says}")
 
 
-def _first_line(error: Any) -> str:
+def first_line(error: Any) -> str:
+    """What Snowflake said, on one line of 300 characters at most."""
     text = " ".join(str(error.msg or error).split())
     return text if len(text) <= 300 else text[:297] + "..."

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from intent_platform.errors import FeedError
 from intent_platform.platforms.ports import Served, Value
-from intent_platform.platforms.snowflake.failures import explained
+from intent_platform.platforms.snowflake.failures import explained, first_line
 from intent_platform.platforms.snowflake.statements import bound
 from intent_platform.platforms.versions import MODEL_NAME
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
-    from snowflake.connector.cursor import SnowflakeCursor
+    from snowflake.connector.cursor import ResultMetadata, SnowflakeCursor
 
 _STAGE = "ARRIVING"  # temporary, of this session alone
 
@@ -63,6 +64,20 @@ class SnowflakeSession:
                 "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE PURGE = TRUE"
             )
 
+    def describe(self, relation: str) -> dict[str, str]:
+        """The columns of a table or view of somebody else; see `ports.Session`. Needs no warehouse."""
+        from snowflake.connector import errors
+
+        with self._cursor() as cursor:
+            try:
+                columns = cursor.describe(f"SELECT * FROM {relation}")  # noqa: S608
+            except errors.ProgrammingError as error:
+                raise FeedError(
+                    f"the observed table {relation} cannot be read: create it, name another one in table.relation, or "
+                    f"grant the role SELECT on it and USAGE of where it is. Snowflake says: {first_line(error)}"
+                ) from error
+        return {column.name: _contract_type(column) for column in columns}
+
     def use_model(self, served: Served) -> None:
         """Let the scoring function be a method of the registered version: no row leaves the warehouse."""
         self._model = f"{MODEL_NAME}, {served.version.upper()}"
@@ -101,6 +116,20 @@ def _sql_type(arrow: pa.DataType) -> str:
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return "VARCHAR"
     raise TypeError(f"no SQL type for Arrow's {arrow}")
+
+
+def _contract_type(column: "ResultMetadata") -> str:
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    match FIELD_ID_TO_NAME[column.type_code]:
+        case "FIXED":
+            return "DOUBLE" if column.scale else "INTEGER"
+        case "REAL":
+            return "DOUBLE"
+        case "TEXT":
+            return "VARCHAR"
+        case other:
+            return other
 
 
 def _as_elsewhere(table: pa.Table) -> pa.Table:

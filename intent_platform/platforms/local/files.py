@@ -1,0 +1,105 @@
+"""Files that another process may hold: opened patiently, and read as they are where they are somebody else's."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from intent_platform.errors import FeedError, WarehouseError
+from intent_platform.settings import ATTACHED
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+_TYPES = {
+    "VARCHAR": {"VARCHAR", "UUID"},
+    "INTEGER": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"},
+    "DOUBLE": {"FLOAT", "DOUBLE"},
+    "TIMESTAMP_NTZ": {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"},
+}
+_CONTRACT_TYPES = {theirs: ours for ours, several in _TYPES.items() for theirs in several}
+_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
+
+Opened = TypeVar("Opened")
+
+
+def patiently(attempt: Callable[[], Opened], what: str, patience: float) -> Opened:
+    """The result of `attempt`, which is repeated for `patience` seconds while another process holds the file.
+
+    Raises:
+        WarehouseError: patience ended; the text names `what` and who holds it.
+    """
+    import duckdb
+
+    deadline = time.monotonic() + patience
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return attempt()
+        except duckdb.Error as error:
+            if not _is_busy(error):
+                raise
+            if time.monotonic() + pause > deadline:
+                raise WarehouseError(
+                    f"{what} is held by {_holder(error)} and did not become free within {patience:g} s: wait for it "
+                    "or stop it, then try again"
+                ) from error
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def attach(connection: "duckdb.DuckDBPyConnection", file: str, patience: float) -> None:
+    """Read `file` beside the connection's own database, as `ATTACHED`. Nothing can be written to it.
+
+    Raises:
+        FeedError: it is no DuckDB database, or not there.
+        WarehouseError: another process writes to it for too long.
+    """
+    import duckdb
+
+    quoted = file.replace("'", "''")
+    statement = f"ATTACH IF NOT EXISTS '{quoted}' AS {ATTACHED} (READ_ONLY)"
+    try:
+        patiently(lambda: connection.execute(statement), f"the observed table's file {file}", patience)
+    except duckdb.Error as error:
+        raise FeedError(
+            f"the observed table's file {file} cannot be read: {first_line(error)}; name a DuckDB file in table.file"
+        ) from error
+
+
+def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[str, str]:
+    """The columns of a relation in upper case, and their types by the contract's names; see `ports.Session`."""
+    import duckdb
+
+    try:
+        columns = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
+    except duckdb.Error as error:
+        raise FeedError(
+            f"the observed table {relation} cannot be read: {first_line(error)}; create it, or name another one in "
+            f"table.relation ({ATTACHED} is the file of table.file)"
+        ) from error
+    return {name.upper(): _contract_type(kind) for name, kind, *_ in columns}
+
+
+def first_line(error: Exception) -> str:
+    """What DuckDB said, without its advice."""
+    return str(error).splitlines()[0]
+
+
+def _contract_type(kind: str) -> str:
+    decimal = _DECIMAL.fullmatch(kind)
+    if decimal:
+        return "DOUBLE" if int(decimal[1]) else "INTEGER"
+    return _CONTRACT_TYPES.get(kind, kind)
+
+
+def _is_busy(error: Exception) -> bool:
+    text = str(error)
+    return any(sign in text for sign in ("Conflicting lock", "different configuration", "file handle conflict"))
+
+
+def _holder(error: Exception) -> str:
+    found = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    return f"process {found[2]} ({found[1]})" if found else "another connection of this process"
