@@ -17,7 +17,7 @@ from intent_platform.assets.scores import scores
 from intent_platform.assets.source import source
 from intent_platform.settings import Settings
 
-AssetOrCheck = dg.AssetsDefinition | dg.AssetChecksDefinition
+AssetOrCheck = dg.AssetsDefinition | dg.AssetSpec | dg.AssetChecksDefinition
 
 
 def build_assets(settings: Settings) -> Sequence[AssetOrCheck]:

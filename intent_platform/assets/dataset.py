@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 import dagster as dg
 
 from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
+from intent_platform.assets.observed_source import observations, unaccounted_rows
 from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
 from intent_platform.partitions import daily_partitions, days_window, fresh_after
 from intent_platform.pipeline.dataset import SELECT, build_dataset
+from intent_platform.pipeline.observation import observed_table
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import in_window
 from intent_platform.settings import Settings
@@ -17,6 +20,7 @@ from intent_platform.tables import DATASET, SOURCE
 
 def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
     """The asset and its checks."""
+    observed = observed_table(settings)
 
     @dg.asset(
         description=DATASET.meaning + ".",
@@ -37,20 +41,25 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
     ) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
         with warehouse.session(writing=True) as session:
-            rows = build_dataset(session, window)
+            taken = build_dataset(session, window, observed)
+            rows = taken.counts.accepted
             say_rows(context, rows_by_day(session, DATASET, window))
             positives = session.fetch(
                 f"SELECT SUM(REVENUE) AS POSITIVES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
                 start=window.start,
                 end=window.end,
             )["POSITIVES"][0].as_py()
-        return dg.MaterializeResult(
-            metadata={
-                "rows_written": rows,
-                "window": str(window),
-                "share_of_purchases": float(positives) / rows if rows else 0.0,
-            }
-        )
+        metadata: dict[str, Any] = {
+            "rows_written": rows,
+            "window": str(window),
+            "share_of_purchases": float(positives) / rows if rows else 0.0,
+        }
+        if observed is not None:
+            # What was read is what was seen: said before dataset's own event, it does not ask for the day again.
+            for observation in observations(context.instance, taken.days, window):
+                context.log_event(observation)
+            metadata |= {"received": taken.counts.received, "rejected": taken.counts.rejected}
+        return dg.MaterializeResult(metadata=metadata)
 
     @dg.asset_check(
         asset="dataset", name="rows_match_source", description="Every session of source is in dataset, and no other."
@@ -60,6 +69,8 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
     ) -> dg.AssetCheckResult:
         window = checked_window(context)
         with warehouse.session() as session:
+            if observed is not None:
+                return verdict(unaccounted_rows(session, observed, window), dg.AssetCheckSeverity.WARN)
             return verdict(unmatched_rows(session, SOURCE, DATASET, window))
 
     return [dataset, *table_checks("dataset", DATASET), rows_match_source]

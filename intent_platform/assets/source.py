@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from intent_platform.assets.checks import table_checks
+from intent_platform.assets.observed_source import observed_source
 from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
 from intent_platform.assets.source_checks import load_checks
 from intent_platform.partitions import daily_partitions, days_window, now, wall_clock
+from intent_platform.pipeline.observation import observed_table
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import load_sessions
 from intent_platform.sessions.contract import Received, check
@@ -19,8 +21,11 @@ from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
 
 
-def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
-    """The asset and its checks."""
+def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetSpec | dg.AssetChecksDefinition]:
+    """The asset and its checks; with the feed `table` somebody else makes it."""
+    observed = observed_table(settings)
+    if observed is not None:
+        return observed_source(settings, observed)
 
     @dg.asset(
         description=SOURCE.meaning + f". Feed: {settings.feed}. What breaks the contract is in {SOURCE_REJECTED.name}.",

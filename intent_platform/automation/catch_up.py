@@ -41,6 +41,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
 ]
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 
 #: For each day the number of the event that materialized it last: later events have higher numbers.
 _Materialized = Mapping[date, int]
@@ -149,7 +150,8 @@ def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg
 
 def _sessions_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
     """Days that are due and not in `dataset`, whose `source` is newer than that, or that the feed has more of now."""
-    source, dataset = _materialized(instance, "source"), _materialized(instance, "dataset")
+    changed = dg.DagsterEventType.ASSET_OBSERVATION if settings.feed == "table" else _MATERIALIZED
+    source, dataset = _materialized(instance, "source", changed), _materialized(instance, "dataset")
     due = _due(settings, settings.schedules.sessions_hour)
     missing = {day for day in due if day not in dataset}
     late = {day for day, final in open_feed(settings).late(due).items() if _loaded_before(instance, day, final)}
@@ -221,8 +223,11 @@ def _due(settings: Settings, hour: int) -> Window:
     return window if extent is None else window.intersection(extent)
 
 
-def _materialized(instance: dg.DagsterInstance, asset: str) -> _Materialized:
-    numbers = instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION)
+def _materialized(
+    instance: dg.DagsterInstance, asset: str, event: dg.DagsterEventType = _MATERIALIZED
+) -> _Materialized:
+    """An observed `source` is never materialized: for it, `event` is that a change was seen."""
+    numbers = instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), event)
     return {day_of(key): number for key, number in numbers.items()}
 
 

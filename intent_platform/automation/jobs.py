@@ -2,8 +2,12 @@
 
 import dagster as dg
 
+_SESSIONS = dg.AssetSelection.assets("source", "dataset")
+#: An observed `source` cannot be materialized: then the job is `dataset`, and the checks of both.
 SESSIONS_JOB = dg.define_asset_job(
-    "sessions_job", ["source", "dataset"], description="Load a day's sessions and compute their features."
+    "sessions_job",
+    _SESSIONS.materializable() | dg.AssetSelection.checks_for_assets("source", "dataset"),
+    description="Load a day's sessions and compute their features.",
 )
 TRAINING_JOB = dg.define_asset_job("training_job", ["challenger_model"], description="Train the challenger of a month.")
 EVALUATION_JOB = dg.define_asset_job(

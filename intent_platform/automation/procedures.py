@@ -15,6 +15,7 @@ from intent_platform.errors import TrainingRefused
 from intent_platform.partitions import days_window
 from intent_platform.pipeline.dataset import build_dataset
 from intent_platform.pipeline.evaluation import evaluate
+from intent_platform.pipeline.observation import observed_table
 from intent_platform.pipeline.promotion import carry_out, newest_promotion
 from intent_platform.pipeline.promotion import roll_back as go_back
 from intent_platform.pipeline.scoring import CHAMPION, score_window, serve_versions
@@ -32,7 +33,8 @@ def dataset(session: "Session", session_date: date) -> str:
     """Replace a day of DATASET (the sandbox's DATASET)."""
     window = days_window([session_date.isoformat()])
     with _platform(session).warehouse.session(writing=True) as statements:
-        return _said(window=str(window), rows=build_dataset(statements, window))
+        counts = build_dataset(statements, window, observed_table(load_settings())).counts
+    return _said(window=str(window), rows=counts.accepted, rejected=counts.rejected)
 
 
 def training(session: "Session", month: date, run_id: str | None) -> str:

@@ -1,6 +1,7 @@
-"""Sensors: facts outside Dagster's schedules that ask for runs. Alerts are in `alerts`, missed days in `catch_up`.
+"""Sensors: facts outside Dagster's schedules that ask for runs.
 
-Each says in its docstring whether it is edge- or level-triggered. None of them changes a row.
+Alerts are in `alerts`, missed days in `catch_up`, the observed table in `observation`. Each says in its docstring
+whether it is edge- or level-triggered. None of them changes a row.
 """
 
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ import dagster as dg
 from intent_platform.automation.alerts import check_sensor, failure_sensor
 from intent_platform.automation.catch_up import PATIENCE_SECONDS, catch_up_sensor, range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
+from intent_platform.automation.observation import table_sensor
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, merged, now, trailing_window
 from intent_platform.pipeline.scoring import outdated_scores
@@ -27,6 +29,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     return [
         _landing_sensor(settings, status),
+        table_sensor(settings, status),
         _champion_sensor(settings, status),
         catch_up_sensor(settings, status),
         failure_sensor(settings, status),

@@ -28,6 +28,7 @@ from intent_platform.partitions import (
     training_window,
 )
 from intent_platform.pipeline.evaluation import purchases
+from intent_platform.pipeline.observation import extent_of, observed_table
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import read_ledger
@@ -48,6 +49,9 @@ def demo(csv: Path | None) -> None:
     platform = platform_for(settings)
     refuse_a_mixture(settings, platform)  # an account that cannot be reached says so here, before anything is made
     extent = open_feed(settings).extent()
+    if observed := observed_table(settings):
+        with platform.warehouse.session() as session:
+            extent = extent_of(session, observed)
     if extent is None:
         raise FeedError(
             f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to simulated or uci"
@@ -84,7 +88,7 @@ class Play:
         """The month as the schedules play it: the first two weeks are scored before the evaluation, the rest after."""
         whole = month_window(month).intersection(self.extent)  # a living feed ends yesterday
         test = evaluation_window(month, self.settings.evaluation.days)
-        yield "sessions and features", lambda: self._days(SESSIONS_JOB.name, ("source", "dataset"), whole)
+        yield "sessions and features", lambda: self._days(SESSIONS_JOB.name, ("dataset",), whole)
         yield "scores before the evaluation", lambda: self._scores(test.intersection(whole))
         yield "challenger", lambda: self._challenger(month)
         yield "evaluation", lambda: self._evaluation(month, test)

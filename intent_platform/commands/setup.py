@@ -9,6 +9,7 @@ from intent_platform.automation.jobs import SESSIONS_JOB
 from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
+from intent_platform.pipeline.observation import ensure_readable, observed_table
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.feed import open_feed
@@ -89,19 +90,23 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
             return
     refuse_a_mixture(settings, platform)
     extent = open_feed(settings).extent()
+    observed = observed_table(settings)
     with open_instance(settings) as instance:
-        if extent is None:
-            settings.landing_folder.mkdir(parents=True, exist_ok=True)
-        else:
+        if extent is not None:
             run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=extent, only="source")
+        elif observed is None:
+            settings.landing_folder.mkdir(parents=True, exist_ok=True)
+    sessions = observed.table if observed else SOURCE
     with platform.warehouse.session() as session:  # creates the tables that are missing
+        if observed:
+            ensure_readable(session, observed)
         counts = {
             table.name: session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
-            for table in (SOURCE, SOURCE_REJECTED)
+            for table in (sessions, SOURCE_REJECTED)
         }
     Console().print(
-        f"Deployment [bold]{settings.deployment}[/bold] is ready: {counts['SOURCE']:,} sessions in SOURCE, "
-        f"{counts['SOURCE_REJECTED']:,} rejected. "
-        + ("" if extent else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
+        f"Deployment [bold]{settings.deployment}[/bold] is ready: "
+        f"{counts[sessions.name]:,} sessions in {sessions.name}, {counts['SOURCE_REJECTED']:,} rejected. "
+        + ("" if extent or observed else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
         soft_wrap=True,
     )

@@ -75,13 +75,18 @@ def replace_window(session: Session, table: Table, window: Window, select: str, 
     `select` gives the table's columns in order.
     """
     with session.transaction():
-        delete_window(session, table, window)
-        return session.execute(
-            f"INSERT INTO {table.name} ({', '.join(table.column_names)}) {select}",
-            start=window.start,
-            end=window.end,
-            **values,
-        )
+        return refill_window(session, table, window, select, **values)
+
+
+def refill_window(session: Session, table: Table, window: Window, select: str, **values: Value) -> int:
+    """What `replace_window` does, within a transaction that is under way."""
+    delete_window(session, table, window)
+    return session.execute(
+        f"INSERT INTO {table.name} ({', '.join(table.column_names)}) {select}",
+        start=window.start,
+        end=window.end,
+        **values,
+    )
 
 
 def load_sessions(

@@ -137,6 +137,7 @@ def test_exactly_these_schedules_and_sensors_are_there(server: Webserver):
     assert server.names("sensors") == {
         "landing_sensor",
         "champion_sensor",
+        "table_sensor",
         "catch_up_sensor",
         "failure_sensor",
         "check_sensor",

@@ -1,0 +1,190 @@
+"""The table of the feed `table`, which somebody else fills: what its days hold, and taking its rows into DATASET.
+
+It is read and never written. No row of it leaves the warehouse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from intent_platform.errors import FeedError
+from intent_platform.partitions import Window, add_months, now, wall_clock
+from intent_platform.platforms.ports import Session
+from intent_platform.platforms.publish import LoadCounts, delete_window, in_window, refill_window
+from intent_platform.platforms.rules import objection
+from intent_platform.settings import Settings
+from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED, Table
+
+FEED = "table"
+#: What is read: SOURCE without FEED, which only a platform that loads sessions writes.
+_COLUMNS = tuple(column for column in SOURCE.columns if column.name != "FEED")
+_NAMES = [column.name for column in _COLUMNS]
+_SESSION = [name for name in _NAMES if name != "LOADED_AT"]
+_CELLS = [f"CAST({c.name} AS VARCHAR) AS {c.name}" if c.type == "VARCHAR" else c.name for c in _COLUMNS]
+_OBJECTIONS = [objection(column) for column in _COLUMNS]
+_REPEATED = f"{', '.join(SOURCE.key)} come again, loaded later"
+#: Gives the SELECT of dataset.sql the rows taken under the name that it reads.
+_TAKEN = f"""
+    WITH SOURCE AS (
+        SELECT LOWER(UID) AS UID, {", ".join(name for name in _NAMES if name != "UID")} FROM OBSERVED
+        WHERE NOT BROKEN AND NTH = 1
+    )
+"""  # noqa: S608
+_HELD_AGAINST = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
+#: A JSON array of sentences without quotes in them: what sqlglot makes of ARRAY_CONSTRUCT_COMPACT, DuckDB 2 refuses.
+_REASONS = " || ".join(f"COALESCE('\"' || {said} || '\", ', '')" for said in _HELD_AGAINST)
+#: JSON has neither NaN nor infinity; the reason tells of them.
+_FINITE = "NULLIF(NULLIF(NULLIF({0}, CAST('NaN' AS DOUBLE)), CAST('inf' AS DOUBLE)), CAST('-inf' AS DOUBLE))"
+_PAIRS = ", ".join(f"'{c.name}', {_FINITE.format(c.name) if c.type == 'DOUBLE' else c.name}" for c in _COLUMNS)
+_REJECT = f"""
+    INSERT INTO SOURCE_REJECTED ({", ".join(SOURCE_REJECTED.column_names)})
+    SELECT COALESCE(SESSION_DATE, :undated), TO_JSON(OBJECT_CONSTRUCT_KEEP_NULL({_PAIRS})),
+        '[' || RTRIM({_REASONS}, ', ') || ']', :feed, :origin, :at
+    FROM OBSERVED WHERE BROKEN OR NTH > 1
+"""  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The observed table, named as statements call it; `title` is for people.
+
+    Rows without a day are filed under `first_day`.
+    """
+
+    table: Table
+    first_day: date
+    title: str
+
+    def in_days(self, window: Window) -> str:
+        """The condition that a row belongs to the days `:start <= day < :end` of `window`."""
+        undated = " OR SESSION_DATE IS NULL" if self.first_day in window else ""
+        return f"({in_window(self.table)}{undated})"
+
+
+@dataclass(frozen=True)
+class DayState:
+    """What a day of the table holds; `newest` is its latest LOADED_AT, Asia/Tokyo wall clock."""
+
+    rows: int
+    newest: datetime | None = None
+
+    @property
+    def version(self) -> str:
+        """Equal for equal states; another one when rows came, went, or were loaded again."""
+        return f"{self.rows} rows, {self.newest.isoformat(sep=' ') if self.newest else 'no time'}"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the rows of a window, and the state that its days were read in."""
+
+    counts: LoadCounts
+    days: Mapping[date, DayState]
+
+
+def observed_table(settings: Settings) -> Observed | None:
+    """The table that is observed; None for the feeds that deliver."""
+    if settings.feed != FEED:
+        return None
+    table = replace(SOURCE, name=settings.table.name, columns=_COLUMNS)
+    return Observed(table, settings.first_day, settings.table.title)
+
+
+def ensure_readable(session: Session, observed: Observed) -> None:
+    """Bring the table to hand, and hold its columns to the contract.
+
+    Raises:
+        FeedError: it is missing, may not be read, lacks columns or has them of other types; the text names them.
+        WarehouseError: another process holds it.
+    """
+    found = session.describe(observed.table.name)
+    missing = [column.name for column in _COLUMNS if column.name not in found]
+    if missing:
+        raise FeedError(
+            f"the observed table {observed.title} lacks {', '.join(missing)}: "
+            "name a table or view in table.relation that has them"
+        )
+    others = [
+        f"{column.name} as {found[column.name]}, not {column.type}"
+        for column in _COLUMNS
+        if found[column.name] != column.type and (column.type, found[column.name]) != ("DOUBLE", "INTEGER")
+    ]
+    if others:
+        raise FeedError(
+            f"the observed table {observed.title} has {'; '.join(others)}: "
+            "name a view in table.relation that casts them"
+        )
+
+
+def days_held(session: Session, observed: Observed, window: Window) -> dict[date, DayState]:
+    """The days of `window` that the table has rows of.
+
+    Raises:
+        FeedError, WarehouseError: see `ensure_readable`.
+    """
+    ensure_readable(session, observed)
+    return _days(session, observed, observed.table.name, window)
+
+
+def extent_of(session: Session, observed: Observed) -> Window | None:
+    """The partitions from the month of the first day with rows to the last such day; None when there is none.
+
+    Raises:
+        FeedError, WarehouseError: see `ensure_readable`.
+    """
+    days = days_held(session, observed, Window(observed.first_day, max(observed.first_day, now().date())))
+    if not days:
+        return None
+    return Window(max(observed.first_day, add_months(min(days), 0)), max(days) + timedelta(days=1))
+
+
+def take_window(session: Session, observed: Observed, window: Window, select: str) -> Taken:
+    """Replace `window` in DATASET by `select` over the rows that keep the contract; the others go to SOURCE_REJECTED.
+
+    In one transaction. Every row of the window is accounted for.
+
+    Raises:
+        FeedError, WarehouseError: see `ensure_readable`.
+        RuntimeError: accepted + rejected is not received; nothing was changed.
+    """
+    ensure_readable(session, observed)
+    session.execute(_read(observed, window), start=window.start, end=window.end)
+    days = _days(session, observed, "OBSERVED", window)
+    received = sum(state.rows for state in days.values())
+    with session.transaction():
+        delete_window(session, SOURCE_REJECTED, window, "FEED = :feed", feed=FEED)
+        rejected = session.execute(
+            _REJECT, undated=observed.first_day, feed=FEED, origin=observed.title, at=wall_clock(now())
+        )
+        accepted = refill_window(session, DATASET, window, _TAKEN + select)
+        if accepted + rejected != received:
+            raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")
+    return Taken(LoadCounts(received, accepted, rejected), days)
+
+
+def _read(observed: Observed, window: Window) -> str:
+    """One statement reads the table, so that what is counted, taken and rejected is the same while others write it.
+
+    Of the rows with one key (which is the same in capitals) that keep the contract, the first is the one loaded last.
+    """
+    return f"""
+        CREATE OR REPLACE TEMPORARY TABLE OBSERVED AS
+        WITH ARRIVED AS (SELECT {", ".join(_CELLS)} FROM {observed.table.name} WHERE {observed.in_days(window)}),
+        JUDGED AS (SELECT *, COALESCE({", ".join(_OBJECTIONS)}) IS NOT NULL AS BROKEN FROM ARRIVED)
+        SELECT *, ROW_NUMBER() OVER (
+            PARTITION BY LOWER(UID), SESSION_DATE, BROKEN ORDER BY LOADED_AT DESC, {", ".join(_SESSION)}
+        ) AS NTH
+        FROM JUDGED
+    """  # noqa: S608
+
+
+def _days(session: Session, observed: Observed, relation: str, window: Window) -> dict[date, DayState]:
+    held = session.fetch(
+        "SELECT COALESCE(SESSION_DATE, :undated) AS DAY, COUNT(*) AS COUNTED, "  # noqa: S608
+        "MAX(CAST(LOADED_AT AS TIMESTAMP_NTZ(6))) AS NEWEST "
+        f"FROM {relation} WHERE {observed.in_days(window)} GROUP BY 1",
+        undated=observed.first_day,
+        start=window.start,
+        end=window.end,
+    )
+    return {row["DAY"]: DayState(row["COUNTED"], row["NEWEST"]) for row in held.to_pylist()}
