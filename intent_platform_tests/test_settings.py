@@ -78,3 +78,34 @@ def test_settings_are_frozen_and_show_no_secret(make_settings):
     with pytest.raises(ValueError, match="frozen"):
         settings.feed = "landing"
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("relation", "file", "name"),
+    [
+        (None, None, "SOURCE"),
+        ("sessions", None, "SESSIONS"),
+        ("elt.shop.web_sessions$1", None, "ELT.SHOP.WEB_SESSIONS$1"),
+        (None, "elt.duckdb", "ELSEWHERE.SOURCE"),
+        ("shop.sessions", "elt.duckdb", "ELSEWHERE.SHOP.SESSIONS"),
+    ],
+)
+def test_the_observed_table_is_called_by_its_qualified_name(make_settings, relation, file, name):
+    settings = make_settings(table={"relation": relation, "file": file})
+    assert settings.table.name == name
+    assert settings.table.file is None or settings.table.file.is_absolute()
+
+
+@pytest.mark.parametrize(
+    "relation", ["", "a b", "a;b", '"a"', "a.b.c.d", "a..b", "1a", "a\n", "SOURCE--", "a.(SELECT 1)"]
+)
+def test_what_is_no_name_is_refused_as_a_table(make_settings, relation):
+    with pytest.raises(SettingsError, match="names that need no quotes"):
+        make_settings(table={"relation": relation})
+
+
+def test_a_file_is_the_database_of_the_observed_table_and_local(make_settings):
+    with pytest.raises(SettingsError, match="leave it out"):
+        make_settings(table={"relation": "a.b.c", "file": "elt.duckdb"})
+    with pytest.raises(SettingsError, match=r"name the table in table\.relation"):
+        make_settings(deployment="dev", table={"file": "elt.duckdb"})

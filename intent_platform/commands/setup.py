@@ -106,7 +106,8 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         }
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: "
-        f"{counts[sessions.name]:,} sessions in {sessions.name}, {counts['SOURCE_REJECTED']:,} rejected. "
+        f"{counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
+        f"{counts['SOURCE_REJECTED']:,} rejected. "
         + ("" if extent or observed else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
         soft_wrap=True,
     )

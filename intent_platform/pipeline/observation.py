@@ -32,14 +32,14 @@ _TAKEN = f"""
 """  # noqa: S608
 _HELD_AGAINST = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
 #: A JSON array of sentences without quotes in them: what sqlglot makes of ARRAY_CONSTRUCT_COMPACT, DuckDB 2 refuses.
-_REASONS = " || ".join(f"COALESCE('\"' || {said} || '\", ', '')" for said in _HELD_AGAINST)
+_REASONS = " || ".join(f"COALESCE(', \"' || {said} || '\"', '')" for said in _HELD_AGAINST)
 #: JSON has neither NaN nor infinity; the reason tells of them.
 _FINITE = "NULLIF(NULLIF(NULLIF({0}, CAST('NaN' AS DOUBLE)), CAST('inf' AS DOUBLE)), CAST('-inf' AS DOUBLE))"
 _PAIRS = ", ".join(f"'{c.name}', {_FINITE.format(c.name) if c.type == 'DOUBLE' else c.name}" for c in _COLUMNS)
 _REJECT = f"""
     INSERT INTO SOURCE_REJECTED ({", ".join(SOURCE_REJECTED.column_names)})
     SELECT COALESCE(SESSION_DATE, :undated), TO_JSON(OBJECT_CONSTRUCT_KEEP_NULL({_PAIRS})),
-        '[' || RTRIM({_REASONS}, ', ') || ']', :feed, :origin, :at
+        '[' || SUBSTR({_REASONS}, 3) || ']', :feed, :origin, :at
     FROM OBSERVED WHERE BROKEN OR NTH > 1
 """  # noqa: S608
 

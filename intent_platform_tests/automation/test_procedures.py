@@ -14,6 +14,7 @@ from intent_platform.platforms.snowflake.connection import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
+from intent_platform_tests.table_filled import in_snowflake
 
 __all__ = ["made_csv"]
 MAY_LAST, JUNE = "2024-05-31", Window(day_of("2024-06-01"), day_of("2024-06-03"))
@@ -92,6 +93,21 @@ def test_a_challenger_is_trained_next_to_the_data_when_the_settings_say_so(shop)
     shop.settings = shop.settings.model_copy(update={"training": nearby})
     with pytest.raises(TrainingRefused, match="no challenger for 2024-02"):
         shop.run("training_job", "2024-02-01")
+
+
+def test_the_procedure_takes_the_days_of_a_table_that_somebody_else_fills(snowflake_settings):
+    with in_snowflake(snowflake_settings) as filler, dg.DagsterInstance.ephemeral() as instance:
+        connector = SnowflakeConnector(filler.settings)
+        prepare(connector, None, lambda _: None, dry=False)
+        deploy_procedures(connector, lambda _: None, dry=False)
+        filler.put(JUNE.start, 20, REGION=[-1])
+        shop = Shop(filler.settings, platform_for(filler.settings), instance)
+        built = answer([[call(shop, f"CALL DATASET('{JUNE.start}'::DATE)")]])
+        assert (built["rows"], built["rejected"]) == (19, 1)
+        taken = shop.rows("DATASET")
+        shop.run("sessions_job", JUNE.keys[0])
+        assert shop.rows("DATASET") == taken
+        assert shop.rows("SOURCE_REJECTED", "REASONS") == [('["REGION below 0"]',)]
 
 
 def call(shop: Shop, sql: str) -> str:

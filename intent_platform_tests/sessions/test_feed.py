@@ -5,10 +5,14 @@ import pytest
 from intent_platform.sessions.feed import Feed, open_feed
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.sessions.simulated.feed import SimulatedFeed
+from intent_platform.sessions.table import TableFeed
 from intent_platform.sessions.uci import UciFeed
 
 
-@pytest.mark.parametrize(("name", "kind"), [("uci", UciFeed), ("landing", LandingFeed), ("simulated", SimulatedFeed)])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("uci", UciFeed), ("landing", LandingFeed), ("simulated", SimulatedFeed), ("table", TableFeed)],
+)
 def test_the_setting_picks_the_feed(make_settings, name, kind):
     settings = make_settings(feed=name)
     feed: Feed = open_feed(settings)
@@ -18,7 +22,7 @@ def test_the_setting_picks_the_feed(make_settings, name, kind):
 
 
 def test_opening_a_feed_reads_and_makes_nothing(make_settings):
-    for name in ("uci", "landing", "simulated"):
+    for name in ("uci", "landing", "simulated", "table"):
         settings = make_settings(feed=name, uci={"csv": Path("absent.csv"), "year": 2024, "session_dates": "spread"})
         open_feed(settings)
         assert not settings.home.exists()

@@ -1,0 +1,140 @@
+"""Somebody else who fills the observed table: in a DuckDB file, in our SOURCE, or elsewhere in Snowflake."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from intent_platform.partitions import Window
+from intent_platform.platforms import platform_for
+from intent_platform.platforms.local.warehouse import DuckDBSession
+from intent_platform.platforms.ports import Session
+from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.session import SnowflakeSession
+from intent_platform.sessions.contract import typed
+from intent_platform.settings import Settings
+from intent_platform.tables import SESSION_COLUMNS
+from intent_platform_tests.sessions_made import landing_rows
+
+_NAMES = ", ".join(column.name for column in SESSION_COLUMNS)
+#: Columns of their own order and looser than ours, without FEED, with one that we do not know.
+_COLUMNS = ", ".join(f"{column.name} {column.type}" for column in reversed(SESSION_COLUMNS))
+DDL = f"CREATE TABLE {{}} (BATCH VARCHAR, LOADED_AT TIMESTAMP_NTZ, {_COLUMNS})"
+
+
+@dataclass
+class Filler:
+    """Who fills the table that `settings` observe. `table` is what they call it."""
+
+    settings: Settings
+    table: str
+    opened: Callable[[], AbstractContextManager[Session]]
+    feed: bool = False
+    _batches: int = field(default=0, init=False)
+
+    def put(self, day: date, n: int, *, seed: int = 0, at: datetime | None = None, **cells: list[Any]) -> None:
+        """Add `n` sessions of `day`; `cells` replaces the first values of a column."""
+        rows = sessions(day, n, seed)
+        for name, values in cells.items():
+            column = rows[name]
+            changed = pa.chunked_array([pa.array(values, column.type), *column.slice(len(values)).chunks])
+            rows = rows.set_column(rows.column_names.index(name), name, changed)
+        self._batches += 1
+        feed = (", FEED", ", 'elt'") if self.feed else ("", "")
+        with self.opened() as session:
+            session.stage(f"BATCH_{self._batches}", rows)
+            session.execute(
+                f"INSERT INTO {self.table} ({_NAMES}, LOADED_AT{feed[0]}) SELECT {_NAMES}, :at{feed[1]} "
+                f"FROM BATCH_{self._batches}",
+                at=at or datetime.combine(day + timedelta(days=1), datetime.min.time()) + timedelta(hours=3),
+            )
+
+    def run(self, sql: str, **values: Any) -> None:
+        """Run one statement of theirs, `{}` for the table."""
+        with self.opened() as session:
+            session.execute(sql.format(self.table), **values)
+
+    def contents(self) -> list[str]:
+        """All rows of the table, as text."""
+        with self.opened() as session:
+            return sorted(map(repr, session.fetch(f"SELECT * FROM {self.table}").to_pylist()))
+
+    def ours(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """What the platform's own tables answer."""
+        with platform_for(self.settings).warehouse.session() as session:
+            return [tuple(row.values()) for row in session.fetch(sql, **values).to_pylist()]
+
+
+def sessions(day: date, n: int, seed: int = 0) -> pa.Table:
+    """`n` valid sessions of a day with the types of the contract."""
+    rows = landing_rows(day, n, seed)
+    return pa.table({column.name: typed(rows[column.name], column.type) for column in SESSION_COLUMNS})
+
+
+def days(window: Window) -> dict[str, str]:
+    """The tags of a run over the days of `window`."""
+    first, *_, last = [window.keys[0], *window.keys]
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+
+def in_a_file(make_settings: Callable[..., Settings], file: Path, **overrides: Any) -> Filler:
+    """A table of a schema of its own in a DuckDB file."""
+
+    @contextmanager
+    def opened() -> Iterator[Session]:
+        with duckdb.connect(str(file)) as connection:
+            yield DuckDBSession(connection)
+
+    settings = make_settings(
+        feed="table", table={"relation": "shop.sessions", "file": file}, warehouse={"wait_seconds": 5}, **overrides
+    )
+    filler = Filler(settings, "SHOP.SESSIONS", opened)
+    filler.run("CREATE SCHEMA SHOP")
+    filler.run(DDL)
+    return filler
+
+
+def in_our_source(make_settings: Callable[..., Settings], **overrides: Any) -> Filler:
+    """SOURCE of the local warehouse."""
+    settings = make_settings(feed="table", warehouse={"wait_seconds": 5}, **overrides)
+    warehouse = platform_for(settings).warehouse
+    return Filler(settings, "SOURCE", lambda: warehouse.session(writing=True), feed=True)
+
+
+@contextmanager
+def in_snowflake(snowflake_settings: Callable[..., Settings], **overrides: Any) -> Iterator[Filler]:
+    """A table of another database of the emulated account."""
+    database = f"ELT_{uuid.uuid4().hex[:8]}".upper()
+    table = f"{database}.SHOP.SESSIONS"
+    settings = snowflake_settings(feed="table", table={"relation": table.lower()}, **overrides)
+    connector = SnowflakeConnector(settings)
+
+    @contextmanager
+    def opened() -> Iterator[Session]:
+        with connector.open() as connection:
+            yield SnowflakeSession(connection, {})
+
+    filler = Filler(settings, table, opened)
+    for statement in (f"CREATE DATABASE {database}", f"CREATE SCHEMA {database}.SHOP", DDL):
+        filler.run(statement)
+    yield filler
+    filler.run(f"DROP SCHEMA {database}.SHOP CASCADE")
+
+
+@pytest.fixture(params=["file", "source", "snowflake"])
+def filler(request: pytest.FixtureRequest, make_settings, tmp_path: Path) -> Iterator[Filler]:
+    """Each place in turn where the table may be; `first_day` is the first of 2024."""
+    if request.param == "file":
+        yield in_a_file(make_settings, tmp_path / "elt.duckdb")
+    elif request.param == "source":
+        yield in_our_source(make_settings)
+    else:
+        with in_snowflake(request.getfixturevalue("snowflake_settings")) as filler:
+            yield filler
