@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
 
+import numpy as np
 import pyarrow as pa
 
 from intent_platform.partitions import Window
@@ -19,10 +20,18 @@ from intent_platform.tables import SESSION_COLUMNS, SOURCE, SOURCE_REJECTED, Tab
 _ATTRIBUTES = ", ".join(column.name for column in SESSION_COLUMNS)
 _PAIRS = ", ".join(f"'{column.name}', {column.name}" for column in SESSION_COLUMNS)
 _AS_JSON = f"TO_JSON(OBJECT_CONSTRUCT({_PAIRS}))"
-_ARRIVAL_OF_KEY = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(SOURCE.key)} ORDER BY ARRIVAL)"
+_KEY = ", ".join(SOURCE.key)
+#: Which rows have a key that came before in the same load. Numbering the arrivals of every key is dear: only those
+#: keys are numbered whose hash came more than once, and hardly ever is there one.
+_FIND_REPEATED = f"""
+    SELECT ARRIVAL FROM RECEIVED
+    WHERE HASH({_KEY}) IN (SELECT HASH({_KEY}) FROM RECEIVED GROUP BY 1 HAVING COUNT(*) > 1)
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY {_KEY} ORDER BY ARRIVAL) > 1
+"""  # noqa: S608
+_IS_REPEATED = "ARRIVAL IN (SELECT ARRIVAL FROM REPEATED)"
 _ACCEPT = f"""
     INSERT INTO SOURCE ({", ".join(SOURCE.column_names)})
-    SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} = 1
+    SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED WHERE NOT {_IS_REPEATED}
 """  # noqa: S608
 _REJECT = """
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
@@ -36,13 +45,13 @@ _FORGET_REFUSED = """
 """
 _FORGET_REPEATED = f"""
     DELETE FROM SOURCE_REJECTED WHERE FEED = :feed
-    AND (ORIGIN, RAW) IN (SELECT ORIGIN, {_AS_JSON} FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} > 1)
+    AND (ORIGIN, RAW) IN (SELECT ORIGIN, {_AS_JSON} FROM RECEIVED WHERE {_IS_REPEATED})
 """  # noqa: S608
 _REJECT_REPEATED = f"""
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
-    SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED QUALIFY {_ARRIVAL_OF_KEY} > 1
+    SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED WHERE {_IS_REPEATED}
 """  # noqa: S608
-_REPEATED = json.dumps([f"{', '.join(SOURCE.key)} came before in the same load"])
+_REPEATED = json.dumps([f"{_KEY} came before in the same load"])
 
 
 @dataclass(frozen=True)
@@ -111,10 +120,11 @@ def load_sessions(
     """
     received = 0
     for batch in chain((Checked.empty(),), batches):  # the empty one makes both temporary tables
-        numbers = pa.array(range(received, received + batch.accepted.num_rows), pa.int64())
-        session.stage("RECEIVED", batch.accepted.append_column("ARRIVAL", numbers))
+        arrivals = pa.array(np.arange(received, received + batch.accepted.num_rows))
+        session.stage("RECEIVED", batch.accepted.append_column("ARRIVAL", arrivals))
         session.stage("REFUSED", batch.rejected)
         received += batch.accepted.num_rows + batch.rejected.num_rows
+    session.stage("REPEATED", session.fetch(_FIND_REPEATED))
     with session.transaction():
         if replacing:
             delete_window(session, SOURCE, window)
