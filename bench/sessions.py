@@ -58,7 +58,11 @@ def dataset_rows(settings: Settings) -> pa.Table:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         feed = UciFeed(settings.model_copy(update={"home": home, "first_day": date(_YEAR, 1, 1)}))
-        warehouse = DuckDBWarehouse(path=str(home / "warehouse.duckdb"), wait_seconds=settings.warehouse.wait_seconds)
+        warehouse = DuckDBWarehouse(
+            path=str(home / "warehouse.duckdb"),
+            wait_seconds=settings.warehouse.wait_seconds,
+            memory_gb=settings.warehouse.memory_gb,
+        )
         window = feed.extent()
         with warehouse.session(writing=True) as session:
             with feed.deliver(window) as batches:

@@ -6,7 +6,9 @@ product's own: its features by `dataset.sql`, its training by `modelling.trainin
 """
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from intent_platform.modelling.training import train
 from intent_platform.partitions import Window
 from intent_platform.pipeline.dataset import SELECT
+from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.local.warehouse import DuckDBSession
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.settings import TrainingSettings, load_settings
@@ -172,9 +175,10 @@ def _models(
 def _features(rows: pd.DataFrame) -> pa.Table:
     """The product's features, by its own statement."""
     columns = [column.name for column in SESSION_COLUMNS]
-    session = DuckDBSession(duckdb.connect())
-    session.stage("SOURCE", pa.Table.from_pandas(rows[columns], preserve_index=False))
-    return session.fetch(SELECT, start=YEAR.start, end=YEAR.end).sort_by("UID")
+    with tempfile.TemporaryDirectory() as folder, closing(Staging(Path(folder) / "warehouse")) as staging:
+        session = DuckDBSession(duckdb.connect(), staging)
+        session.stage("SOURCE", pa.Table.from_pandas(rows[columns], preserve_index=False))
+        return session.fetch(SELECT, start=YEAR.start, end=YEAR.end).sort_by("UID")
 
 
 def _within(rows: pa.Table, settings: TrainingSettings) -> str:

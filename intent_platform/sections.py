@@ -109,9 +109,10 @@ class TableSettings(Section):
 
 
 class WarehouseSettings(Section):
-    """How long a run waits for a warehouse that another process holds."""
+    """The local warehouse: how long a run waits for it when another process holds it, and its share of memory."""
 
     wait_seconds: Annotated[float, Field(ge=0)]
+    memory_gb: Annotated[float, Field(ge=0.25)]
 
 
 class SnowflakeSettings(Section):

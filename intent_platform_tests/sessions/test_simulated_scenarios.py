@@ -42,7 +42,7 @@ def value_of_pagevalues(rows: pa.Table) -> float:
 
 def loaded(feed: SimulatedFeed, window: Window, path) -> tuple[int, int]:
     """Accepted and rejected rows of a load into a new warehouse."""
-    warehouse = DuckDBWarehouse(path=str(path / "warehouse.duckdb"), wait_seconds=1)
+    warehouse = DuckDBWarehouse(path=str(path / "warehouse.duckdb"), wait_seconds=1, memory_gb=2)
     with warehouse.session(writing=True) as session, feed.deliver(window) as batches:
         counts = load_sessions(
             session,

@@ -12,6 +12,7 @@ def local_platform(settings: Settings) -> Platform:
         warehouse=DuckDBWarehouse(
             path=str(settings.warehouse_file),
             wait_seconds=settings.warehouse.wait_seconds,
+            memory_gb=settings.warehouse.memory_gb,
             attached=None if settings.table.file is None else str(settings.table.file),
         ),
         registry=MlflowRegistry(home=str(settings.home)),

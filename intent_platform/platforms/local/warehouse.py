@@ -5,7 +5,7 @@ file is waited for, and the process that holds it is named when patience ends.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,9 @@ import pyarrow as pa
 from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.local.files import attach, described, first_line, patiently
+from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Served, Value
-from intent_platform.platforms.sql import render
+from intent_platform.platforms.sql import literal, render
 from intent_platform.tables import TABLES, Table
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 class DuckDBSession:
     """One open connection; see `ports.Session`."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", attach: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, connection: "duckdb.DuckDBPyConnection", staging: Staging, attach: Callable[[], None] = lambda: None
+    ) -> None:
         """`attach` brings the database of the observed table to the connection."""
         self._connection = connection
+        self._staging = staging
         self._attach = attach
         self._has_model = False
         self._fault: VersionUnfit | None = None
@@ -46,11 +50,9 @@ class DuckDBSession:
         return int(counted[0]) if counted else 0
 
     def stage(self, name: str, batch: pa.Table) -> None:
-        """Append `batch` to the temporary table `name`."""
-        self._connection.register("_batch", batch)
-        self._connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} AS SELECT * FROM _batch LIMIT 0")  # noqa: S608
-        self._connection.execute(f"INSERT INTO {name} SELECT * FROM _batch")  # noqa: S608
-        self._connection.unregister("_batch")
+        """Append `batch` to the temporary table `name`, which is a view of files."""
+        files = literal(self._staging.append(name, batch), "duckdb")
+        self._connection.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")  # noqa: S608
 
     def describe(self, relation: str) -> dict[str, str]:
         """The columns of a table or view of somebody else; see `ports.Session`."""
@@ -120,11 +122,13 @@ class DuckDBSession:
 class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
     """The DuckDB file at `path`, created on first use. A busy file is waited for up to `wait_seconds`.
 
-    `attached` is the file of the observed table, when it has one of its own.
+    A session keeps to `memory_gb` (10^9 bytes) and takes to the disk for more. `attached` is the file of the observed
+    table, when it has one of its own.
     """
 
     path: str
     wait_seconds: float
+    memory_gb: float
     attached: str | None = None
 
     @contextmanager
@@ -133,19 +137,20 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         patience = self.wait_seconds if patience is None else patience
         if not Path(self.path).exists():
             self._create(patience)
-        with self._connected(patience, writing=writing) as connection:
-            if _has_all_tables(connection, self.path):
-                yield self._session(connection, patience)
-                return
-        self._create(patience)  # a table is new in this release
-        with self._connected(patience, writing=writing) as connection:
-            yield self._session(connection, patience)
+        with closing(Staging(Path(self.path))) as staging:
+            with self._connected(patience, writing=writing) as connection:
+                if _has_all_tables(connection, self.path):
+                    yield self._session(connection, staging, patience)
+                    return
+            self._create(patience)  # a table is new in this release
+            with self._connected(patience, writing=writing) as connection:
+                yield self._session(connection, staging, patience)
 
-    def _session(self, connection: "duckdb.DuckDBPyConnection", patience: float) -> DuckDBSession:
+    def _session(self, connection: "duckdb.DuckDBPyConnection", staging: Staging, patience: float) -> DuckDBSession:
         attached = self.attached
         if attached is None:
-            return DuckDBSession(connection)
-        return DuckDBSession(connection, lambda: attach(connection, attached, patience))
+            return DuckDBSession(connection, staging)
+        return DuckDBSession(connection, staging, lambda: attach(connection, attached, patience))
 
     def _create(self, patience: float) -> None:
         """Make the file and the tables that are missing."""
@@ -167,6 +172,7 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         connection = self._connect_patiently(patience, writing=writing)
         try:
             connection.execute(f"SET TimeZone = '{TIMEZONE_NAME}'")
+            connection.execute(f"SET memory_limit = '{self.memory_gb}GB'")
             connection.execute("SET preserve_insertion_order = false")  # large inserts then need little memory
             yield connection
         finally:
