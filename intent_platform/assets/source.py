@@ -15,6 +15,7 @@ from intent_platform.partitions import daily_partitions, days_window, now, wall_
 from intent_platform.pipeline.observation import observed_table
 from intent_platform.platforms.ports import Warehouse
 from intent_platform.platforms.publish import load_sessions
+from intent_platform.sessions.ahead import ahead
 from intent_platform.sessions.contract import Received, check
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings
@@ -55,7 +56,7 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetSpec | 
                 ignored.update(batch.ignored_columns)
                 yield batch
 
-        with warehouse.session(writing=True) as session, feed.deliver(window) as batches:
+        with warehouse.session(writing=True) as session, feed.deliver(window) as given, ahead(given) as batches:
             counts = load_sessions(
                 session,
                 window,
