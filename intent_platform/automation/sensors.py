@@ -22,6 +22,9 @@ from intent_platform.sessions.feed import open_feed
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings import Settings
 
+#: A tick has 60 seconds. Files that are not read through by then are seen by a later tick.
+_LOOK_SECONDS = 20
+
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """All sensors; running from the start when the settings say so."""
@@ -57,7 +60,7 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         today = now().date()
         yesterday = Window(today - timedelta(days=1), today)
         # A file without readable days belongs to no load: yesterday's says, by a check, what is wrong with it.
-        files = [(file, file.span or yesterday) for file in feed.pending()]
+        files = [(file, file.span or yesterday) for file in feed.pending(_LOOK_SECONDS)]
         ready = [(file, span) for file, span in files if span.end <= today]
         if not ready:
             return dg.SkipReason(f"no file with days that are over waits in {settings.landing_folder}")

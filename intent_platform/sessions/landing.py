@@ -6,24 +6,20 @@ takes rows away, so that the same file twice changes nothing.
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
 
-import pyarrow.compute as pc
-
-from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, now
-from intent_platform.sessions.contract import Received, typed
+from intent_platform.sessions.contract import Received
 from intent_platform.sessions.files import header_of, read_batches
+from intent_platform.sessions.looks import COLUMNS, forget, look_at
 from intent_platform.settings import LandingSettings
-from intent_platform.tables import SESSION_COLUMNS
 
 _SUFFIXES = (".csv", ".parquet")
-_COLUMNS = tuple(column.name for column in SESSION_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,11 @@ class LandingFeed:
         tomorrow = now().date() + timedelta(days=1)
         return Window(min(self.first_day, tomorrow), tomorrow)
 
-    def pending(self) -> list[LandingFile]:
-        """The complete files that wait, by name. A file is read through once, when it is seen first."""
+    def pending(self, patience: float | None = None) -> list[LandingFile]:
+        """The complete files that wait, by name. A file is read through once, when it is seen first.
+
+        With `patience` (seconds) it returns by then without those that are still being read; they are there later.
+        """
         if not self.folder.is_dir():
             return []
         paths = sorted(
@@ -90,16 +89,21 @@ class LandingFeed:
             for path in self.folder.iterdir()
             if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
-        possible = self.possible_days()
-        found = []
+        looks = []
         for path in paths:
             try:
                 state = path.stat()
             except FileNotFoundError:  # a load took it just now
                 continue
             if self._is_complete(path, state.st_mtime):
-                found.append(_looked_at(path, state.st_size, state.st_mtime_ns, possible))
-        return found
+                looks.append((path, state, look_at(path, state.st_size, state.st_mtime_ns)))
+        wait([look for _, _, look in looks], patience)
+        possible = self.possible_days()
+        return [
+            LandingFile(path, state.st_size, state.st_mtime_ns, look.result().span(possible), look.result().fault)
+            for path, state, look in looks
+            if look.done()
+        ]
 
     def _is_complete(self, path: Path, written: float) -> bool:
         if self.settings.done_files and not _done_file(path).exists():
@@ -109,8 +113,8 @@ class LandingFeed:
     def split(self, window: Window) -> tuple[list[LandingFile], list[LandingFile]]:
         """The pending files that a load of `window` takes, and those that wait for a wider one."""
         readable = [file for file in self.pending() if file.fault is None]
-        taken = [f for f in readable if f.span is None or f.span.intersection(window) == f.span]
-        return taken, [file for file in readable if file not in taken]
+        fits = {file: file.span is None or file.span.intersection(window) == file.span for file in readable}
+        return [file for file in readable if fits[file]], [file for file in readable if not fits[file]]
 
     def held_back(self, window: Window) -> list[str]:
         """The files whose days reach beyond `window`."""
@@ -137,25 +141,7 @@ class LandingFeed:
             if file.is_unchanged:
                 _move(file.path, self.folder / "accepted")
                 _done_file(file.path).unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=10_000)
-def _looked_at(path: Path, size: int, mtime_ns: int, possible: Window) -> LandingFile:
-    """What is in a file; remembered while it stays the same, since reading gigabytes takes a while."""
-    first: date | None = None
-    last: date | None = None
-    try:
-        for batch in read_batches(path, _COLUMNS):  # all of them: what cannot be read is to be known before a load
-            days = typed(batch["SESSION_DATE"], "DATE")
-            fitting = pc.and_(pc.greater_equal(days, possible.start), pc.less(days, possible.end))
-            ends = pc.min_max(days.filter(fitting)).as_py()
-            if ends["min"] is not None:
-                first = min(first or ends["min"], ends["min"])
-                last = max(last or ends["max"], ends["max"])
-    except FeedError as error:
-        return LandingFile(path, size, mtime_ns, None, str(error))
-    span = None if first is None or last is None else Window(first, last + timedelta(days=1))
-    return LandingFile(path, size, mtime_ns, span, None)
+                forget(file.path)
 
 
 def _done_file(path: Path) -> Path:
@@ -163,8 +149,8 @@ def _done_file(path: Path) -> Path:
 
 
 def _batches(path: Path) -> Iterator[Received]:
-    ignored = tuple(sorted(name for name in header_of(path) if name.upper() not in _COLUMNS))
-    for rows in read_batches(path, _COLUMNS):
+    ignored = tuple(sorted(name for name in header_of(path) if name.upper() not in COLUMNS))
+    for rows in read_batches(path, COLUMNS):
         yield Received(rows, origin=path.name, ignored_columns=ignored)
 
 

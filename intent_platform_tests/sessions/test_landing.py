@@ -8,7 +8,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from intent_platform.partitions import TIMEZONE, Window
-from intent_platform.sessions import landing
+from intent_platform.sessions import landing, looks
 from intent_platform.sessions.contract import Checked, Received, check
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings import LandingSettings
@@ -306,7 +306,7 @@ def test_a_file_that_is_still_being_written_is_left_alone_and_lost_to_nobody(fee
 def test_a_file_is_read_through_once_however_often_it_is_looked_at(feed, monkeypatch):
     drop(feed, "monday.csv", landing_rows(MONDAY, 4))
     first = feed.pending()
-    monkeypatch.setattr(landing, "read_batches", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(looks, "read_batches", lambda *_: pytest.fail("read again"))
     assert feed.pending() == first
 
 
