@@ -1,6 +1,7 @@
 """The simulated feed on the bench: `fit` its figures, `measure` how true they are, time it (`speed`).
 
-The parts are in `simulator_fit`, `simulator_measure` and `simulator_speed`. Needs the UCI file, but for `speed`.
+`landing` times the landing feed, on files of simulated sessions. The parts are in the modules `simulator_…` of the
+commands' names. The first two need the UCI file.
 """
 
 import argparse
@@ -15,13 +16,14 @@ SEED = 0
 def main() -> None:
     """Carry out one command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=("fit", "measure", "speed"))
+    parser.add_argument("command", choices=("fit", "measure", "speed", "landing"))
     parser.add_argument(
         "--csv", default=os.environ.get("INTENT_PLATFORM_UCI_CSV"), help="online_shoppers_intention.csv"
     )
     parser.add_argument("--rows", type=int, default=2_000_000, help="of speed")
+    parser.add_argument("--megabytes", type=int, default=1_000, help="of landing, the size of the CSV file")
     given = parser.parse_args()
-    if given.command != "speed" and not given.csv:
+    if given.command in ("fit", "measure") and not given.csv:
         parser.error("give the UCI file: --csv PATH, or INTENT_PLATFORM_UCI_CSV")
     if given.command == "fit":
         from bench.simulator_fit import figures
@@ -33,6 +35,10 @@ def main() -> None:
         from bench.simulator_measure import write_report
 
         write_report(given.csv)
+    elif given.command == "landing":
+        from bench.simulator_landing import measure_landing
+
+        measure_landing(given.megabytes)
     else:
         from bench.simulator_speed import measure_speed
 
