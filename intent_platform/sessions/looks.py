@@ -47,10 +47,9 @@ def look_at(path: Path, size: int, mtime_ns: int) -> "Future[Look]":
 
 def forget(path: Path) -> None:
     """Remove what is remembered beside a file that is gone."""
-    note = _note(path)
-    note.unlink(missing_ok=True)
-    with suppress(OSError):  # there are others, or never was one
-        note.parent.rmdir()
+    with suppress(OSError):  # there never was a note, or others are left
+        _note(path).unlink()
+        _note(path).parent.rmdir()
 
 
 def _remembered_or_read(path: Path, size: int, mtime_ns: int) -> Look:

@@ -1,3 +1,4 @@
+from concurrent.futures import Future
 from datetime import date, datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -16,6 +17,7 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, merged, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
+from intent_platform.sessions.looks import Look
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform_tests.sessions_made import landing_rows, write_uci_csv
 
@@ -144,6 +146,20 @@ def test_a_file_that_cannot_be_read_holds_up_no_other_and_a_check_says_its_name(
         instance, carry_out(landing, instance, tick(landing, "landing_sensor", instance).run_requests[0]).run_id
     )
     assert count(landing, "SOURCE") == 40
+
+
+def test_a_file_that_takes_long_to_read_is_asked_for_by_a_later_tick(landing, instance, monkeypatch):
+    drop(landing, YESTERDAY)
+    look: Future[Look] = Future()
+    monkeypatch.setattr(sensors, "_LOOK_SECONDS", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("intent_platform.sessions.landing.look_at", lambda *_: look)
+        assert "no file" in tick(landing, "landing_sensor", instance).skip_message
+        look.set_result(Look([YESTERDAY]))
+        (request,) = tick(landing, "landing_sensor", instance).run_requests
+    assert days_of(request) == Window(YESTERDAY, YESTERDAY + timedelta(days=1))
+    assert carry_out(landing, instance, request).success
+    assert count(landing, "SOURCE") == 20
 
 
 def test_late_sessions_redo_their_day_and_its_scores(landing, instance):

@@ -91,9 +91,12 @@ def test_a_fault_is_found_again_by_another_process(feed, dropped, reads):
     assert reads == [dropped.name] * 2
 
 
-def test_where_nothing_can_be_written_the_file_is_read_all_the_same(feed, dropped, monkeypatch):
+def test_where_no_note_can_be_written_the_file_is_read_and_taken_all_the_same(feed, dropped):
     (feed.folder / ".looked").write_text("no folder")
     assert [file.span for file in feed.pending()] == [MONDAY]
+    with feed.deliver(MONDAY) as batches:
+        assert len(list(batches)) == 1
+    assert not dropped.exists()
 
 
 def test_nothing_is_left_beside_a_file_that_was_taken(feed, dropped):
