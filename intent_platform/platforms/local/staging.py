@@ -31,10 +31,11 @@ class Staging:
             self._folder = TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._beside)
         folder = Path(self._folder.name) / name
         folder.mkdir(exist_ok=True)
-        # Read once or twice, soon: neither encoding nor statistics would pay.
-        file = folder / f"{self._files[name]}.parquet"
-        pq.write_table(batch, file, use_dictionary=False, compression="none", write_statistics=False)
-        self._files[name] += 1
+        if batch.num_rows or not self._files[name]:  # the first one says which columns there are
+            file = folder / f"{self._files[name]}.parquet"
+            # Read once or twice, soon: neither encoding nor statistics would pay.
+            pq.write_table(batch, file, use_dictionary=False, compression="none", write_statistics=False)
+            self._files[name] += 1
         return f"{glob.escape(str(folder))}/*.parquet"
 
     def close(self) -> None:
