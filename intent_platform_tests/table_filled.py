@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.local.warehouse import DuckDBSession
 from intent_platform.platforms.ports import Session
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
@@ -89,8 +90,8 @@ def in_a_file(make_settings: Callable[..., Settings], file: Path, **overrides: A
 
     @contextmanager
     def opened() -> Iterator[Session]:
-        with duckdb.connect(str(file)) as connection:
-            yield DuckDBSession(connection)
+        with duckdb.connect(str(file)) as connection, closing(Staging(file)) as staging:
+            yield DuckDBSession(connection, staging)
 
     settings = make_settings(
         feed="table", table={"relation": "shop.sessions", "file": file}, warehouse={"wait_seconds": 5}, **overrides

@@ -10,7 +10,7 @@ import pyarrow.csv
 import pytest
 
 from intent_platform.assets.champion_alias import ASSET
-from intent_platform.automation import catch_up
+from intent_platform.automation import catch_up, sensors
 from intent_platform.automation.alerts import failed_checks, failure_sentence
 from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
