@@ -22,7 +22,8 @@ from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings import Settings
 from intent_platform.tables import MONITORING
 
-ROC_AUC, CALIBRATION, OVER_PREVIOUS, DRIFT = "roc_auc", "purchases_per_expected", "pr_auc_over_previous", "drift."
+PR_AUC, ROC_AUC, CALIBRATION, OVER_PREVIOUS = "pr_auc", "roc_auc", "purchases_per_expected", "pr_auc_over_previous"
+DRIFT = "drift."  # before the name of the feature
 _STAGED = "MEASURED"
 
 
@@ -102,7 +103,7 @@ def _quality(
         yield Measurement(day, version.name, "brier", seen.brier, None, None, False, "mean squared error", seen.rows)
         if not seen.has_both_classes:
             continue
-        yield Measurement(day, version.name, "pr_auc", seen.pr_auc, None, None, False, "average precision", seen.rows)
+        yield Measurement(day, version.name, PR_AUC, seen.pr_auc, None, None, False, "average precision", seen.rows)
         area = seen.roc_auc(policy.confidence)
         yield _measurement(
             day,

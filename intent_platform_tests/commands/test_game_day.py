@@ -9,7 +9,8 @@ import pytest
 
 from intent_platform.__main__ import main
 from intent_platform.commands import game_day
-from intent_platform.commands.game_day import FIRST_DAY, Entry, play, prepare, rehearsal_settings
+from intent_platform.commands.game_day import FIRST_DAY, play, prepare, rehearsal_settings
+from intent_platform.commands.game_story import Entry
 from intent_platform.commands.rehearsal import Rehearsal
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now
 from intent_platform.platforms import platform_for
