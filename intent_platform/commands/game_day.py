@@ -57,8 +57,9 @@ def game_day(kind: str, strength: float, *, days: int = DAYS, sessions_per_day: 
 
 
 def rehearsal_settings(kind: str, strength: float, sessions_per_day: int) -> Settings:
-    """The settings of now, but for home and feed; always local. Challengers learn from one month, so that they learn
-    from what happens.
+    """The settings of now, but for home and feed; always local.
+
+    Challengers are trained on one month, so that they learn from what happens.
     """
     own = load_settings(feed="simulated", deployment="local")
     when = {} if kind == "none" else {"start": BEGINS, "end": ENDS}

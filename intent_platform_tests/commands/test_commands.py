@@ -4,11 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
 from intent_platform.__main__ import main
+from intent_platform.automation.sensors import build_sensors
 from intent_platform.partitions import add_months, now
+from intent_platform.platforms import platform_for
+from intent_platform.settings import load_settings
 from intent_platform.tables import TABLES
 from intent_platform_tests.sessions_made import write_uci_csv
 
@@ -88,7 +92,6 @@ def test_the_demo_plays_all_months_and_a_second_call_changes_no_row(home, csv, c
 def test_the_demo_of_a_living_feed_ends_with_yesterday(home, monkeypatch, capsys):
     yesterday = now().date() - timedelta(days=1)
     for name, value in {
-        "FEED": "simulated",
         "FIRST_DAY": add_months(yesterday, -2).isoformat(),
         "SIMULATED_SESSIONS_PER_DAY": "20",
         "DEMO_MONTHS": "3",
@@ -104,6 +107,25 @@ def test_the_demo_of_a_living_feed_ends_with_yesterday(home, monkeypatch, capsys
     assert main(["demo"]) == 0
     assert "no row changed" in capsys.readouterr().out
     assert contents(home) == played
+    # What `make dev` finds: nothing is missing, so that its sensors ask for nothing until the next clock.
+    settings = load_settings()
+    (sensor,) = [sensor for sensor in build_sensors(settings) if sensor.name == "catch_up_sensor"]
+    with dg.DagsterInstance.get() as instance:
+        context = dg.build_sensor_context(instance, resources={"warehouse": platform_for(settings).warehouse})
+        assert sensor.evaluate_tick(context).run_requests == []
+
+
+def test_one_warehouse_holds_one_past(home, csv, monkeypatch, capsys):
+    assert main(["setup", "--csv", str(csv)]) == 0
+    loaded = contents(home)
+    monkeypatch.setenv("INTENT_PLATFORM_FEED", "simulated")
+    for command in ("setup", "demo"):
+        assert main([command]) == 1
+        assert "holds sessions of the feed uci" in capsys.readouterr().err
+    monkeypatch.delenv("INTENT_PLATFORM_FEED")
+    assert main(["setup"]) == 0  # the home has the file: it goes on with that
+    assert contents(home)["SOURCE"] != []
+    assert {row[:-1] for row in contents(home)["SOURCE"]} == {row[:-1] for row in loaded["SOURCE"]}
 
 
 def test_setup_loads_the_source_and_counts_it(home, csv, capsys):
