@@ -31,11 +31,15 @@ _TRAINED, _TESTED = training_window("2024-11-01", 3), evaluation_window("2024-11
 
 @dataclass(frozen=True)
 class Pairs:
-    """What became of all pairs on all windows, as shares; `apart` is their mean absolute difference on all rows."""
+    """What became of all pairs on all windows, as shares; `apart` is their mean absolute difference on all rows.
+
+    `wrong` are the contests in which the side that is worse on all rows was superior.
+    """
 
     contests: int
     apart: float
     superior: float
+    wrong: float
     promoted: float
 
 
@@ -46,9 +50,9 @@ def measure_seeds(csv: Path | None, policy: GateSettings) -> tuple[Sequence[str]
     table: list[Sequence[object]] = []
     for trained, tested in _SPLITS.items():
         pairs = play(_months(rows, trained), _months(rows, tested), settings.training, policy)
-        shares = (f"{pairs.superior:.1%}", f"{pairs.promoted:.1%}")
+        shares = (f"{share:.1%}" for share in (pairs.superior, pairs.wrong, pairs.promoted))
         table.append((", ".join(trained), ", ".join(tested), pairs.contests, f"{pairs.apart:.4f}", *shares))
-    return ("trained on", "tested on", "contests", "PR-AUC apart", "superior", "promoted"), table
+    return ("trained on", "tested on", "contests", "PR-AUC apart", "superior", "wrongly", "promoted"), table
 
 
 def play(
@@ -69,18 +73,20 @@ def play(
     values = [measure(labels, side.scores).pr_auc or 0.0 for side in sides]
     size = min(len(labels), round(_PURCHASES * len(labels) / labels.sum()))
     generator = np.random.default_rng(0)
-    superior = promoted = contests = 0
+    superior = wrong = promoted = contests = 0
     for _ in range(windows):
         drawn = generator.choice(len(labels), size, replace=False)
         day = np.full(size, np.datetime64(_TESTED.start))
-        for challenger, champion in permutations(sides, 2):
-            contest = Contest(_on(challenger, drawn), _on(champion, drawn), _TESTED, labels[drawn], day, slices[drawn])
-            decision = decide(contest, policy)
+        for one, other in permutations(range(seeds), 2):
+            challenger, champion = _on(sides[one], drawn), _on(sides[other], drawn)
+            decision = decide(Contest(challenger, champion, _TESTED, labels[drawn], day, slices[drawn]), policy)
+            is_superior = decision.difference is not None and decision.difference.low > 0
             contests += 1
-            superior += decision.difference is not None and decision.difference.low > 0
+            superior += is_superior
+            wrong += is_superior and values[one] <= values[other]
             promoted += decision.outcome == "promote"
     apart = float(np.mean([abs(one - other) for one, other in permutations(values, 2)]))
-    return Pairs(contests, apart, superior / contests, promoted / contests)
+    return Pairs(contests, apart, superior / contests, wrong / contests, promoted / contests)
 
 
 def _on(side: Contender, rows: np.ndarray) -> Contender:
