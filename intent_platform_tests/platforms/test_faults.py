@@ -1,13 +1,10 @@
 """What goes wrong with an account: each fault gives one sentence with what to do, and no partition is half written."""
 
-import os
-import subprocess
-import sys
 from datetime import date, datetime
 
 import pytest
 
-from intent_platform.errors import SettingsError, WarehouseError
+from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.publish import replace_window
@@ -72,60 +69,12 @@ def test_an_account_that_nobody_answers_for_is_named(make_settings):
         raise AssertionError("there is nobody")
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({}, "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT"),
-        ({"account": "a", "user": "u"}, "no way to prove who you are"),
-        ({"connection": "nobody_has_this_one"}, "connections.toml"),
-    ],
-)
-def test_parameters_that_do_not_suffice_say_what_is_missing(make_settings, given, says):
-    with pytest.raises(SettingsError, match=says):
-        _ = SnowflakeConnector(make_settings(deployment="dev", snowflake=given)).parameters
-
-
-def test_the_parameters_file_of_the_sandbox_is_understood_and_settings_win_over_it(make_settings, tmp_path):
-    file = tmp_path / "connection_parameters_dev.json"
-    file.write_text(
-        '{"account": "a", "user": "u", "password": "hush", "role": "", "warehouse": "W", "database": "mlsystem_dev", '
-        '"schema": ""}'
-    )
-    settings = make_settings(deployment="dev", snowflake={"parameters_file": file, "warehouse": "MINE"})
-    found = SnowflakeConnector(settings).parameters
-    assert (found["account"], found["warehouse"], found["schema"]) == ("a", "MINE", "ONLINE_SHOPPERS_INTENTION")
-    assert found["role"] == "mlsystem_dev_RUNNER"
-    assert "hush" not in repr(settings)
-
-
 def test_every_statement_carries_the_tag_of_its_run(snowflake_settings, emulator):
     with platform_for(snowflake_settings()).warehouse.session() as session:
         session.fetch("SELECT 'tagged' AS T")
     sent = next(statement for statement in reversed(emulator.statements) if "'tagged'" in statement.sql)
     assert '"app": "intent_platform"' in sent.tag
     assert '"deployment": "dev"' in sent.tag
-
-
-def test_a_named_connection_is_read_from_connections_toml(tmp_path):
-    """In a process of its own: the connector reads where the file is when it is imported."""
-    (tmp_path / "connections.toml").write_text('[shop]\naccount = "a"\nuser = "u"\npassword = "p"\nrole = "MINE"\n')
-    (tmp_path / "connections.toml").chmod(0o600)
-    asked = (
-        "from intent_platform.settings import load_settings\n"
-        "from intent_platform.platforms.snowflake.connection import SnowflakeConnector\n"
-        "found = SnowflakeConnector(load_settings()).parameters\n"
-        "print(found['account'], found['role'], found['database'])"
-    )
-    environment = {
-        **os.environ,
-        "SNOWFLAKE_HOME": str(tmp_path),
-        "INTENT_PLATFORM_DEPLOYMENT": "prod",
-        "INTENT_PLATFORM_SNOWFLAKE_CONNECTION": "shop",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.split() == ["a", "MINE", "MLSYSTEM_PROD"]
 
 
 def test_preparing_again_changes_nothing(snowflake_settings, emulator):

@@ -25,6 +25,7 @@ _WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", 
 class Session:
     """What a session is set to."""
 
+    user: str = "SOMEBODY"
     role: str = "ACCOUNTADMIN"
     warehouse: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
@@ -117,6 +118,16 @@ def inlined(reader: Reader, values: Sequence[Any]) -> str:
     return replaced(reader.sql, pieces)
 
 
+@dataclass
+class Logins:
+    """What proves who one is, apart from the keys and tokens that ALTER USER makes; kept while the account runs."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+    oauth: dict[str, bool] = field(default_factory=dict)  # whether the token is still good
+    confirmed: dict[str, dict[str, str]] = field(default_factory=dict)  # single sign-on, by its proof key
+    remembered: set[str] = field(default_factory=set)  # identity tokens given to clients that keep them
+
+
 class Emulator:
     """One account. `connection_parameters` are for `snowflake.connector.connect`."""
 
@@ -126,6 +137,7 @@ class Emulator:
         self.state = State(root / "account.json")
         self.statements: list[Sent] = []
         self.faults: list[Injected] = []
+        self.logins = Logins()
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)
 

@@ -2,13 +2,13 @@
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error, unknown_statement
+from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
 from intent_platform_tests.snowflake_emulator.results import done, rows
 
 _PARAMETERS = {
     *("QUERY_TAG", "TIMEZONE", "AUTOCOMMIT", "STATEMENT_TIMEOUT_IN_SECONDS", "LOCK_TIMEOUT", "ABORT_DETACHED_QUERY"),
     *("LOG_LEVEL", "TRACE_LEVEL", "PYTHON_SNOWPARK_USE_SQL_SIMPLIFIER", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"),
 }
-_SYSTEM_ROLES = {"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"}
 
 
 @rule("CREATE ROLE", "CREATE WAREHOUSE", "CREATE EVENT TABLE")
@@ -31,7 +31,7 @@ def create(call: Call) -> Answer:
 def use_role(call: Call) -> Answer:
     """A role that exists."""
     name = call.reader.name()
-    if name not in _SYSTEM_ROLES and name not in call.emulator.state.of("roles"):
+    if name not in SYSTEM_ROLES and name not in call.emulator.state.of("roles"):
         raise error(f"SQL compilation error:\nRole '{name}' does not exist or not authorized.", 2043, "02000")
     call.session.role = name
     return done()

@@ -110,6 +110,7 @@ def _moment(call: Call, inside: str) -> str:
 
 _FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
     "TABLE": _table_function,
+    "CURRENT_USER": lambda call, _: literal(call.session.user),
     "CURRENT_ROLE": lambda call, _: literal(call.session.role),
     "CURRENT_WAREHOUSE": lambda call, _: literal(call.session.warehouse),
     "CURRENT_TIMESTAMP": _moment,

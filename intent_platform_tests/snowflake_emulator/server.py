@@ -19,16 +19,16 @@ from snowflake.connector.errors import ProgrammingError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import governance, monitors, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator import governance, logins, monitors, passing, procedures, tasks
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 
-__all__ = ["governance", "monitors", "passing", "procedures", "serve", "tasks"]
+__all__ = ["governance", "logins", "monitors", "passing", "procedures", "serve", "tasks"]
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
@@ -69,6 +69,7 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
             "protocol": "http",
         }
         emulator = RunningEmulator(folder, parameters)
+        emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         stack.enter_context(repaired())
         stack.enter_context(_database(folder / "databases"))
         config = uvicorn.Config(_application(emulator), log_level="critical", timeout_graceful_shutdown=1)
@@ -99,14 +100,28 @@ def _database(folder: Path) -> Iterator[None]:
 def _application(emulator: Emulator) -> Starlette:
     async def log_in(request: Request) -> Response:
         asked = await _json(request)
+        role = request.query_params.get("roleName")
+        try:
+            user = logins.check(emulator, asked["data"], role)
+        except ProgrammingError as refusal:
+            return _refused(refusal)
         answer = await fakesnow_server.login_request(_again(request, asked))
         token = json.loads(bytes(answer.body))["data"]["token"]
         session = emulator.session_of(fakesnow_server.sessions[token])
         given = asked["data"].get("SESSION_PARAMETERS", {})
         session.parameters.update({name: str(value) for name, value in given.items()})
-        session.role = (request.query_params.get("roleName") or session.role).upper()
+        session.user, session.role = user, (role or session.role).upper()
         session.warehouse = request.query_params.get("warehouse")
-        return answer
+        answered = json.loads(bytes(answer.body))
+        answered["data"] |= logins.kept_login(emulator, asked["data"])
+        return JSONResponse(answered)
+
+    async def single_sign_on(request: Request) -> Response:
+        asked = await _json(request)
+        return JSONResponse({"data": logins.begin(emulator, asked["data"]), "success": True})
+
+    async def identity_provider(request: Request) -> Response:
+        return RedirectResponse(logins.confirm(emulator, request.query_params["proof"]))
 
     async def query(request: Request) -> Response:
         asked = await _json(request)
@@ -149,6 +164,8 @@ def _application(emulator: Emulator) -> Starlette:
     routes = [route for route in fakesnow_server.routes if route.path not in (_QUERY, _LOGIN, _SESSION)]
     routes += [Route(_QUERY, query, methods=["POST"]), Route(_LOGIN, log_in, methods=["POST"])]
     routes += [Route(_SESSION, end, methods=["POST"])]
+    routes += [Route("/session/authenticator-request", single_sign_on, methods=["POST"])]
+    routes += [Route(logins.IDENTITY_PROVIDER, identity_provider)]
     routes += [Route("/session/token-request", renew, methods=["POST"])]
     routes += [Route("/telemetry/send", lambda _: JSONResponse({"success": True}), methods=["POST"])]
     return Starlette(routes=routes)

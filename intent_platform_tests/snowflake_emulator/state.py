@@ -7,7 +7,10 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-_KINDS = ("models", "stages", "procedures", "tasks", "monitors", "roles", "warehouses", "grants", "event_tables")
+_KINDS = (
+    *("models", "stages", "procedures", "tasks", "monitors", "event_tables"),
+    *("roles", "warehouses", "grants", "users"),
+)
 
 
 class State:

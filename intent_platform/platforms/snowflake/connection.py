@@ -1,22 +1,18 @@
-"""Connecting to Snowflake: where the parameters come from, and what each session says of itself.
+"""Connecting to Snowflake, and what each session says of itself.
 
-Built on `dagster_snowflake.SnowflakeResource`. What a failure means to a user is in `failures`.
+Built on `dagster_snowflake.SnowflakeResource`. Where the parameters come from is in `parameters`, what a failure means
+to a user in `failures`.
 """
 
-import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
-from intent_platform.errors import SettingsError
 from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.snowflake.failures import explained
+from intent_platform.platforms.snowflake.parameters import connection_parameters
 from intent_platform.platforms.snowflake.query_tag import query_tag
 from intent_platform.settings import Settings
 
@@ -24,8 +20,6 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.snowpark import Session
 
-SCHEMA = "ONLINE_SHOPPERS_INTENTION"
-_DEFAULT_WAREHOUSE = "COMPUTE_WH"
 _LOGIN_SECONDS = 60
 _NETWORK_SECONDS = 300
 #: What `SnowflakeResource` calls the parameters that it knows; the connector's others are passed through it.
@@ -35,6 +29,8 @@ _RESOURCE_FIELDS = {
     "private_key_file": "private_key_path",
     "private_key_file_pwd": "private_key_password",
 }
+#: Single sign-on and a second factor are asked for once, not for every connection, where the account allows it.
+_KEEPING_LOGINS = {"client_store_temporary_credential": True, "client_request_mfa_token": True}
 
 
 @dataclass(frozen=True)
@@ -45,41 +41,8 @@ class SnowflakeConnector:
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
-        """The connection's parameters, by the connector's names.
-
-        A named connection of `connections.toml`, else the parameters file when it is there; the settings' own values
-        win over both. Without a database it is MLSYSTEM_DEV or MLSYSTEM_PROD, without a schema
-        ONLINE_SHOPPERS_INTENTION, without a role the one that `make setup` makes, `<database>_RUNNER`.
-
-        Raises:
-            SettingsError: account, user or a way to prove who one is cannot be found, or a file cannot be read.
-        """
-        own = self.settings.snowflake
-        named = self._named_connection(own.connection) if own.connection else self._parameters_file()
-        no_parameters = {"connection", "parameters_file", "statement_timeout_seconds"}
-        given = {name: value for name, value in own.model_dump(by_alias=True, exclude=no_parameters).items() if value}
-        found = {
-            "database": f"MLSYSTEM_{self.settings.deployment.upper()}",
-            "schema": SCHEMA,
-            "warehouse": _DEFAULT_WAREHOUSE,
-            **{name: value for name, value in named.items() if value not in (None, "")},
-            **{name: _plain(value) for name, value in given.items()},
-        }
-        found.setdefault("role", f"{found['database']}_RUNNER")
-        if "token" in found:
-            found.setdefault("authenticator", "oauth")
-        if "account" not in found:
-            raise SettingsError(
-                f"deployment {self.settings.deployment} knows no Snowflake account: set "
-                "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT and _USER, or INTENT_PLATFORM_SNOWFLAKE_CONNECTION to a name in "
-                f"connections.toml, or write {self.settings.snowflake.parameters_file}"
-            )
-        if not {"password", "authenticator", "private_key_file"} & found.keys():
-            raise SettingsError(
-                f"the connection to Snowflake account {found['account']} has no way to prove who you are: give a "
-                "private_key_file, an authenticator (externalbrowser, oauth, programmatic_access_token) or a password"
-            )
-        return found
+        """The connection's parameters, by the connector's names; see `parameters.connection_parameters`."""
+        return connection_parameters(self.settings)
 
     @property
     def place(self) -> str:
@@ -119,7 +82,7 @@ class SnowflakeConnector:
             login_timeout=login_seconds,
             network_timeout=_NETWORK_SECONDS,
             autocommit=True,
-            additional_snowflake_connection_args={**found, "session_parameters": session_parameters},
+            additional_snowflake_connection_args={**_KEEPING_LOGINS, **found, "session_parameters": session_parameters},
         )
         with explained(self.parameters), resource.get_connection() as connection:
             try:
@@ -138,38 +101,3 @@ class SnowflakeConnector:
                 yield session
             finally:
                 session.close()
-
-    def _named_connection(self, name: str) -> Mapping[str, Any]:
-        from snowflake.connector.config_manager import CONFIG_MANAGER
-        from snowflake.connector.errors import Error
-
-        try:
-            connections: Any = CONFIG_MANAGER["connections"]
-            return dict(connections[name])
-        except (Error, KeyError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(
-                f"connections.toml has no connection {name!r}: add it there, or set "
-                "INTENT_PLATFORM_SNOWFLAKE_CONNECTION to one that it has (`snow connection list` shows them)"
-            ) from error
-
-    def _parameters_file(self) -> Mapping[str, Any]:
-        file = self.settings.snowflake.parameters_file
-        if file is None or not file.is_file():
-            return {}
-        try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise SettingsError(f"{file} is not JSON ({error}): see docs/snowflake.md for what it holds") from error
-        if not isinstance(found, dict):
-            raise SettingsError(f"{file} must hold one JSON object: see docs/snowflake.md for its keys")
-        return found
-
-
-def _plain(value: object) -> object:
-    match value:
-        case SecretStr():
-            return value.get_secret_value()
-        case Path():
-            return str(value)
-        case _:
-            return value

@@ -1,0 +1,162 @@
+"""Who may log in and how: passwords, key pairs, tokens, single sign-on; and as which role.
+
+Keys and access tokens come from ALTER USER, as in an account; passwords, OAuth tokens and who is confirmed by an
+identity provider are said by the test, in `Emulator.logins`.
+"""
+
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, rule
+from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
+from intent_platform_tests.snowflake_emulator.results import done, rows
+
+IDENTITY_PROVIDER = "/emulated/identity-provider"
+SYSTEM_ROLES = frozenset({"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"})
+_KEY, _TOKENS = "RSA_PUBLIC_KEY", "tokens"
+
+
+@rule("ALTER USER")
+def alter(call: Call) -> Answer:
+    """Register a public key, or make a programmatic access token, whose secret is shown once."""
+    reader, name = call.reader, call.reader.name()
+    with call.emulator.state.changing("users") as users:
+        user = users.setdefault(name, {_TOKENS: {}})
+        if reader.take("SET", _KEY):
+            reader.expect("=")
+            user[_KEY] = reader.literal()
+            reader.end()
+            return done()
+        if reader.take("ADD") and reader.take_any("PROGRAMMATIC", "PAT"):
+            reader.take("ACCESS", "TOKEN")
+            token, secret = reader.name(), secrets.token_urlsafe(24)
+            reader.end()
+            user[_TOKENS][secret] = token
+            return rows(["token_name", "token_secret"], [(token, secret)])
+        raise syntax_error(f"the emulator gives users keys and tokens, not {reader.rest[:60]}")
+
+
+def check(emulator: Emulator, asked: Mapping[str, Any], role: str | None) -> str:
+    """Let the user in, or not; who it is.
+
+    Raises:
+        ProgrammingError: the proof is none, or the role is not the user's.
+    """
+    way = str(asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
+    if way not in _WAYS:
+        raise error(f"the emulator knows no authenticator {way}", 390104, "08001")
+    user = _WAYS[way](emulator, asked)
+    if role and role.upper() not in SYSTEM_ROLES and not _has_role(emulator, user, role.upper()):
+        raise error(
+            f"Role '{role.upper()}' specified in the connect string does not exist or not authorized. Contact your "
+            "local system administrator, or attempt to login with another role, e.g. PUBLIC.",
+            390189,
+            "08001",
+        )
+    return user
+
+
+def begin(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
+    """Single sign-on: where the browser is to go."""
+    proof = b64encode(secrets.token_bytes(16)).decode().strip("=").replace("+", "-").replace("/", "_")
+    emulator.logins.confirmed[proof] = {
+        "user": str(asked["LOGIN_NAME"]).upper(),
+        "port": asked["BROWSER_MODE_REDIRECT_PORT"],
+    }
+    parameters = emulator.connection_parameters
+    place = f"{parameters['protocol']}://{parameters['host']}:{parameters['port']}{IDENTITY_PROVIDER}"
+    return {"ssoUrl": f"{place}?proof={proof}", "proofKey": proof}
+
+
+def confirm(emulator: Emulator, proof: str) -> str:
+    """What the identity provider does with the browser: back to the client, with a token."""
+    confirmed = emulator.logins.confirmed[proof]
+    confirmed["token"] = secrets.token_urlsafe(16)
+    return f"http://localhost:{confirmed['port']}/?token={confirmed['token']}"
+
+
+def kept_login(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
+    """An identity token for a client that keeps it, so that the browser is needed once."""
+    parameters = asked.get("SESSION_PARAMETERS", {})
+    if asked.get("AUTHENTICATOR") != "EXTERNALBROWSER" or not parameters.get("CLIENT_STORE_TEMPORARY_CREDENTIAL"):
+        return {}
+    token = secrets.token_urlsafe(16)
+    emulator.logins.remembered.add(token)
+    return {"idToken": token}
+
+
+def _has_role(emulator: Emulator, user: str, role: str) -> bool:
+    grants = {grant.upper() for grant in emulator.state.of("grants")}
+    return role in emulator.state.of("roles") and f"GRANT ROLE {role} TO USER {user}" in grants
+
+
+def _by_password(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    user = str(asked["LOGIN_NAME"]).upper()
+    known = emulator.logins.passwords.get(user)
+    tokens = emulator.state.of("users").get(user, {}).get(_TOKENS, {})  # an access token may stand for a password
+    if known is None or asked.get("PASSWORD") not in {known, *tokens}:
+        raise error("Incorrect username or password was specified.", 390100, "08001")
+    return user
+
+
+def _by_key_pair(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    user = str(asked["LOGIN_NAME"]).upper()
+    account = str(asked["ACCOUNT_NAME"]).upper()
+    refusal = error("JWT token is invalid.", 390144, "08001")
+    registered = emulator.state.of("users").get(user, {}).get(_KEY)
+    if registered is None:
+        raise refusal
+    der = b64decode(registered)
+    try:
+        claims = jwt.decode(asked["TOKEN"], load_der_public_key(der), algorithms=["RS256"])  # type: ignore[arg-type]
+    except jwt.InvalidTokenError as invalid:
+        raise refusal from invalid
+    fingerprint = b64encode(sha256(der).digest()).decode()
+    if claims["sub"] != f"{account}.{user}" or claims["iss"] != f"{account}.{user}.SHA256:{fingerprint}":
+        raise refusal
+    return user
+
+
+def _by_oauth(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    good = emulator.logins.oauth.get(str(asked["TOKEN"]))
+    if good is None:
+        raise error("Invalid OAuth access token.", 390303, "08001")
+    if not good:
+        raise error("OAuth access token expired.", 390318, "08001")
+    return "SOMEBODY"
+
+
+def _by_access_token(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    for user, kept in emulator.state.of("users").items():
+        if asked["TOKEN"] in kept[_TOKENS]:
+            return user
+    raise error("Programmatic access token is invalid.", 394400, "08001")
+
+
+def _by_browser(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    confirmed = emulator.logins.confirmed.pop(str(asked["PROOF_KEY"]), {})
+    if "token" not in confirmed or confirmed["token"] != asked["TOKEN"]:
+        raise error("The SAML response is invalid or matching user is not found.", 390190, "08001")
+    return confirmed["user"]
+
+
+def _by_identity_token(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    if asked["TOKEN"] not in emulator.logins.remembered:
+        raise error("ID Token is invalid.", 390195, "08001")
+    return str(asked["LOGIN_NAME"]).upper()
+
+
+_WAYS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
+    "SNOWFLAKE": _by_password,
+    "SNOWFLAKE_JWT": _by_key_pair,
+    "OAUTH": _by_oauth,
+    "PROGRAMMATIC_ACCESS_TOKEN": _by_access_token,
+    "EXTERNALBROWSER": _by_browser,
+    "ID_TOKEN": _by_identity_token,
+}
