@@ -26,7 +26,9 @@ from intent_platform_tests.snowflake_emulator import governance, logins, monitor
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
+from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
+from intent_platform_tests.snowflake_emulator.wire import as_json
 
 __all__ = ["governance", "logins", "monitors", "passing", "procedures", "serve", "tasks"]
 
@@ -132,13 +134,14 @@ def _application(emulator: Emulator) -> Starlette:
             return _refused(
                 error("Session no longer exists.  New login required to access the service.", 390111, "08001")
             )
-        fault = due(emulator.faults, asked["sqlText"])
+        sent = asked["sqlText"]
+        fault = due(emulator.faults, sent)
         if fault is not None:
             return _faulty(fault, connection, token)
         params = _bindings(asked)
-        emulator.note(connection, asked["sqlText"])
+        emulator.note(connection, sent)
         try:
-            answer = await run_in_threadpool(emulator.answer, connection, asked["sqlText"], params)
+            answer = await run_in_threadpool(emulator.answer, connection, sent, params)
         except ProgrammingError as refusal:
             return _refused(refusal)
         if isinstance(answer, Transfer):
@@ -149,7 +152,9 @@ def _application(emulator: Emulator) -> Starlette:
         answered = await fakesnow_server.query_request(_again(request, asked))
         if answered.status_code == 500:  # the connector would ask again and again
             return _refused(error(json.loads(bytes(answered.body))["message"], 603, "XX000"))
-        return answered
+        queried = Reader(sent).word() in {"SELECT", "WITH"}
+        wanted = emulator.session_of(connection).parameters.get("PYTHON_CONNECTOR_QUERY_RESULT_FORMAT")
+        return answered if queried and wanted != "JSON" else as_json(answered)
 
     async def end(request: Request) -> Response:
         if request.query_params.get("delete"):

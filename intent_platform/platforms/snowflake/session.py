@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from intent_platform.errors import FeedError
 from intent_platform.platforms.ports import Served, Value
 from intent_platform.platforms.snowflake.failures import explained, first_line
+from intent_platform.platforms.snowflake.results import as_table
 from intent_platform.platforms.snowflake.statements import bound
 from intent_platform.platforms.versions import MODEL_NAME
 
@@ -38,8 +39,7 @@ class SnowflakeSession:
         """All rows of a query as an Arrow table."""
         with self._cursor() as cursor:
             cursor.execute(bound(sql, values, self._model))
-            table = cursor.fetch_arrow_all(force_return_table=True)
-        return _as_elsewhere(table)
+            return as_table(cursor)
 
     def execute(self, sql: str, **values: Value) -> int:
         """Run one statement; the number of rows that it changed."""
@@ -130,19 +130,3 @@ def _contract_type(column: "ResultMetadata") -> str:
             return "VARCHAR"
         case other:
             return other
-
-
-def _as_elsewhere(table: pa.Table) -> pa.Table:
-    """Snowflake's Arrow as other engines give it: microseconds, and whole numbers as 64-bit integers."""
-    schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in table.schema])
-    return table if schema == table.schema else table.cast(schema)
-
-
-def _plain_type(arrow: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(arrow):
-        return pa.timestamp("us")
-    if pa.types.is_integer(arrow) or (pa.types.is_decimal(arrow) and arrow.scale == 0):
-        return pa.int64()
-    if pa.types.is_decimal(arrow):
-        return pa.float64()
-    return arrow

@@ -1,0 +1,56 @@
+"""What a cursor answers as an Arrow table, with the types that other engines give.
+
+Queries come as Arrow where the server sends it; what CALL and SHOW answer comes as JSON everywhere.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from snowflake.connector.cursor import SnowflakeCursor
+
+_TYPES: dict[str, pa.DataType] = {
+    "REAL": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP_NTZ": pa.timestamp("us"),
+}
+
+
+def as_table(cursor: "SnowflakeCursor") -> pa.Table:
+    """All rows of the statement that was run: timestamps in microseconds, whole numbers as 64-bit integers."""
+    from snowflake.connector.errors import NotSupportedError
+
+    try:
+        table = cursor.fetch_arrow_all(force_return_table=True)
+    except NotSupportedError:  # it came as JSON
+        return _from_rows(cursor)
+    schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in table.schema])
+    return table if schema == table.schema else table.cast(schema)
+
+
+def _plain_type(arrow: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(arrow):
+        return pa.timestamp("us")
+    if pa.types.is_integer(arrow) or (pa.types.is_decimal(arrow) and arrow.scale == 0):
+        return pa.int64()
+    if pa.types.is_decimal(arrow):
+        return pa.float64()
+    return arrow
+
+
+def _from_rows(cursor: "SnowflakeCursor") -> pa.Table:
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    rows: Sequence[Any] = cursor.fetchall()
+    columns = []
+    for place, column in enumerate(cursor.description):
+        kind = FIELD_ID_TO_NAME[column.type_code]
+        arrow = (pa.float64() if column.scale else pa.int64()) if kind == "FIXED" else _TYPES.get(kind, pa.string())
+        values = [row[place] for row in rows]
+        if arrow == pa.float64():  # a number with decimals comes as Decimal
+            values = [None if value is None else float(value) for value in values]
+        columns.append(pa.array(values, arrow))
+    return pa.table(columns, names=[column.name for column in cursor.description])
