@@ -5,9 +5,11 @@ returns a JSON text that says what was done.
 """
 
 import json
+import logging
 import uuid
-from contextlib import nullcontext
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -21,71 +23,106 @@ from intent_platform.pipeline.promotion import roll_back as go_back
 from intent_platform.pipeline.scoring import CHAMPION, score_window, serve_versions
 from intent_platform.pipeline.training import train_challenger
 from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.snowflake.query_tag import query_tag, tagged
 from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
 from intent_platform.platforms.snowflake.warehouse import BorrowedWarehouse
-from intent_platform.settings import load_settings
+from intent_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 
+_log = logging.getLogger(__name__)  # goes to the account's event table
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a procedure: where it works, with which settings, and what stands for the Dagster run."""
+
+    platform: Platform
+    settings: Settings
+    run_id: str
+
+
 def dataset(session: "Session", session_date: date) -> str:
     """Replace a day of DATASET (the sandbox's DATASET)."""
     window = days_window([session_date.isoformat()])
-    with _platform(session).warehouse.session(writing=True) as statements:
+    with _called(session, "dataset", window.keys[0]) as call, call.platform.warehouse.session() as statements:
         counts = build_dataset(statements, window, observed_table(load_settings())).counts
-    return _said(window=str(window), rows=counts.accepted, rejected=counts.rejected)
+        return _said(window=str(window), rows=counts.accepted, rejected=counts.rejected)
 
 
 def training(session: "Session", month: date, run_id: str | None) -> str:
     """Train and log the challenger of a month; too little to train on is an answer, not a failure."""
-    platform, key = _platform(session), month.replace(day=1).isoformat()
-    try:
-        trained = train_challenger(platform, key, load_settings().training, run_id=_run(run_id))
-    except TrainingRefused as error:
-        return _said(refused=str(error))
-    return _said(version=trained.version.name, trials=[asdict(trial) for trial in trained.trials])
+    key = month.replace(day=1).isoformat()
+    with _called(session, "challenger_model", key, run_id) as call:
+        try:
+            trained = train_challenger(call.platform, key, call.settings.training, run_id=call.run_id)
+        except TrainingRefused as error:
+            return _said(refused=str(error))
+        return _said(version=trained.version.name, trials=[asdict(trial) for trial in trained.trials])
 
 
 def model_evaluation(session: "Session", month: date) -> str:
     """Evaluate a month's challenger, and promote it if that is what was decided."""
-    platform, run_id = _platform(session), _run(None)
-    _, decision = evaluate(platform, month.replace(day=1).isoformat(), load_settings(), run_id=run_id)
-    champion = platform.registry.champion()
-    request = newest_promotion(platform, champion)
-    if request is not None:
-        carry_out(platform, request, champion, run_id=run_id)
-    return _said(
-        decision=decision.outcome,
-        reasons=[reason.sentence for reason in decision.reasons],
-        champion=platform.registry.champion(),
-    )
+    key = month.replace(day=1).isoformat()
+    with _called(session, "evaluation", key) as call:
+        _, decision = evaluate(call.platform, key, call.settings, run_id=call.run_id)
+        champion = call.platform.registry.champion()
+        request = newest_promotion(call.platform, champion)
+        if request is not None:
+            carry_out(call.platform, request, champion, run_id=call.run_id)
+        return _said(
+            decision=decision.outcome,
+            reasons=[reason.sentence for reason in decision.reasons],
+            champion=call.platform.registry.champion(),
+        )
 
 
 def prediction(session: "Session", session_date: date, model: str | None) -> str:
     """Replace the scores of a day by the champion's, or by those of a version by name."""
-    platform, window = _platform(session), days_window([session_date.isoformat()])
-    spans = serve_versions(platform, model or CHAMPION, window)
-    with platform.warehouse.session(writing=True) as statements:
-        rows = sum(score_window(statements, span, served) for span, served in spans)
-    return _said(window=str(window), rows=rows, version=", ".join(served.version for _, served in spans))
+    window = days_window([session_date.isoformat()])
+    with _called(session, "scores", window.keys[0]) as call:
+        spans = serve_versions(call.platform, model or CHAMPION, window)
+        with call.platform.warehouse.session(writing=True) as statements:
+            rows = sum(score_window(statements, span, served) for span, served in spans)
+        return _said(window=str(window), rows=rows, version=", ".join(served.version for _, served in spans))
 
 
 def rollback(session: "Session", version: str, reason: str) -> str:
     """Go back to a version (empty: the champion before) and quarantine the champion left."""
-    done = go_back(_platform(session), version, reason, run_id=_run(None))
-    return _said(left=done.left, champion=done.to.name, moved=done.proof is not None)
+    with _called(session, "champion_alias") as call:
+        done = go_back(call.platform, version, reason, run_id=call.run_id)
+        return _said(left=done.left, champion=done.to.name, moved=done.proof is not None)
 
 
-def _platform(session: "Session") -> Platform:
-    return Platform(
-        warehouse=BorrowedWarehouse(session.connection), registry=SnowflakeRegistry(lambda: nullcontext(session))
+@contextmanager
+def _called(session: "Session", asset: str, partition: str = "", run_id: str | None = None) -> Iterator[_Call]:
+    """What a call works with: its statements carry its tag, and how it ends is logged."""
+    settings, run_id = load_settings(), run_id or f"procedure-{uuid.uuid4()}"
+    platform = Platform(
+        warehouse=BorrowedWarehouse(session.connection, _place(session)),
+        registry=SnowflakeRegistry(lambda: nullcontext(session)),
     )
+    about = {"run": run_id, "asset": asset, **({"partitions": partition} if partition else {})}
+    with tagged(session, query_tag(settings.deployment, **about)):
+        try:
+            yield _Call(platform, settings, run_id)
+        except Exception:
+            _log.exception("%s failed", about)
+            raise
+        _log.info("%s is done", about)
 
 
-def _run(run_id: str | None) -> str:
-    """What stands for the Dagster run in ledger and provenance when there is none."""
-    return run_id or f"procedure-{uuid.uuid4()}"
+def _place(session: "Session") -> dict[str, str]:
+    """Where the session is, for messages."""
+    names = {
+        "database": session.get_current_database(),
+        "schema": session.get_current_schema(),
+        "role": session.get_current_role(),
+        "warehouse": session.get_current_warehouse(),
+    }
+    return {what: name.strip('"') for what, name in names.items() if name}
 
 
 def _said(**facts: object) -> str:

@@ -1,6 +1,7 @@
 """`make deploy-sproc` and `make deploy-task`: the platform inside Snowflake, for those who run without Dagster."""
 
 from intent_platform.errors import SettingsError
+from intent_platform.pipeline.training import git_commit
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.settings import load_settings
@@ -8,7 +9,7 @@ from intent_platform.settings import load_settings
 
 def deploy_sproc(*, dry_run: bool) -> None:
     """Declare the stored procedures."""
-    deploy_procedures(_connector(), print, dry=dry_run)
+    deploy_procedures(_connector(), print, commit=git_commit(), dry=dry_run)
 
 
 def deploy_task(*, resume: bool, dry_run: bool) -> None:

@@ -1,5 +1,6 @@
 """`make setup [csv=PATH]`: create the deployment's tables and load the source data."""
 
+from collections.abc import Sequence
 from hashlib import file_digest
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.pipeline.observation import ensure_readable, observed_table
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.ports import Platform, Session
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings, load_settings
-from intent_platform.tables import SOURCE, SOURCE_REJECTED
+from intent_platform.tables import SOURCE, SOURCE_REJECTED, Table
 
 _OWN_PASTS = ("simulated", "uci")
 
@@ -100,10 +101,7 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
     with platform.warehouse.session() as session:  # creates the tables that are missing
         if observed:
             ensure_readable(session, observed)
-        counts = {
-            table.name: session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
-            for table in (sessions, SOURCE_REJECTED)
-        }
+        counts = counted(session, (sessions, SOURCE_REJECTED))
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: "
         f"{counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
@@ -111,3 +109,11 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         + ("" if extent or observed else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
         soft_wrap=True,
     )
+
+
+def counted(session: Session, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
+    """How many rows each of `tables` has: those accepted, and those rejected."""
+    return {
+        table.name: session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
+        for table in tables
+    }

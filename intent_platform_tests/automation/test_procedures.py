@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from intent_platform.errors import TrainingRefused
+from intent_platform.errors import TrainingRefused, WarehouseError
 from intent_platform.partitions import TIMEZONE, Window, day_of
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
@@ -15,8 +15,10 @@ from intent_platform.platforms.snowflake.deployment import deploy_procedures, de
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
 from intent_platform_tests.table_filled import in_snowflake
+from intent_platform_tests.snowflake_emulator import Fault
 
 __all__ = ["made_csv"]
+COMMIT = "c0ffee" * 6 + "c0ff"
 MAY_LAST, JUNE = "2024-05-31", Window(day_of("2024-06-01"), day_of("2024-06-03"))
 
 
@@ -31,7 +33,7 @@ def shop(snowflake_settings, made_csv: Path, tmp_path: Path):
     settings = snowflake_settings(home=told.home, first_day=told.first_day, uci=told.uci, training=told.training)
     connector = SnowflakeConnector(settings)
     prepare(connector, None, lambda _: None, dry=False)
-    deploy_procedures(connector, lambda _: None, dry=False)
+    deploy_procedures(connector, lambda _: None, commit=COMMIT, dry=False)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Shop(settings, platform_for(settings), instance)
 
@@ -57,7 +59,8 @@ def test_tasks_play_a_month_as_the_assets_do(shop, emulator):
     assert shop.rows("DATASET") == dataset
     trained = answer(emulator.tick(at("2024-06-01T10:00"))["TRAINING_MONTHLY"])
     assert [version.name for version in shop.platform.registry.versions()] == [trained["version"]]
-    assert shop.platform.registry.version(str(trained["version"])).provenance.month == day_of("2024-06-01")
+    provenance = shop.platform.registry.version(str(trained["version"])).provenance
+    assert (provenance.month, provenance.git_commit) == (day_of("2024-06-01"), COMMIT)
     decided = answer(emulator.tick(at("2024-06-15T10:00"))["MODEL_EVALUATION_MONTHLY"])
     assert decided["decision"] == "promote"
     assert decided["champion"] == trained["version"] == shop.champion
@@ -119,7 +122,7 @@ def test_a_dry_run_shows_every_statement_and_sends_none(shop, emulator):
     connector = SnowflakeConnector(shop.settings)
     shown: list[str] = []
     begun = len(emulator.statements)
-    deploy_procedures(connector, shown.append, dry=True)
+    deploy_procedures(connector, shown.append, commit=COMMIT, dry=True)
     deploy_tasks(connector, shown.append, resume=True, dry=True)
     prepare(connector, "ACCOUNTADMIN", shown.append, dry=True)
     assert len(emulator.statements) == begun
@@ -128,3 +131,47 @@ def test_a_dry_run_shows_every_statement_and_sends_none(shop, emulator):
     assert "USING CRON 0 8 * * * Asia/Tokyo" in text
     assert "CREATE ROLE IF NOT EXISTS MLSYSTEM_DEV_RUNNER" in text
     assert connector.parameters["password"] not in text
+
+
+def test_every_statement_of_a_task_is_tagged_and_what_is_done_is_logged(shop, emulator):
+    connector = SnowflakeConnector(shop.settings)
+    place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
+    deploy_tasks(connector, lambda _: None, resume=True, dry=False)
+    with shop.platform.warehouse.session() as session:
+        session.execute("CREATE EVENT TABLE EVENTS")
+        session.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
+        session.execute(f"ALTER DATABASE {connector.parameters['database']} SET LOG_LEVEL = INFO")
+    begun = len(emulator.statements)
+    emulator.tick(at("2024-06-01T05:00"))
+    with pytest.raises(Exception, match="no version is champion yet"):
+        emulator.tick(at("2024-06-01T08:00"))
+    sent = emulator.statements[begun:]
+    dataset = [json.loads(s.tag) for s in sent if '"asset": "dataset"' in s.tag]
+    scores = [json.loads(s.tag) for s in sent if '"asset": "scores"' in s.tag]
+    assert len(dataset) + len(scores) == len(sent)
+    assert {tag.get("task") for tag in dataset} == {"DATASET_DAILY", None}  # the CALL is the task's, the rest its run's
+    assert {tag.get("partitions") for tag in dataset} == {"2024-05-31", None}
+    assert all(tag["deployment"] == "dev" for tag in (*dataset, *scores))
+    assert any("run" in tag for tag in dataset)
+    with shop.platform.warehouse.session() as session:
+        logged = session.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
+    told = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
+    assert [level for level, _ in told] == ["INFO", "ERROR"]
+    assert "is done" in told[0][1]
+    assert "failed" in told[1][1]
+
+
+def test_a_failure_inside_of_a_procedure_says_what_to_do_and_tags_are_given_back(shop, emulator):
+    emulator.inject(Fault.DENIED, matching="INSERT INTO DATASET")
+    with shop.platform.warehouse.session() as session:
+        with pytest.raises(WarehouseError, match=r"stored procedure failed.*may not do this in MLSYSTEM_DEV"):
+            session.fetch("CALL DATASET('2024-05-01'::DATE)")
+        session.fetch("SELECT 'afterwards' AS T")
+    after = next(s for s in reversed(emulator.statements) if "'afterwards'" in s.sql)
+    assert '"asset"' not in after.tag
+
+
+def test_a_procedure_that_was_never_deployed_is_named_with_its_remedy(snowflake_settings):
+    platform = platform_for(snowflake_settings())
+    with platform.warehouse.session() as session, pytest.raises(WarehouseError, match="make deploy-sproc"):
+        session.fetch("CALL TRAINING('2024-05-01'::DATE, 'a-run')")

@@ -1,7 +1,7 @@
 """The account: which rule handles which statement, and what each session and statement leaves behind."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -155,10 +155,10 @@ class Emulator:
         for table in session.temporary:
             connection.cursor().execute(f"DROP TABLE IF EXISTS {table}")
 
-    def note(self, connection: Any, sql: str) -> None:
-        """Remember a statement."""
+    def note(self, connection: Any, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Remember a statement; its own parameters win over the session's."""
         session = self.session_of(connection)
-        tag = session.parameters.get("QUERY_TAG", "")
+        tag = {**session.parameters, **(parameters or {})}.get("QUERY_TAG", "")
         moment = datetime.now().astimezone()
         self.statements.append(Sent(next(self._numbers), sql, tag, session.role, session.warehouse, moment))
 

@@ -1,21 +1,23 @@
-"""Roles, grants, warehouses, session parameters, event tables: metadata that is kept; privileges are not enforced."""
+"""Roles, grants, warehouses, session parameters: metadata that is kept; privileges are not enforced."""
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error, unknown_statement
 from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
 from intent_platform_tests.snowflake_emulator.results import done, rows
+from intent_platform_tests.snowflake_emulator.state import like
 
 _PARAMETERS = {
     *("QUERY_TAG", "TIMEZONE", "AUTOCOMMIT", "STATEMENT_TIMEOUT_IN_SECONDS", "LOCK_TIMEOUT", "ABORT_DETACHED_QUERY"),
-    *("LOG_LEVEL", "TRACE_LEVEL", "PYTHON_SNOWPARK_USE_SQL_SIMPLIFIER", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"),
+    *("CLIENT_STORE_TEMPORARY_CREDENTIAL", "CLIENT_REQUEST_MFA_TOKEN", "LOG_LEVEL", "TRACE_LEVEL"),
+    *("PYTHON_SNOWPARK_USE_SQL_SIMPLIFIER", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"),
 }
 
 
-@rule("CREATE ROLE", "CREATE WAREHOUSE", "CREATE EVENT TABLE")
+@rule("CREATE ROLE", "CREATE WAREHOUSE")
 def create(call: Call) -> Answer:
     """Keep the name and the options."""
     words = [token.text.upper() for token in call.reader.tokens[: call.reader.place]]
-    kind = {"ROLE": "roles", "WAREHOUSE": "warehouses"}.get(words[-1], "event_tables")
+    kind = {"ROLE": "roles", "WAREHOUSE": "warehouses"}[words[-1]]
     exists = call.reader.take("IF", "NOT", "EXISTS")
     name = ".".join(call.reader.parts())
     options = call.reader.options()
@@ -87,13 +89,14 @@ def alter_session(call: Call) -> Answer:
     return done()
 
 
-@rule("ALTER DATABASE", "ALTER ACCOUNT", "ALTER SCHEMA")
-def alter_container(call: Call) -> Answer:
-    """An event table or a log level."""
-    words = [token.text.upper() for token in call.reader.tokens]
-    if "SET" not in words or not {"EVENT_TABLE", "LOG_LEVEL"} & set(words):
-        raise unknown_statement(call.reader.sql)
-    return done()
+@rule("SHOW PARAMETERS")
+def show_parameters(call: Call) -> Answer:
+    """The session's, of those that can be set."""
+    matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
+    call.reader.take("IN", "SESSION")
+    call.reader.end()
+    shown = [(name, call.session.parameters.get(name, ""), "") for name in sorted(_PARAMETERS) if matches(name)]
+    return rows(["key", "value", "default"], shown)
 
 
 @rule("DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT")

@@ -1,9 +1,10 @@
 """The process that a procedure runs in: its code with a Snowpark session, and nothing of the caller's.
 
-Reads one JSON object from standard input and prints the answer as JSON on its last line.
+Reads one JSON object from standard input and prints answer and log as JSON on its last line.
 """
 
 import json
+import logging
 import sys
 from datetime import date, datetime
 
@@ -11,11 +12,31 @@ from snowflake.snowpark import Session
 
 _TYPES = {"date": date.fromisoformat, "datetime": datetime.fromisoformat}
 
+
+class Collected(logging.Handler):
+    """What the code logs, to be handed on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[dict[str, str]] = []
+
+    def emit(self, entry: logging.LogRecord) -> None:
+        self.events.append({"level": entry.levelname, "logger": entry.name, "message": self.format(entry)})
+
+
 asked = json.load(sys.stdin)
 session = Session.builder.configs(asked["connection"]).create()
+collected = Collected()
+logging.getLogger().addHandler(collected)
+for chatty in ("snowflake", "optuna"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)
+logging.getLogger().setLevel(logging.INFO)
 code: dict[str, object] = {"__name__": "procedure"}
-exec(compile(asked["body"], "procedure", "exec"), code)
-arguments = [_TYPES.get(kind, lambda value: value)(value) for kind, value in asked["arguments"]]
-answer = code[asked["handler"]](session, *arguments)  # type: ignore[operator]
-session.close()
-print(json.dumps(None if answer is None else str(answer)))
+answer = None
+try:
+    exec(compile(asked["body"], "procedure", "exec"), code)
+    arguments = [_TYPES.get(kind, lambda value: value)(value) for kind, value in asked["arguments"]]
+    answer = code[asked["handler"]](session, *arguments)  # type: ignore[operator]
+finally:
+    session.close()
+    print(json.dumps({"answer": None if answer is None else str(answer), "events": collected.events}))

@@ -1,6 +1,7 @@
 """Python procedures: declared with their imports, and run in a process of their own against this server."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from intent_platform_tests.snowflake_emulator import events
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
 from intent_platform_tests.snowflake_emulator.passing import split
@@ -93,7 +95,7 @@ def run(call: Call) -> Answer:
     given = split(call.reader.group())
     call.reader.end()
     values = _values(call, found["parameters"], given)
-    answer = _run(call, found, values)
+    answer = _run(call, key, found, values)
     return rows([key.rpartition(".")[2]], [(answer,)])
 
 
@@ -110,11 +112,16 @@ def _values(call: Call, parameters: Sequence[dict[str, Any]], given: Sequence[st
     return list(cursor.execute(f"SELECT {rewritten(call, casts)}", binding_params=params).fetchone())
 
 
-def _run(call: Call, procedure: dict[str, Any], values: Sequence[Any]) -> str | None:
+def _run(call: Call, key: str, procedure: dict[str, Any], values: Sequence[Any]) -> str | None:
+    """The answer of the code, run with a session like the caller's, whose results come as JSON."""
+    session = call.session
     connection = {
         **call.emulator.connection_parameters,
         "database": call.connection.database,
         "schema": call.connection.schema,
+        "role": session.role,
+        "warehouse": session.warehouse,
+        "session_parameters": {**session.parameters, "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "JSON"},
     }
     with TemporaryDirectory() as folder:
         for reference in procedure["imports"]:
@@ -134,14 +141,18 @@ def _run(call: Call, procedure: dict[str, Any], values: Sequence[Any]) -> str | 
             text=True,
             timeout=_SECONDS,
             cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder},  # nothing of the caller's
             check=False,
         )
+    if process.stdout:
+        told = json.loads(process.stdout.splitlines()[-1])
+        events.record(call, key, told["events"])
     if process.returncode != 0:
         last = process.stderr.strip().splitlines()[-1:] or ["no output"]
         raise error(
             f"Python Interpreter Error:\n{last[0]}\nin function with handler {procedure['handler']}", 100357, "P0000"
         )
-    answer: str | None = json.loads(process.stdout.splitlines()[-1])
+    answer: str | None = told["answer"]
     return answer
 
 

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import governance, logins, monitors, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator import events, governance, logins, monitors, passing, procedures, tasks
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
@@ -30,7 +30,7 @@ from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 from intent_platform_tests.snowflake_emulator.wire import as_json
 
-__all__ = ["governance", "logins", "monitors", "passing", "procedures", "serve", "tasks"]
+__all__ = ["events", "governance", "logins", "monitors", "passing", "procedures", "serve", "tasks"]
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
@@ -47,6 +47,7 @@ class RunningEmulator(Emulator):
             connection = fakesnow_server.shared_fs.connect(database, schema)
             session = self.session_of(connection)
             session.moment, session.warehouse = at, task["warehouse"]
+            session.parameters["QUERY_TAG"] = task["query_tag"]
             self.note(connection, task["definition"])
             answered = self.answer(connection, task["definition"], None)
             assert isinstance(answered, Sql), "a task moves no files"
@@ -128,6 +129,12 @@ def _application(emulator: Emulator) -> Starlette:
     async def query(request: Request) -> Response:
         asked = await _json(request)
         try:
+            return await answered_to(request, asked)
+        except Exception as mistake:  # noqa: BLE001  an HTTP 500 would be asked again and again
+            return _refused(error(f"the emulator fails at this statement: {mistake!r}", 9998, "XX000"))
+
+    async def answered_to(request: Request, asked: dict[str, Any]) -> Response:
+        try:
             token = fakesnow_server.to_token(request)
             connection = fakesnow_server.to_conn(token)
         except fakesnow_server.ServerError:
@@ -139,7 +146,7 @@ def _application(emulator: Emulator) -> Starlette:
         if fault is not None:
             return _faulty(fault, connection, token)
         params = _bindings(asked)
-        emulator.note(connection, sent)
+        emulator.note(connection, sent, asked.get("parameters"))
         try:
             answer = await run_in_threadpool(emulator.answer, connection, sent, params)
         except ProgrammingError as refusal:

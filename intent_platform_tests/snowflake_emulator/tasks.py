@@ -9,7 +9,7 @@ from intent_platform_tests.snowflake_emulator.errors import syntax_error
 from intent_platform_tests.snowflake_emulator.results import done, rows
 
 _CRON = "USING CRON "
-_OPTIONS = {"WAREHOUSE", "SCHEDULE", "COMMENT", "SUSPEND_TASK_AFTER_NUM_FAILURES", "USER_TASK_TIMEOUT_MS"}
+_OPTIONS = {"WAREHOUSE", "SCHEDULE", "COMMENT", "QUERY_TAG", "SUSPEND_TASK_AFTER_NUM_FAILURES", "USER_TASK_TIMEOUT_MS"}
 
 
 @rule("CREATE TASK")
@@ -30,7 +30,7 @@ def create(call: Call) -> Answer:
         if key in tasks and not call.replacing:
             raise syntax_error(f"Object '{key}' already exists.")
         tasks[key] = {"schedule": options["SCHEDULE"], "definition": reader.rest, "state": "suspended"}
-        tasks[key]["warehouse"] = options.get("WAREHOUSE")
+        tasks[key] |= {"warehouse": options.get("WAREHOUSE"), "query_tag": options.get("QUERY_TAG", "")}
     return done(f"Task {key.rpartition('.')[2]} successfully created.")
 
 

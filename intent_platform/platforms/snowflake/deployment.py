@@ -17,6 +17,7 @@ import intent_platform
 from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import STAGE, run
+from intent_platform.platforms.snowflake.query_tag import query_tag
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.settings import CONFIG_FILE, Settings
 
@@ -71,8 +72,8 @@ PROCEDURES = (
 )
 
 
-def procedure_statements(archive: str) -> Iterator[str]:
-    """One CREATE for each procedure, whose code is `archive` on the stage."""
+def procedure_statements(archive: str, commit: str) -> Iterator[str]:
+    """One CREATE for each procedure, whose code is `archive` on the stage and was made from `commit`."""
     for procedure in PROCEDURES:
         names = [name.lower() for name, _ in procedure.parameters]
         yield statement_beside(__file__, "procedure.sql").format(
@@ -82,6 +83,7 @@ def procedure_statements(archive: str) -> Iterator[str]:
             packages=", ".join(f"'{package}=={metadata.version(package)}'" for package in _PACKAGES),
             stage=STAGE,
             archive=archive,
+            commit=commit,
             meaning=procedure.meaning,
             function=procedure.function,
             arguments=", ".join(["session", *names]),
@@ -92,25 +94,32 @@ def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iter
     """The tasks with the clocks of the schedules; each computes its day when it runs, in Asia/Tokyo."""
     clocks = settings.schedules
     tasks = (
-        ("DATASET_DAILY", f"0 {clocks.sessions_hour} * * *", f"CALL DATASET({_YESTERDAY})"),
-        ("PREDICTION_DAILY", f"0 {clocks.scores_hour} * * *", f"CALL PREDICTION({_YESTERDAY})"),
-        ("TRAINING_MONTHLY", f"0 {clocks.training_hour} {clocks.training_day} * *", f"CALL TRAINING({_THIS_MONTH})"),
+        ("DATASET_DAILY", "dataset", f"0 {clocks.sessions_hour} * * *", f"CALL DATASET({_YESTERDAY})"),
+        ("PREDICTION_DAILY", "scores", f"0 {clocks.scores_hour} * * *", f"CALL PREDICTION({_YESTERDAY})"),
+        (
+            "TRAINING_MONTHLY",
+            "challenger_model",
+            f"0 {clocks.training_hour} {clocks.training_day} * *",
+            f"CALL TRAINING({_THIS_MONTH})",
+        ),
         (
             "MODEL_EVALUATION_MONTHLY",
+            "evaluation",
             f"0 {clocks.evaluation_hour} {clocks.evaluation_day} * *",
             f"CALL MODEL_EVALUATION({_THIS_MONTH})",
         ),
     )
-    for name, cron, statement in tasks:
+    for name, asset, cron, statement in tasks:
+        tag = query_tag(settings.deployment, task=name, asset=asset)
         yield (
             f"CREATE OR REPLACE TASK {name} WAREHOUSE = {warehouse} SCHEDULE = 'USING CRON {cron} {TIMEZONE_NAME}' "
-            f"SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {statement}"
+            f"QUERY_TAG = '{tag}' SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {statement}"
         )
-    for name, _, _ in tasks:
+    for name, *_ in tasks:
         yield f"ALTER TASK {name} {'RESUME' if resume else 'SUSPEND'}"
 
 
-def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, dry: bool) -> None:
+def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, commit: str, dry: bool) -> None:
     """Bring the code to the stage and declare the procedures, showing each statement first; with `dry`, show only.
 
     Raises:
@@ -119,7 +128,7 @@ def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None]
     with TemporaryDirectory() as folder:
         archive = pack(Path(folder), connector.settings)
         upload = f"PUT 'file://{archive.as_posix()}' @{STAGE} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
-        run(connector, [upload, *procedure_statements(archive.name)], show, schema=True, dry=dry)
+        run(connector, [upload, *procedure_statements(archive.name, commit)], show, schema=True, dry=dry)
 
 
 def deploy_tasks(connector: SnowflakeConnector, show: Callable[[str], None], *, resume: bool, dry: bool) -> None:
@@ -143,9 +152,7 @@ def pack(folder: Path, settings: Settings) -> Path:
     kept.update(snowflake={}, alerts={}, home="/tmp/intent_platform")  # noqa: S108  nothing is written there
     kept["training"]["place"] = "process"
     # Not sorted: the search draws its parameters in the order that they are written in.
-    files[f"{package.name}/{CONFIG_FILE.name}"] = yaml.safe_dump(
-        kept, sort_keys=False
-    ).encode()  # the search draws in this order
+    files[f"{package.name}/{CONFIG_FILE.name}"] = yaml.safe_dump(kept, sort_keys=False).encode()
     digest = sha256(b"".join(name.encode() + text for name, text in files.items())).hexdigest()[:12]
     archive = folder / f"{package.name}_{digest}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:

@@ -9,17 +9,17 @@ HANDLER = 'run'
 COMMENT = '{meaning}'
 EXECUTE AS CALLER
 AS $$
+import os
 import sys
 import zipfile
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import mkdtemp
 
-# Settings and SQL are files beside the modules: unpacked, they can be read.
-archive = Path(sys._xoptions["snowflake_import_directory"]) / "{archive}"
-folder = Path(gettempdir()) / archive.stem
-if not folder.exists():
-    zipfile.ZipFile(archive).extractall(folder)
-sys.path.insert(0, str(folder))
+# Settings and SQL are files beside the modules: unpacked, they can be read. A folder of its own: calls run side by side.
+folder = mkdtemp()
+zipfile.ZipFile(Path(sys._xoptions["snowflake_import_directory"]) / "{archive}").extractall(folder)
+sys.path.insert(0, folder)
+os.environ["GIT_COMMIT"] = "{commit}"
 
 from intent_platform.automation.procedures import {function}
 

@@ -1,9 +1,9 @@
 """The Snowflake warehouse: one session per conversation; tables that are missing are made, none is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from intent_platform.errors import WarehouseError
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
@@ -62,8 +62,9 @@ class BorrowedWarehouse:
     """The warehouse of a session that is under way: a stored procedure has one, and cannot open another."""
 
     connection: "SnowflakeConnection"
+    parameters: Mapping[str, Any]  # for messages
 
     @contextmanager
     def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[SnowflakeSession]:  # noqa: ARG002  it is what it is
         """The one session, left open."""
-        yield SnowflakeSession(self.connection, {})
+        yield SnowflakeSession(self.connection, self.parameters)

@@ -1,0 +1,61 @@
+"""The event table: what procedures log, kept where the account or a database says, from a level on."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.errors import absent, unknown_statement
+from intent_platform_tests.snowflake_emulator.results import done, literal
+
+_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
+_COLUMNS = "TIMESTAMP TIMESTAMP_NTZ, RESOURCE_ATTRIBUTES VARCHAR, RECORD_TYPE VARCHAR, RECORD VARCHAR, VALUE VARCHAR"
+
+
+@rule("CREATE EVENT TABLE")
+def create(call: Call) -> Answer:
+    """A table with columns of Snowflake's; objects are texts in it."""
+    exists = "IF NOT EXISTS " if call.reader.take("IF", "NOT", "EXISTS") else ""
+    key = call.key()
+    call.reader.end()
+    with call.emulator.state.changing("event_tables") as tables:
+        tables.setdefault(key, {})
+    return Sql(f"CREATE TABLE {exists}{key} ({_COLUMNS})")
+
+
+@rule("ALTER DATABASE", "ALTER ACCOUNT")
+def alter(call: Call) -> Answer:
+    """Where events go, and from which level on."""
+    container = "" if call.reader.tokens[1].text.upper() == "ACCOUNT" else ".".join(call.reader.parts())
+    call.reader.expect("SET")
+    options = call.reader.options()
+    call.reader.end()
+    table, level = options.get("EVENT_TABLE"), options.get("LOG_LEVEL", "OFF").upper()
+    if options.keys() - {"EVENT_TABLE", "LOG_LEVEL"} or level not in _LEVELS:
+        raise unknown_statement(call.reader.sql)
+    with call.emulator.state.changing("event_tables") as tables:
+        if table is not None and table.upper() not in tables:
+            raise absent("Event table", table.upper())
+        tables[f"set on {container}"] = {**tables.get(f"set on {container}", {}), **options}
+    return done()
+
+
+def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None:
+    """Keep what a procedure logged, as its database says, else the account."""
+    tables = call.emulator.state.of("event_tables")
+    active = tables.get("set on ", {}) | tables.get(f"set on {procedure.split('.')[0]}", {})
+    lowest = _LEVELS.index(active.get("LOG_LEVEL", "OFF").upper())
+    for event in events:
+        level = {"WARNING": "WARN", "CRITICAL": "FATAL"}.get(event["level"], event["level"])
+        if "EVENT_TABLE" in active and _LEVELS.index(level) >= lowest:
+            values = (
+                datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
+                json.dumps({"snow.executable.name": procedure.rpartition(".")[2]}),
+                "LOG",
+                json.dumps({"severity_text": level, "scope": event["logger"]}),
+                event["message"],
+            )
+            call.connection.cursor().execute(
+                f"INSERT INTO {active['EVENT_TABLE']} SELECT {', '.join(literal(value) for value in values)}"
+            )
