@@ -90,12 +90,18 @@ class Call:
 
 Rule = Callable[[Call], Answer]
 _RULES: dict[tuple[str, ...], Rule] = {}
+_HANDED_ON: set[Rule] = set()
 
 
-def rule(*heads: str) -> Callable[[Rule], Rule]:
-    """Handle the statements that begin with one of these heads, such as `CREATE STAGE`."""
+def rule(*heads: str, handed_on: bool = False) -> Callable[[Rule], Rule]:
+    """Handle the statements that begin with one of these heads, such as `CREATE STAGE`.
+
+    What a rule does not read of a statement is an error, unless the text is `handed_on`, to fakesnow or to be kept.
+    """
 
     def keep(handler: Rule) -> Rule:
+        if handed_on:
+            _HANDED_ON.add(handler)
         for head in heads:
             _RULES[tuple(head.split())] = handler
         return handler
@@ -187,7 +193,14 @@ class Emulator:
             head = (verb, *" ".join(words).split())  # a token may hold two words
             if head in _RULES:
                 reader.take(*words)
-                return _RULES[head](call)
+                return _by(_RULES[head], call)
         if (verb,) in _RULES:
-            return _RULES[(verb,)](call)
+            return _by(_RULES[(verb,)], call)
         raise unknown_statement(sql)
+
+
+def _by(handler: Rule, call: Call) -> Answer:
+    answer = handler(call)
+    if handler not in _HANDED_ON:
+        call.reader.end()
+    return answer

@@ -11,6 +11,10 @@ _PARAMETERS = {
     *("CLIENT_STORE_TEMPORARY_CREDENTIAL", "CLIENT_REQUEST_MFA_TOKEN", "LOG_LEVEL", "TRACE_LEVEL"),
     *("PYTHON_SNOWPARK_USE_SQL_SIMPLIFIER", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"),
 }
+_OPTIONS = {
+    "roles": {"COMMENT"},
+    "warehouses": {"COMMENT", "WAREHOUSE_SIZE", "AUTO_SUSPEND", "AUTO_RESUME", "INITIALLY_SUSPENDED"},
+}
 
 
 @rule("CREATE ROLE", "CREATE WAREHOUSE")
@@ -22,6 +26,8 @@ def create(call: Call) -> Answer:
     name = ".".join(call.reader.parts())
     options = call.reader.options()
     call.reader.end()
+    if unknown := options.keys() - _OPTIONS[kind]:
+        raise syntax_error(f"{kind} have no {', '.join(sorted(unknown))}")
     with call.emulator.state.changing(kind) as kept:
         if name in kept and not exists and not call.replacing:
             raise error(f"SQL compilation error:\nObject '{name}' already exists.", 2002, "42710")
@@ -48,11 +54,13 @@ def use_warehouse(call: Call) -> Answer:
 
 @rule("SHOW WAREHOUSES")
 def show_warehouses(call: Call) -> Answer:
-    """All warehouses."""
-    return rows(["name", "state"], [(name, "STARTED") for name in sorted(call.emulator.state.of("warehouses"))])
+    """The warehouses of a name."""
+    matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
+    kept = [name for name in sorted(call.emulator.state.of("warehouses")) if matches(name)]
+    return rows(["name", "state"], [(name, "STARTED") for name in kept])
 
 
-@rule("GRANT", "REVOKE")
+@rule("GRANT", "REVOKE", handed_on=True)
 def grant(call: Call) -> Answer:
     """Remember the statement: what is granted is read by tests, and enforced nowhere."""
     words = [token.text.upper() for token in call.reader.tokens]

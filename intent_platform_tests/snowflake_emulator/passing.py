@@ -9,13 +9,13 @@ from intent_platform_tests.snowflake_emulator.reader import Reader, closing, rep
 from intent_platform_tests.snowflake_emulator.results import rows
 
 
-@rule("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
+@rule("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", handed_on=True)
 def query(call: Call) -> Answer:
     """Rows in or out; functions of the account are put in place."""
     return Sql(rewritten(call, call.reader.sql), call.params)
 
 
-@rule("TRUNCATE", "CREATE VIEW", "CREATE DATABASE", "CREATE SCHEMA")
+@rule("TRUNCATE", "CREATE VIEW", "CREATE DATABASE", "CREATE SCHEMA", handed_on=True)
 @rule("DROP TABLE", "DROP VIEW", "DROP SCHEMA", "DROP DATABASE", "ALTER TABLE")
 @rule("DESC TABLE", "DESCRIBE TABLE", "DESC RESULT", "DESCRIBE RESULT", "USE DATABASE", "USE SCHEMA")
 @rule("SHOW TABLES", "SHOW COLUMNS", "SHOW SCHEMAS", "SHOW DATABASES", "SHOW OBJECTS")
@@ -36,6 +36,7 @@ def _without_comment(call: Call) -> str:
 @rule("BEGIN", "START")
 def begin(call: Call) -> Answer:
     """Open a transaction."""
+    call.reader.take_any("TRANSACTION", "WORK")
     call.session.in_transaction = True
     return Sql("BEGIN")
 
@@ -43,13 +44,14 @@ def begin(call: Call) -> Answer:
 @rule("COMMIT", "ROLLBACK")
 def finish(call: Call) -> Answer:
     """End a transaction; without one Snowflake says so and goes on."""
+    call.reader.take("WORK")
     if not call.session.in_transaction:
         return rows(["status"], [("Statement executed successfully.",)])
     call.session.in_transaction = False
     return Sql(call.reader.tokens[0].text.upper())
 
 
-@rule("CREATE TABLE")
+@rule("CREATE TABLE", handed_on=True)
 def create_table(call: Call) -> Answer:
     """A table; fakesnow is spared what it cannot: clustering, quotes in comments, temporary tables by full name."""
     reader = call.reader
@@ -128,7 +130,7 @@ def split(text: str) -> list[str]:
     return [*items, reader.sql[start:].strip()] if reader.sql else []
 
 
-@rule("MERGE")
+@rule("MERGE", handed_on=True)
 def merge(call: Call) -> Answer:
     """DuckDB's own MERGE: fakesnow's cannot run inside a transaction."""
     from fakesnow.dialect import parse_one

@@ -76,6 +76,8 @@ def _parameter(text: str) -> dict[str, Any]:
 def describe(call: Call) -> Answer:
     """What Snowpark asks before it calls."""
     found = _found(call, call.key())
+    if call.reader.word() == "(":  # the types of its parameters: there is one of a name
+        call.reader.group()
     shown = [("returns", found["returns"]), ("language", "PYTHON"), ("handler", found["handler"])]
     return rows(["property", "value"], shown)
 

@@ -19,7 +19,8 @@ def create(call: Call) -> Answer:
     """A stage; a temporary one lasts as long as the emulator."""
     exists = call.reader.take("IF", "NOT", "EXISTS")
     key = call.key()
-    call.reader.options()
+    if unknown := call.reader.options().keys() - {"COMMENT", "FILE_FORMAT"}:
+        raise syntax_error(f"the emulator's stages have no {', '.join(sorted(unknown))}")
     call.reader.end()
     folder = stage_folder(call, key)
     with call.emulator.state.changing("stages") as stages:

@@ -12,7 +12,7 @@ _CRON = "USING CRON "
 _OPTIONS = {"WAREHOUSE", "SCHEDULE", "COMMENT", "QUERY_TAG", "SUSPEND_TASK_AFTER_NUM_FAILURES", "USER_TASK_TIMEOUT_MS"}
 
 
-@rule("CREATE TASK")
+@rule("CREATE TASK", handed_on=True)
 def create(call: Call) -> Answer:
     """A task begins suspended, a replaced one too."""
     reader = call.reader

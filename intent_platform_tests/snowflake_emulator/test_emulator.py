@@ -50,12 +50,34 @@ def rows(cursor: Any, sql: str) -> list[Any]:
         "CREATE TASK T SCHEDULE = '5 MINUTES' AS SELECT 1",
         "CREATE TASK T SCHEDULE = 'USING CRON 0 5 * * * UTC' MADE_UP = 1 AS SELECT 1",
         "UNDROP TABLE T",
+        "CREATE STAGE S ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')",
+        "CREATE WAREHOUSE W MAX_CLUSTER_COUNT = 3",
+        "ALTER USER SOMEBODY SET DISABLED = TRUE",
         "SELECT * FROM TABLE(MADE_UP())",
     ],
 )
 def test_what_it_does_not_know_is_an_error(cursor: Any, sql: str) -> None:
     with pytest.raises(ProgrammingError):
         cursor.execute(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *("USE ROLE PUBLIC", "USE WAREHOUSE W", "SHOW WAREHOUSES", "SHOW GRANTS", "SHOW TASKS", "SHOW PROCEDURES"),
+        *("SHOW MODELS", "SHOW MODEL MONITORS", "SHOW PARAMETERS", "BEGIN", "COMMIT", "ROLLBACK"),
+        *("CREATE STAGE S1", "CREATE ROLE R1", "CREATE WAREHOUSE W1", "CREATE EVENT TABLE E1"),
+        *(
+            "ALTER SESSION SET QUERY_TAG = 'x'",
+            "ALTER SESSION UNSET QUERY_TAG",
+            "ALTER DATABASE D SET LOG_LEVEL = INFO",
+        ),
+        *("DROP STAGE IF EXISTS S1", "DROP MODEL IF EXISTS M", "DROP TASK IF EXISTS T", "LIST @~", "RM @~"),
+    ],
+)
+def test_what_it_does_not_read_of_a_statement_is_an_error(cursor: Any, sql: str) -> None:
+    with pytest.raises(ProgrammingError):
+        cursor.execute(f"{sql} FROBNICATE 'x'")
 
 
 def test_ddl_commits_the_open_transaction(cursor: Any) -> None:
