@@ -87,6 +87,7 @@ def snowflake_settings(
         settings = make_settings(deployment="dev", snowflake={**connection, "schema": schema}, **overrides)
         connector = SnowflakeConnector(settings)
         with connector.open(schema=False) as opened, opened.cursor() as cursor:
+            cursor.execute(f"USE ROLE {connector.parameters['role']}")  # it owns what it makes
             cursor.execute(f"CREATE SCHEMA {connector.parameters['database']}.{schema}")
         made.append(connector)
         return settings
@@ -94,6 +95,7 @@ def snowflake_settings(
     yield make
     for connector in made:
         with connector.open(schema=False) as opened, opened.cursor() as cursor:
+            cursor.execute(f"USE ROLE {connector.parameters['role']}")
             cursor.execute(f"DROP SCHEMA {connector.parameters['database']}.{connector.parameters['schema']} CASCADE")
 
 

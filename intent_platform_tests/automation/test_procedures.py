@@ -92,7 +92,7 @@ def test_a_challenger_is_trained_next_to_the_data_when_the_settings_say_so(shop)
     shop.settings = shop.settings.model_copy(update={"training": nearby.model_copy(update={"place": "process"})})
     shop.run("training_job", "2024-05-01")
     here = shop.platform.registry.versions()[-1]
-    assert here.provenance.metrics == version.provenance.metrics
+    assert here.provenance.metrics == pytest.approx(version.provenance.metrics, rel=1e-9)
     shop.settings = shop.settings.model_copy(update={"training": nearby})
     with pytest.raises(TrainingRefused, match="no challenger for 2024-02"):
         shop.run("training_job", "2024-02-01")

@@ -5,13 +5,27 @@ from datetime import date, datetime
 import pytest
 
 from intent_platform.errors import WarehouseError
+from intent_platform.modelling.model import IntentModel
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.publish import replace_window
+from intent_platform.platforms.champion import move_champion
+from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.publish import load_sessions, replace_window
 from intent_platform.platforms.snowflake.connection import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
+from intent_platform.platforms.versions import ModelVersion
+from intent_platform.sessions.contract import Received, check
 from intent_platform.tables import SCORES
+from intent_platform_tests.platforms.conftest import provenance
+from intent_platform_tests.sessions_made import landing_rows
 from intent_platform_tests.snowflake_emulator import Fault
+
+
+def log_one(registry, model: IntentModel) -> ModelVersion:
+    """A version of the tiny model."""
+    logged: ModelVersion = registry.log(model, provenance("2024-05-01"), [])
+    return logged
+
 
 DAY = Window(date(2024, 5, 1), date(2024, 5, 2))
 SCORED = "SELECT :uid, :start, 'PURCHASE_INTENT', 'v_240501_100000', 0.5, :at FROM (SELECT 1) ONE WHERE :start < :end"
@@ -51,6 +65,77 @@ def test_a_fault_in_mid_transaction_is_one_sentence_and_leaves_the_rows_of_befor
     assert scored(account) == ["before"]
     put(account, "after")
     assert scored(account) == ["after"]
+
+
+WRITERS = {
+    "the feed": "INSERT INTO SOURCE_REJECTED",
+    "the copy": "COPY INTO RECEIVED",
+    "the commit": "COMMIT",
+}
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.UNAVAILABLE])
+@pytest.mark.parametrize("matching", WRITERS.values(), ids=WRITERS)
+def test_a_load_that_meets_a_fault_leaves_the_day_of_before(account, emulator, fault, matching):
+    day = Window(date(2024, 7, 1), date(2024, 7, 2))
+
+    def load(rows: int) -> None:
+        batch = check(Received(landing_rows(day.start, rows), "a.csv"), day)
+        with account.warehouse.session(writing=True) as session:
+            load_sessions(
+                session,
+                day,
+                [batch],
+                feed="uci",
+                replacing=True,
+                undated=day.start,
+                at=datetime(2024, 7, 2, 5),  # noqa: DTZ001  wall clock
+            )
+
+    def loaded() -> int:
+        with account.warehouse.session() as session:
+            return int(session.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")["COUNTED"][0].as_py())
+
+    load(20)
+    emulator.inject(fault, matching=matching)
+    with pytest.raises(WarehouseError, match="Snowflake says"):
+        load(30)
+    assert loaded() == 20
+    load(30)
+    assert loaded() == 30
+
+
+@pytest.mark.parametrize(
+    ("matching", "asked"),
+    [
+        ("SHOW VERSIONS", lambda registry, name, model: registry.versions()),
+        ("SET METADATA", lambda registry, name, model: registry.set_quarantine(name, "a rehearsal")),
+        ("SET DEFAULT_VERSION", lambda registry, name, model: registry.move_champion(name, None)),
+        ("DROP VERSION", lambda registry, name, model: registry.delete(name)),
+        ("List ", lambda registry, name, model: registry.load(name)),
+        ("ADD VERSION", lambda registry, name, model: log_one(registry, model)),
+    ],
+    ids=["list", "mark", "move", "delete", "load", "log"],
+)
+def test_the_registry_says_what_to_do_and_changes_nothing(account, emulator, model, matching, asked):
+    registry = account.registry
+    first, second = log_one(registry, model), log_one(registry, model)
+    assert first.name < second.name
+    emulator.inject(Fault.DENIED, matching=matching)
+    with pytest.raises(WarehouseError, match=r"may not do this.*docs/snowflake\.md"):
+        asked(registry, second.name, model)
+    assert registry.versions() == [first, second]
+    assert registry.champion() is None
+
+
+def test_a_move_of_the_champion_that_is_refused_leaves_no_line_in_the_ledger(account, emulator, model):
+    name = log_one(account.registry, model).name
+    emulator.inject(Fault.SESSION_LOST, matching="SET DEFAULT_VERSION")
+    with pytest.raises(WarehouseError, match="run it again"):
+        move_champion(account, name, expected=None, cause="first", reason="the story", metrics={}, run_id="a-run")
+    assert account.registry.champion() is None
+    with account.warehouse.session() as session:
+        assert read_ledger(session).moves == ()
 
 
 def test_a_server_that_is_away_for_a_moment_is_asked_again(account, emulator):

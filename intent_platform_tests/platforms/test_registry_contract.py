@@ -31,6 +31,13 @@ def test_a_version_comes_back_as_it_was_logged(platform, log, model):
     assert np.array_equal(platform.registry.load(logged.name).predict(rows), model.predict(rows))
 
 
+def test_a_version_explains_its_scores_wherever_it_was_stored(platform, log, model):
+    rows = pa.table({name: np.linspace(0, 1, 20) for name in FEATURES})
+    explained = platform.registry.load(log().name).explain(rows)
+    assert explained.equals(model.explain(rows))
+    assert set(FEATURES) <= set(explained.column_names)
+
+
 def test_names_are_unique_and_in_order_of_generation(platform, log):
     names = [log().name for _ in range(3)]
     assert names == sorted(set(names))

@@ -5,7 +5,7 @@ to a user in `failures`.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -94,10 +94,12 @@ class SnowflakeConnector:
     def snowpark(self) -> Iterator["Session"]:
         """The same as a Snowpark session."""
         from snowflake.snowpark import Session
+        from snowflake.snowpark.exceptions import SnowparkClientException
 
         with self.open() as connection:
             session = Session.builder.configs({"connection": connection}).create()
             try:
                 yield session
             finally:
-                session.close()
+                with suppress(SnowparkClientException):  # a session that is gone cannot be closed: its own error counts
+                    session.close()
