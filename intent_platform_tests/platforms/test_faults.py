@@ -128,9 +128,14 @@ def test_the_registry_says_what_to_do_and_changes_nothing(account, emulator, mod
     assert registry.champion() is None
 
 
-def test_a_move_of_the_champion_that_is_refused_leaves_no_line_in_the_ledger(account, emulator, model):
-    name = log_one(account.registry, model).name
-    emulator.inject(Fault.SESSION_LOST, matching="SET DEFAULT_VERSION")
+@pytest.mark.parametrize(
+    ("place", "matching"),
+    [(0, "SET METADATA"), (1, "SET DEFAULT_VERSION")],
+    ids=["the version that is the default unasked", "another version"],
+)
+def test_a_move_of_the_champion_that_is_refused_leaves_no_line_in_the_ledger(account, emulator, model, place, matching):
+    name = [log_one(account.registry, model).name for _ in range(2)][place]
+    emulator.inject(Fault.SESSION_LOST, matching=matching)
     with pytest.raises(WarehouseError, match="run it again"):
         move_champion(account, name, expected=None, cause="first", reason="the story", metrics={}, run_id="a-run")
     assert account.registry.champion() is None

@@ -81,7 +81,8 @@ class Call:
     def key(self, parts: Sequence[str] | None = None) -> str:
         """The full name of an object; the next name of the statement unless `parts` are given."""
         parts = tuple(parts or self.reader.parts())
-        return ".".join((self.connection.database or "", self.connection.schema or "", *parts)[-3:])
+        place = (self.connection.database or "", self.connection.schema or "")
+        return ".".join((*place[: 3 - len(parts)], *parts))
 
     @property
     def replacing(self) -> bool:

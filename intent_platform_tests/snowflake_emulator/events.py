@@ -48,7 +48,7 @@ def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None
     lowest = _LEVELS.index(active.get("LOG_LEVEL", "OFF").upper())
     for event in events:
         level = {"WARNING": "WARN", "CRITICAL": "FATAL"}.get(event["level"], event["level"])
-        if "EVENT_TABLE" in active and _LEVELS.index(level) >= lowest:
+        if str(active.get("EVENT_TABLE")).upper() in tables and _LEVELS.index(level) >= lowest:
             values = (
                 datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
                 json.dumps({"snow.executable.name": procedure.rpartition(".")[2]}),

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
 from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
 from intent_platform_tests.snowflake_emulator.results import done
 
 _KINDS = {"TASK": "tasks", "PROCEDURE": "procedures", "MODEL MONITOR": "monitors"}
+_CONTAINED = ("models", "stages", "procedures", "tasks", "monitors", "event_tables")
 _STATES = {"tasks": ("started", "suspended"), "monitors": ("ACTIVE", "SUSPENDED")}
 
 
@@ -33,6 +34,20 @@ def drop(call: Call) -> Answer:
             found(kept, what, key)
         kept.pop(key, None)
     return done(f"{key} successfully dropped.")
+
+
+@rule("DROP SCHEMA", "DROP DATABASE", handed_on=True)
+def drop_container(call: Call) -> Answer:
+    """What is in it goes with it; fakesnow drops the tables."""
+    of_schema = call.reader.tokens[1].text.upper() == "SCHEMA"
+    call.reader.take("IF", "EXISTS")
+    parts = call.reader.parts()
+    place = ".".join((call.connection.database or "", *parts)[-2:] if of_schema else parts) + "."
+    for kind in _CONTAINED:
+        with call.emulator.state.changing(kind) as kept:
+            for key in [key for key in kept if key.startswith(place)]:
+                del kept[key]
+    return Sql(call.reader.sql)
 
 
 @rule("ALTER TASK", "ALTER MODEL MONITOR")

@@ -191,6 +191,14 @@ def test_versions_follow_snowflakes_rules(snowpark: Any) -> None:
         registry.log_model(model, model_name="M", version_name="V2", sample_input_data=frame.head(2))
 
 
+def test_what_is_in_a_schema_goes_with_it(cursor: Any, emulator: Any) -> None:
+    cursor.execute("CREATE SCHEMA PASSING")
+    cursor.execute("CREATE TASK PASSING.T WAREHOUSE = W SCHEDULE = 'USING CRON 0 5 * * * UTC' AS SELECT 1")
+    assert "MLSYSTEM_DEV.PASSING.T" in emulator.state.of("tasks")
+    cursor.execute("DROP SCHEMA PASSING")
+    assert "MLSYSTEM_DEV.PASSING.T" not in emulator.state.of("tasks")
+
+
 def test_a_monitor_is_bound_to_a_version_that_exists(cursor: Any) -> None:
     with pytest.raises(ProgrammingError, match="does not exist"):
         cursor.execute("CREATE MODEL MONITOR W WITH MODEL = M VERSION = 'V1' SOURCE = T")

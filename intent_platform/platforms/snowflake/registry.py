@@ -117,9 +117,10 @@ class SnowflakeRegistry:
                     f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
                     f"nothing was moved, decide again whether {to} should replace it"
                 )
-            if _UNASKED in target.ours:
+            if _UNASKED in target.ours:  # of the default version this is the move, of another one it changes nothing
                 self._keep(session, target, {_UNASKED: None})
-            session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.upper()}").collect()
+            if not target.is_default:
+                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.upper()}").collect()
 
     def delete(self, name: str) -> None:
         """Drop a version. Snowflake keeps the default version, also where nobody asked for it."""
