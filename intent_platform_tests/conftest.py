@@ -65,6 +65,11 @@ def emulator() -> Iterator[RunningEmulator]:
         settings = load_settings(deployment="dev", snowflake=running.connection_parameters)
         prepare(SnowflakeConnector(settings), "ACCOUNTADMIN", lambda _: None, dry=False)
         yield running
+        # A session that a failed test left open would ask a server that is gone, for minutes, when Python ends.
+        from snowflake.snowpark import session
+
+        for left_open in list(session._active_sessions):
+            left_open.close()
 
 
 @pytest.fixture

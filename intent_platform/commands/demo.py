@@ -54,7 +54,7 @@ def demo(csv: Path | None) -> None:
             extent = extent_of(session, observed)
     if extent is None:
         raise FeedError(
-            f"the demo plays a feed of known months, and {settings.feed} is open-ended: set feed to simulated or uci"
+            f"the demo plays a feed of known months, and {settings.feed} has none: set feed to simulated or uci"
         )
     console = Console()
     with open_instance(settings) as instance:

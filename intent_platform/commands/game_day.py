@@ -19,6 +19,7 @@ from intent_platform.partitions import TIMEZONE, Window, add_months
 from intent_platform.pipeline.monitoring import DRIFT, PR_AUC, ROC_AUC, flagged
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.simulated.scenarios import meaning_of
 from intent_platform.settings import Settings, load_settings
 
@@ -51,7 +52,7 @@ def game_day(kind: str, strength: float, *, days: int = DAYS, sessions_per_day: 
         for day in track(dates, "playing", console=console):
             story += play(rehearsal, day)
             if (day - FIRST_DAY).days % _WEEK == 0:
-                weeks += _scores_of(rehearsal, day - timedelta(days=1))
+                weeks += scores_of(rehearsal.platform, day - timedelta(days=1))
         console.print(story_table(story))
         console.print(weeks_table(weeks))
 
@@ -117,9 +118,9 @@ def _drift(rehearsal: Rehearsal, today: date) -> Iterator[Entry]:
             yield Entry(today, "warning", f"monitoring: {metric}", sentence)
 
 
-def _scores_of(rehearsal: Rehearsal, day: date) -> Iterator[Week]:
+def scores_of(platform: Platform, day: date) -> Iterator[Week]:
     """How good the scores of the week up to `day` were, as they were on the morning after."""
-    with rehearsal.platform.warehouse.session() as session:
+    with platform.warehouse.session() as session:
         rows = session.fetch(
             "SELECT MODEL_VERSION, METRIC, VALUE FROM MONITORING WHERE SESSION_DATE = :day AND METRIC IN :metrics",
             day=day,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,22 @@ import pytest
 
 import intent_platform
 from intent_platform.automation.sensors import build_sensors
-from intent_platform.commands import demo, replay
-from intent_platform.commands.setup import counted
-from intent_platform.partitions import Window, day_of, now, wall_clock
+from intent_platform.commands import demo, game_day, replay
+from intent_platform.commands.setup import counted, refuse_a_mixture
+from intent_platform.definitions import build_definitions
+from intent_platform.partitions import TIMEZONE, Window, clock_set_to, day_of, now, wall_clock
+from intent_platform.pipeline.observation import extent_of, observed_table
 from intent_platform.pipeline.scoring import outdated_scores
 from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import prove_fit
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.local.warehouse import DuckDBSession
-from intent_platform.platforms.publish import load_sessions
+from intent_platform.platforms.publish import in_window, load_sessions
 from intent_platform.platforms.snowflake.session import SnowflakeSession
 from intent_platform.sessions.contract import Received, check
 from intent_platform.settings import Settings
+from intent_platform.tables import SESSION_COLUMNS, SOURCE, TABLES
 from intent_platform_tests.assets.conftest import Shop, shop_settings
 from intent_platform_tests.sessions_made import landing_rows
 
@@ -37,7 +41,12 @@ MAY = Window(day_of("2024-05-01"), day_of("2024-05-11"))
 LATE = Window(day_of("2024-07-01"), day_of("2024-07-02"))
 _VERSION = re.compile(r"v_\d{6}_\d{6}")
 _IDENTITY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MADE_UP = frozenset({"RUN_ID", "MOVED_AT", "DECIDED_AT", "SCORED_AT", "LOADED_AT", "REJECTED_AT", "EFFECTIVE_DATE"})
+_MADE_UP = frozenset(
+    {
+        *("RUN_ID", "EFFECTIVE_DATE"),
+        *("MOVED_AT", "DECIDED_AT", "SCORED_AT", "LOADED_AT", "REJECTED_AT", "MEASURED_AT"),
+    }
+)
 
 
 Place = tuple[str, int]  # a file of the package, and the line that a statement is sent from
@@ -139,6 +148,7 @@ def tell(shop: Shop) -> set[str]:
             },
         )
     run("scores_job", MAY.keys[0], MAY.keys[-1])
+    run("scores_job", "2024-06-15", "2024-06-30")
     run("rollback", config={"ops": {"roll_back": {"config": {"version": first, "reason": "the story"}}}})
     with shop.platform.warehouse.session() as session:
         latest = read_ledger(session).latest
@@ -152,20 +162,45 @@ def tell(shop: Shop) -> set[str]:
         sample = training_rows(session, Window(day_of("2024-02-01"), day_of("2024-05-01")), capped)
         assert sample.num_rows <= 100
         counted(session)
-        for table in ("SOURCE", "SOURCE_REJECTED", "DATASET", "SCORES", "EVALUATIONS", "CHAMPION_HISTORY"):
-            session.fetch(f"SELECT * FROM {table}")
+        for table in TABLES:
+            session.fetch(f"SELECT * FROM {table.name}")
+    failed |= observe(shop)
     read_as_the_commands_do(shop)
     for name in ("champion_sensor", "catch_up_sensor"):
-        sensor = next(sensor for sensor in build_sensors(shop.settings) if sensor.name == name)
-        sensor.evaluate_tick(dg.build_sensor_context(shop.instance, resources={"warehouse": shop.platform.warehouse}))
+        ticked(shop, name)
     with shop.platform.warehouse.session(writing=True) as session:
         session.execute("DELETE FROM DATASET")
     prove_fit(shop.platform.warehouse, shop.platform.registry, first)  # on a made-up session
     return failed
 
 
+def observe(shop: Shop) -> set[str]:
+    """As if somebody else had filled SOURCE, with a row that breaks the contract; the checks that failed."""
+    observing = Shop(shop.settings.model_copy(update={"feed": "table"}), shop.platform, shop.instance)
+    with shop.platform.warehouse.session(writing=True) as session:
+        session.execute(
+            f"UPDATE SOURCE SET REGION = -1 WHERE UID = (SELECT MIN(UID) FROM SOURCE WHERE {in_window(SOURCE)})",
+            start=MAY.start,
+            end=MAY.end,
+        )
+        observed = observed_table(observing.settings)
+        assert observed is not None
+        assert extent_of(session, observed) is not None
+    ticked(observing, "table_sensor")
+    run = observing.run("sessions_job", MAY.keys[0], MAY.keys[-1])
+    assert shop.rows("SOURCE_REJECTED", "FEED", MAY) == [("table",)]
+    return {e.check_name for e in run.get_asset_check_evaluations() if not e.passed}
+
+
+def ticked(shop: Shop, name: str) -> None:
+    sensor = next(sensor for sensor in build_sensors(shop.settings) if sensor.name == name)
+    sensor.evaluate_tick(dg.build_sensor_context(shop.instance, resources={"warehouse": shop.platform.warehouse}))
+
+
 def read_as_the_commands_do(shop: Shop) -> None:
-    """The statements of `make demo` and `make replay`."""
+    """The statements of `make demo`, `make game-day` and `make replay`."""
+    refuse_a_mixture(shop.settings, shop.platform)
+    assert list(game_day.scores_of(shop.platform, MAY.start))
     month = day_of("2024-05-01")
     demo._summary(shop.platform, [month.isoformat()])
     assert replay._extent(shop.platform) == Window(day_of("2024-02-01"), day_of("2024-07-01"))
@@ -224,13 +259,30 @@ def test_both_platforms_give_the_same_answer_to_every_statement(
             assert told, f"the story leaves out the statement of {place[0]}:{place[1]}: {sql}"
 
 
+def test_a_simulated_day_has_the_same_rows_on_both_platforms(tmp_path, make_settings, snowflake_settings):
+    told: list[list[tuple[Any, ...]]] = []
+    shown = ", ".join(column.name for column in SESSION_COLUMNS)
+    late = {"kind": "late_rows", "start": "2024-05-02", "strength": 0.2}
+    for make in (make_settings, snowflake_settings):
+        settings = make(
+            feed="simulated", simulated={"seed": 3, "sessions_per_day": 300, "scenario": late}, first_day="2024-05-01"
+        )
+        with dg.DagsterInstance.ephemeral() as instance, clock_set_to(datetime(2024, 5, 4, 5, tzinfo=TIMEZONE)):
+            shop = Shop(settings, platform_for(settings), instance)
+            shop.run("sessions_job", "2024-05-01", "2024-05-03")
+            told.append(shop.rows("SOURCE", shown))
+    assert len(told[0]) > 300
+    assert told[0] == told[1]
+
+
 def test_no_row_leaves_the_warehouse_to_be_scored(on_snowflake, emulator):
     with dg.DagsterInstance.ephemeral() as instance:
         shop = Shop(on_snowflake, platform_for(on_snowflake), instance)
         shop.load()
         shop.crown()
         begun = len(emulator.statements)
-        shop.run("scores_job", "2024-05-07")
+        job = build_definitions(shop.settings).resolve_job_def("scores_job")
+        job.execute_in_process(partition_key="2024-05-07", instance=instance, asset_selection=[dg.AssetKey("scores")])
     sent = [statement.sql for statement in emulator.statements[begun:]]
     inserted = [sql for sql in sent if sql.startswith("INSERT INTO SCORES")]
     assert len(inserted) == 1
@@ -275,7 +327,8 @@ def test_every_statement_says_which_asset_partition_and_run_it_is_for(on_snowfla
     assert untagged == []
     during = [tag for tag in tags if "run" in tag]
     assert {tag["asset"] for tag in during} == {
-        *("source", "dataset", "challenger_model", "evaluation", "champion_alias", "scores")
+        *("source", "dataset", "challenger_model", "evaluation", "champion_alias", "scores"),
+        "monitoring",
     }
     assert {tag["run"] for tag in during} == runs
     assert {tag["deployment"] for tag in tags} == {"dev"}

@@ -184,7 +184,7 @@ def test_a_table_that_cannot_be_read_fails_the_look(filler, instance):
 
 def test_another_feed_has_nothing_to_look_at(settings, instance):
     filler = Filler(settings, "SOURCE", lambda: pytest.fail("nobody looks"))
-    assert "the feed is uci, not table" in sensor_result(filler, "table_sensor", instance).skip_message
+    assert "the feed is simulated, not table" in sensor_result(filler, "table_sensor", instance).skip_message
 
 
 @pytest.mark.filterwarnings("ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning")  # Dagster's

@@ -14,8 +14,8 @@ from intent_platform.platforms.snowflake.connection import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
-from intent_platform_tests.table_filled import in_snowflake
 from intent_platform_tests.snowflake_emulator import Fault
+from intent_platform_tests.table_filled import in_snowflake
 
 __all__ = ["made_csv"]
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -102,7 +102,7 @@ def test_the_procedure_takes_the_days_of_a_table_that_somebody_else_fills(snowfl
     with in_snowflake(snowflake_settings) as filler, dg.DagsterInstance.ephemeral() as instance:
         connector = SnowflakeConnector(filler.settings)
         prepare(connector, None, lambda _: None, dry=False)
-        deploy_procedures(connector, lambda _: None, dry=False)
+        deploy_procedures(connector, lambda _: None, commit=COMMIT, dry=False)
         filler.put(JUNE.start, 20, REGION=[-1])
         shop = Shop(filler.settings, platform_for(filler.settings), instance)
         built = answer([[call(shop, f"CALL DATASET('{JUNE.start}'::DATE)")]])

@@ -213,7 +213,7 @@ def test_days_that_fail_too_often_are_given_up_and_announced_once(landing, insta
 
 
 def test_the_landing_sensor_says_when_the_feed_is_another(settings, instance):
-    assert "the feed is uci" in tick(settings, "landing_sensor", instance).skip_message
+    assert "the feed is simulated" in tick(settings, "landing_sensor", instance).skip_message
 
 
 def test_scores_of_another_version_than_the_champion_are_asked_for_until_they_are_done(landing, instance):
@@ -412,8 +412,8 @@ def test_days_whose_rows_came_late_are_loaded_again_once_they_are_whole(simulate
         assert late == sum(batch.rows.num_rows for batch in batches)
 
 
-def test_a_feed_that_was_never_fetched_is_not_fetched_by_a_sensor(settings, instance):
-    assert "not fetched yet" in tick(settings, "catch_up_sensor", instance).skip_message
+def test_a_feed_that_was_never_fetched_is_not_fetched_by_a_sensor(make_settings, instance):
+    assert "not fetched yet" in tick(make_settings(feed="uci"), "catch_up_sensor", instance).skip_message
 
 
 def test_a_feed_that_ended_long_ago_has_nothing_to_catch_up(make_settings, instance, tmp_path):
