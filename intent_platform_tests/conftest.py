@@ -1,9 +1,11 @@
 """Fixtures shared by all tests: a home of their own, settings without the developer's environment, real rows."""
 
+import atexit
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,17 +61,18 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[RunningEmulator]:
-    """An emulated Snowflake account, prepared as an administrator would."""
-    with serve() as running:
-        settings = load_settings(deployment="dev", snowflake=running.connection_parameters)
-        prepare(SnowflakeConnector(settings), "ACCOUNTADMIN", lambda _: None, dry=False)
-        yield running
-        # A session that a failed test left open would ask a server that is gone, for minutes, when Python ends.
-        from snowflake.snowpark import session
+def emulator() -> RunningEmulator:
+    """An emulated Snowflake account, prepared as an administrator would.
 
-        for left_open in list(session._active_sessions):
-            left_open.close()
+    It ends with Python, after the clients: a connection that a failed test left open is closed at exit, and would ask a
+    server that is gone for minutes.
+    """
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)  # before the clients are imported, whose own come first then
+    running = until_exit.enter_context(serve())
+    settings = load_settings(deployment="dev", snowflake=running.connection_parameters)
+    prepare(SnowflakeConnector(settings), "ACCOUNTADMIN", lambda _: None, dry=False)
+    return running
 
 
 @pytest.fixture

@@ -50,6 +50,15 @@ class Shop:
             instance=self.instance, partition_key="2024-06-01", asset_selection=[dg.AssetKey("champion_alias")]
         )
 
+    def failing_checks(self) -> set[str]:
+        """Run every check by itself, as the UI's "execute" does; those that did not pass."""
+        every_check = dg.define_asset_job("every_check", selection=dg.AssetSelection.all_asset_checks())
+        definitions = dg.Definitions.merge(build_definitions(self.settings), dg.Definitions(jobs=[every_check]))
+        result = definitions.resolve_job_def("every_check").execute_in_process(instance=self.instance)
+        evaluations = result.get_asset_check_evaluations()
+        assert len(evaluations) == len(definitions.resolve_asset_graph().asset_check_keys)
+        return {f"{e.asset_key.to_user_string()}:{e.check_name}" for e in evaluations if not e.passed}
+
     def load(self) -> None:
         """All sessions and their features."""
         self.run("sessions_job", "2024-02-01", "2024-06-30")

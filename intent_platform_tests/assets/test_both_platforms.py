@@ -44,7 +44,7 @@ _IDENTITY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f
 _MADE_UP = frozenset(
     {
         *("RUN_ID", "EFFECTIVE_DATE"),
-        *("MOVED_AT", "DECIDED_AT", "SCORED_AT", "LOADED_AT", "REJECTED_AT", "MEASURED_AT"),
+        *("MOVED_AT", "DECIDED_AT", "SCORED_AT", "LOADED_AT", "REJECTED_AT", "MEASURED_AT", "NEWEST"),
     }
 )
 
@@ -114,7 +114,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> Record:
             caller = sys._getframe(1)
             record.places.add((caller.f_code.co_filename, caller.f_lineno))
             answer = asked(session, sql, **values)
-            if not sql.startswith(("CREATE", "BEGIN", "COMMIT")) and "INFORMATION_SCHEMA" not in sql:
+            if not sql.lstrip().startswith(("CREATE", "BEGIN", "COMMIT")) and "INFORMATION_SCHEMA" not in sql:
                 record.keep(sql, answer)
             return answer
 
@@ -164,7 +164,7 @@ def tell(shop: Shop) -> set[str]:
         counted(session)
         for table in TABLES:
             session.fetch(f"SELECT * FROM {table.name}")
-    failed |= observe(shop)
+    failed |= shop.failing_checks() | observe(shop)
     read_as_the_commands_do(shop)
     for name in ("champion_sensor", "catch_up_sensor"):
         ticked(shop, name)

@@ -1,9 +1,7 @@
 """Every asset check can fail: each is shown what it is there to see, and only that check objects."""
 
-import dagster as dg
 import pytest
 
-from intent_platform.definitions import build_definitions
 from intent_platform.errors import VersionUnfit
 from intent_platform.modelling.model import IntentModel
 from intent_platform_tests.assets.conftest import Shop
@@ -82,24 +80,14 @@ def scored(shop: Shop) -> Shop:
     return shop
 
 
-def failing_checks(shop: Shop) -> set[str]:
-    """Run every check by itself, as the UI's "execute" does; those that did not pass."""
-    every_check = dg.define_asset_job("every_check", selection=dg.AssetSelection.all_asset_checks())
-    definitions = dg.Definitions.merge(build_definitions(shop.settings), dg.Definitions(jobs=[every_check]))
-    result = definitions.resolve_job_def("every_check").execute_in_process(instance=shop.instance)
-    evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == len(definitions.resolve_asset_graph().asset_check_keys)
-    return {f"{e.asset_key.to_user_string()}:{e.check_name}" for e in evaluations if not e.passed}
-
-
 def test_each_check_objects_to_its_own_mishap_and_no_other_does(scored: Shop):
     warehouse = scored.settings.home / "warehouse.duckdb"
     in_order = warehouse.read_bytes()
-    assert failing_checks(scored) == ALWAYS
+    assert scored.failing_checks() == ALWAYS
     for mishap, (statement, objecting) in MISHAPS.items():
         with scored.platform.warehouse.session(writing=True) as session:
             session.execute(statement)
-        assert failing_checks(scored) == ALWAYS | objecting, mishap
+        assert scored.failing_checks() == ALWAYS | objecting, mishap
         warehouse.write_bytes(in_order)
 
 
@@ -108,7 +96,7 @@ def test_a_champion_that_cannot_be_read_is_seen(scored: Shop, monkeypatch: pytes
         raise VersionUnfit(f"{path.name} is not a readable CatBoost model")
 
     monkeypatch.setattr(IntentModel, "load", unreadable)
-    assert failing_checks(scored) == ALWAYS | {
+    assert scored.failing_checks() == ALWAYS | {
         "champion_alias:champion_scores",
         "challenger_model:newest_version_is_fit",
     }
@@ -117,4 +105,4 @@ def test_a_champion_that_cannot_be_read_is_seen(scored: Shop, monkeypatch: pytes
 def test_rows_that_vanish_after_a_load_are_missed(scored: Shop):
     with scored.platform.warehouse.session(writing=True) as session:
         session.execute("DELETE FROM SOURCE WHERE UID = (SELECT MIN(UID) FROM SOURCE)")
-    assert "source:rows_accounted_for" in failing_checks(scored)
+    assert "source:rows_accounted_for" in scored.failing_checks()

@@ -16,6 +16,9 @@ from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now
 from intent_platform.platforms import platform_for
 
 SECOND_DAY = FIRST_DAY + timedelta(days=1)
+pytestmark = pytest.mark.filterwarnings(  # Dagster's own, when a schedule is evaluated
+    "ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning"
+)
 
 
 @pytest.fixture
