@@ -78,7 +78,7 @@ deploy-task: $(READY)  ## Snowflake: declare the tasks, suspended unless resume=
 	@$(RUN) -m intent_platform deploy-task $(if $(resume),--resume) $(if $(dry_run),--dry-run)
 
 test: $(READY)  ## all tests
-	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) $(BENCH_READY)  ## measure what docs/ says: what=search, quality or gate [csv=PATH]
 	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }

@@ -109,6 +109,17 @@ def test_a_day_without_sessions_is_unusual(in_july):
         assert failed == {"volume_is_usual": f"{JULY[1]} has 0 sessions; the median of the 28 days before is 290"}
 
 
+def test_a_peak_is_unusual_at_its_height(in_july):
+    with in_july(kind="seasonal_peak", start="2025-07-13") as (_, failed):
+        assert f"{JULY[1]} has 1," in failed["volume_is_usual"]
+
+
+def test_a_day_that_comes_once_more_with_the_next_is_noticed(in_july):
+    with in_july(kind="repeated_day", start=HAPPENS) as (shop, _):
+        run = shop.run("sessions_job", "2025-07-04")
+        assert "rejected" in failed_in(run)["few_are_rejected"]
+
+
 def test_a_range_is_measured_as_its_days_one_by_one(in_july):
     columns = "SESSION_DATE, MODEL_VERSION, METRIC, VALUE, LOW, HIGH, FLAGGED, SESSIONS"
     with in_july() as (shop, _):

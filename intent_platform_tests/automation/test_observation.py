@@ -20,12 +20,6 @@ TODAY = now().date()
 OLD, OLDER = TODAY - timedelta(days=20), TODAY - timedelta(days=22)
 
 
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def sensor_result(filler: Filler, name: str, instance: dg.DagsterInstance) -> Any:
     sensor = next(sensor for sensor in build_sensors(filler.settings) if sensor.name == name)
     warehouse = platform_for(filler.settings).warehouse

@@ -22,10 +22,8 @@ pytestmark = pytest.mark.filterwarnings(  # Dagster's own, when a schedule is ev
 
 
 @pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry: Callable[[Path], None]) -> Path:
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of a user who wants a quick rehearsal."""
-    empty = tmp_path / "empty"
-    empty_registry(empty)
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.delenv("DAGSTER_HOME")
     for name, value in {
@@ -36,43 +34,49 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry: Calla
         "TRAINING_MONTHS": "1",
     }.items():
         monkeypatch.setenv(f"INTENT_PLATFORM_{name}", value)
-    return empty
 
 
-def story_of(kind: str, days: int, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
-    """The scenario begins on the game's second day."""
+@pytest.fixture
+def story_of(
+    quick: None, monkeypatch: pytest.MonkeyPatch, empty_registry: Callable[[Path], None]
+) -> Callable[[str, int], list[Entry]]:
+    """The story of some days of a scenario that begins on the game's second day."""
     monkeypatch.setattr(game_day, "BEGINS", SECOND_DAY)
-    settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5, 120)
-    settings.home.mkdir(parents=True)
-    with dg.DagsterInstance.ephemeral() as instance:
-        rehearsal = Rehearsal(settings, platform_for(settings), instance)
-        prepare(rehearsal)
-        dates = Window(FIRST_DAY, FIRST_DAY + timedelta(days=days))
-        return [entry for day in dates for entry in play(rehearsal, day)]
+
+    def told(kind: str, days: int) -> list[Entry]:
+        settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5, 120)
+        empty_registry(settings.home)
+        with dg.DagsterInstance.ephemeral() as instance:
+            rehearsal = Rehearsal(settings, platform_for(settings), instance)
+            prepare(rehearsal)
+            dates = Window(FIRST_DAY, FIRST_DAY + timedelta(days=days))
+            return [entry for day in dates for entry in play(rehearsal, day)]
+
+    return told
 
 
 def of_kind(story: list[Entry], *kinds: str) -> set[tuple[date, str]]:
     return {(entry.day, entry.subject) for entry in story if entry.kind in kinds}
 
 
-def test_a_file_that_comes_twice_is_told_on_the_morning_after(quick, monkeypatch):
-    story = story_of("doubled_file", 4, monkeypatch)
+def test_a_file_that_comes_twice_is_told_on_the_morning_after(story_of):
+    story = story_of("doubled_file", 4)
     mornings = {SECOND_DAY + timedelta(days=n) for n in (1, 2)}
     assert {day for day, subject in of_kind(story, "error") if "few_are_rejected" in subject} == mornings
     assert (FIRST_DAY, "challenger trained") in of_kind(story, "did")
 
 
-def test_late_rows_are_waited_for_and_the_day_and_its_scores_made_again(quick, monkeypatch):
-    story = story_of("late_rows", 7, monkeypatch)
+def test_late_rows_are_waited_for_and_the_day_and_its_scores_made_again(story_of):
+    story = story_of("late_rows", 7)
     assert (SECOND_DAY + timedelta(days=1), "source: nothing_is_held_back") in of_kind(story, "warning")
     made_again = [entry for entry in story if entry.text == str(SECOND_DAY) and entry.kind == "did"]
     assert [entry.subject for entry in made_again] == ["catch_up_sensor: sessions_job", "catch_up_sensor: scores_job"]
     assert all(entry.day == SECOND_DAY + timedelta(days=4) for entry in made_again)
 
 
-def test_the_clock_of_a_rehearsal_is_set_back_and_the_versions_are_of_that_time(quick, monkeypatch):
+def test_the_clock_of_a_rehearsal_is_set_back_and_the_versions_are_of_that_time(story_of):
     before = datetime.now(TIMEZONE)
-    story = story_of("none", 1, monkeypatch)
+    story = story_of("none", 1)
     (trained,) = [entry for entry in story if entry.subject == "challenger trained"]
     assert trained.text.startswith(f"v_{FIRST_DAY:%y%m%d}_10")
     assert timedelta(0) <= now() - before < timedelta(hours=1)

@@ -1,0 +1,78 @@
+"""Ticking sensors as the daemon does, and the shop that they look at."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+import pyarrow.csv
+
+from intent_platform.automation.sensors import build_sensors
+from intent_platform.definitions import build_definitions
+from intent_platform.partitions import Window, now, wall_clock
+from intent_platform.platforms import platform_for
+from intent_platform_tests.sessions_made import landing_rows
+
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+YESTERDAY = now().date() - timedelta(days=1)
+
+
+def tick(settings, name, instance, cursor=None) -> Any:
+    sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == name)
+    context = dg.build_sensor_context(instance, cursor, resources={"warehouse": platform_for(settings).warehouse})
+    result = sensor.evaluate_tick(context)
+    if result.run_requests or result.cursor:
+        return result
+    return dg.SkipReason(result.skip_message)
+
+
+def drop(settings, day: date, rows: int = 20, name: str = "", seed: int = 0) -> None:
+    path = settings.landing_folder / (name or f"{day}.csv")
+    pyarrow.csv.write_csv(landing_rows(day, rows, seed), path)
+
+
+def carry_out(settings, instance, request, **options) -> dg.ExecuteInProcessResult:
+    job = build_definitions(settings).resolve_job_def(request.job_name)
+    return job.execute_in_process(instance=instance, tags=dict(request.tags), **options)
+
+
+def days_of(request) -> Window:
+    start, end = (date.fromisoformat(request.tags[tag]) for tag in RANGE)
+    return Window(start, end + timedelta(days=1))
+
+
+def count(settings, table) -> Any:
+    with platform_for(settings).warehouse.session() as session:
+        return session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table}")["COUNTED"][0].as_py()
+
+
+def move(settings, number, to, day=date(2024, 1, 1)) -> None:
+    with platform_for(settings).warehouse.session(writing=True) as session:
+        session.execute(
+            "INSERT INTO CHAMPION_HISTORY SELECT :number, :at, :day, NULL, :to, 'first', 'made', '{}', 'r'",
+            number=number,
+            to=to,
+            at=wall_clock(now()),
+            day=day,
+        )
+
+
+def score(settings, day, by) -> None:
+    with platform_for(settings).warehouse.session(writing=True) as session:
+        session.execute(
+            "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', :by, 0.5, :at",
+            day=day,
+            by=by,
+            at=wall_clock(now()),
+        )
+
+
+def jobs_asked_for(settings, instance) -> list[tuple[str, ...]]:
+    """Carry out all that the sensor asks for, tick by tick, until it asks no more."""
+    asked: list[tuple[str, ...]] = []
+    while requests := tick(settings, "catch_up_sensor", instance).run_requests:
+        assert len(asked) < 20, "it never stops asking"
+        for request in requests:
+            keys = [request.tags.get(tag) or request.tags["dagster/partition"] for tag in RANGE]
+            asked.append((request.job_name, *keys))
+            assert carry_out(settings, instance, request).success
+    return asked
