@@ -5,7 +5,7 @@ known when the session is, so that a day can be measured as soon as it is scored
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from intent_platform.tables import MONITORING
 PR_AUC, ROC_AUC, CALIBRATION, OVER_PREVIOUS = "pr_auc", "roc_auc", "purchases_per_expected", "pr_auc_over_previous"
 DRIFT = "drift."  # before the name of the feature
 _STAGED = "MEASURED"
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Measurement:
 
 def monitor(platform: Platform, window: Window, settings: Settings) -> list[Measurement]:
     """Measure the scored days of `window`, and replace what MONITORING holds of them, in one transaction."""
-    measured = sorted(_measured(platform, window, settings), key=lambda m: (m.day, m.version, m.metric))
+    found = map(_rounded, _measured(platform, window, settings))
+    measured = sorted(found, key=lambda m: (m.day, m.version, m.metric))
     at = wall_clock(now())
     with platform.warehouse.session(writing=True) as session:
         session.stage(_STAGED, _as_rows(measured))
@@ -207,6 +209,12 @@ def _measurement(
     return Measurement(
         day, version, metric, interval.estimate, interval.low, interval.high, flagged, sentence, sessions
     )
+
+
+def _rounded(measured: Measurement) -> Measurement:
+    """An engine adds in any order: the last digits of a sum are chance, and would differ when measured again."""
+    low, high = (None if end is None else round(end, _DIGITS) for end in (measured.low, measured.high))
+    return replace(measured, value=round(measured.value, _DIGITS), low=low, high=high)
 
 
 def _positions(window: Window, within: Window) -> slice:
