@@ -50,7 +50,7 @@ class Rehearsal:
     platform: Platform
     instance: dg.DagsterInstance
     _cursors: dict[str, str | None] = field(default_factory=dict)
-    _seen: set[str] = field(default_factory=set)
+    _seen: set[str | None] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._definitions = build_definitions(self.settings)
@@ -91,12 +91,12 @@ class Rehearsal:
         """Run what is asked for, and ask again until nothing new is."""
         for attempt in count():
             with clock_set_to(moment + timedelta(minutes=attempt)):
-                new = [request for request in ask(moment, name) if (request.run_key or "") not in self._seen]
-                for request in new:
-                    self._seen.add(request.run_key or "")
-                    yield self._run(moment, name, request)
-            if not new:
+                new = [request for request in ask(moment, name) if request.run_key not in self._seen]
+                self._seen.update(request.run_key for request in new)
+                played = [self._run(moment, name, request) for request in new]
+            if not played:
                 return
+            yield from played
 
     def _run(self, moment: datetime, by: str, request: dg.RunRequest) -> Played:
         job, key = str(request.job_name), request.partition_key or request.tags.get(_PARTITION)
