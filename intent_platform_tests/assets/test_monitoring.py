@@ -52,13 +52,14 @@ def force(shop: Shop, version: str, since: str) -> None:
 
 @pytest.fixture
 def in_july(tmp_path: Path, trained_home: Path) -> Callable[..., Any]:
-    """The shop of a scenario, its July loaded, scored and measured; the checks that did not pass."""
+    """The shop of a scenario, its July (or other days) loaded, scored and measured; the checks that did not pass."""
 
     @contextmanager
-    def play(**scenario: Any) -> Iterator[tuple[Shop, dict[str, str]]]:
-        shutil.copytree(trained_home, tmp_path / "home")
-        with opened(simulated(tmp_path / "home", **scenario)) as shop:
-            runs = [shop.run("sessions_job", *JULY), shop.run("scores_job", *JULY)]
+    def play(days: tuple[str, str] = JULY, **scenario: Any) -> Iterator[tuple[Shop, dict[str, str]]]:
+        home = tmp_path / scenario.get("kind", "none")
+        shutil.copytree(trained_home, home)
+        with opened(simulated(home, **scenario)) as shop:
+            runs = [shop.run("sessions_job", *days), shop.run("scores_job", *days)]
             yield shop, failed_in(*runs)
 
     return play
@@ -107,6 +108,19 @@ def test_what_happens_is_noticed(in_july, kind, noticed, says):
 def test_a_day_without_sessions_is_unusual(in_july):
     with in_july(kind="missing_day", start=JULY[1]) as (_, failed):
         assert failed == {"volume_is_usual": f"{JULY[1]} has 0 sessions; the median of the 28 days before is 290"}
+
+
+def test_a_drift_of_half_a_year_shows_in_the_calibration(in_july):
+    """Months differ, too: so the same days without drift are what it is compared with."""
+    january = ("2026-01-01", "2026-01-10")
+    with in_july(january) as (shop, failed):
+        ordinary = measures(shop, january[1])
+        assert "scores_are_calibrated" not in failed
+    with in_july(january, kind="gradual_drift", start="2025-07-01") as (shop, failed):
+        drifted = measures(shop, january[1])
+        assert "purchases" in failed["scores_are_calibrated"]
+    assert drifted["purchases_per_expected"][0] < 0.7 * ordinary["purchases_per_expected"][0]
+    assert drifted["roc_auc"][0] < ordinary["roc_auc"][0]
 
 
 def test_a_peak_is_unusual_at_its_height(in_july):
