@@ -48,7 +48,7 @@ def dataset(session: "Session", session_date: date) -> str:
     """Replace a day of DATASET (the sandbox's DATASET)."""
     window = days_window([session_date.isoformat()])
     with _called(session, "dataset", window.keys[0]) as call, call.platform.warehouse.session() as statements:
-        counts = build_dataset(statements, window, observed_table(load_settings())).counts
+        counts = build_dataset(statements, window, observed_table(call.settings)).counts
         return _said(window=str(window), rows=counts.accepted, rejected=counts.rejected)
 
 
