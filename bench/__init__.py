@@ -1,1 +1,1 @@
-"""Measurements that the documents in docs/ rest on. Run by `make bench`; nothing of the product imports from here."""
+"""Benchmarks whose results are in docs/. `make bench` runs them, and the product imports nothing from here."""

@@ -1,6 +1,7 @@
-"""What each group of features is worth: taken out of the model, or put in, month by month and in cross-validation.
+"""What each group of features contributes to PR-AUC, month by month and in cross-validation.
 
-One fixed CatBoost, the middle of the search space, for every line: a search would add its own luck to each.
+A group that the model uses is removed, and a group that it does not use is added. Every row of the table uses one fixed
+CatBoost, the middle of the search space, because a search would add its own randomness to each row.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from intent_platform.modelling.model import feature_matrix
 from intent_platform.modelling.search import classifier, middle
 from intent_platform.settings import TrainingSettings
 
-#: Groups of columns of DATASET that stand or fall together.
+#: Groups of columns of DATASET that are removed or added together.
 GROUPS: dict[str, tuple[str, ...]] = {
     "counts and durations": (
         *("ADMINISTRATIVE", "ADMINISTRATIVE_DURATION", "INFORMATIONAL", "INFORMATIONAL_DURATION"),
@@ -47,7 +48,7 @@ _SEEDS = 4
 
 
 def without_page_values(training: TrainingSettings) -> TrainingSettings:
-    """The settings without every feature that uses PAGEVALUES."""
+    """The settings without the features that use PAGEVALUES."""
     dropped = GROUPS["page values"]
     return training.model_copy(update={"features": tuple(name for name in training.features if name not in dropped)})
 
@@ -60,7 +61,7 @@ def measure_features(
     training: TrainingSettings,
     seeds: Sequence[int],
 ) -> None:
-    """The table: for each group the change of PR-AUC when it goes (or comes), in both protocols."""
+    """Write the table: the change of PR-AUC in both protocols when a group is removed or added."""
     trees = training.iterations if told.quick else _TREES
     fits = 1 if told.quick else _SEEDS
 
@@ -84,7 +85,7 @@ def measure_features(
         return float(month), float(folds)
 
     reference = measured(training.features)
-    table: list[Sequence[object]] = [("all of config.yml", f"{reference[0]:.4f}", f"{reference[1]:.4f}")]
+    table: list[Sequence[object]] = [("all features of config.yml", f"{reference[0]:.4f}", f"{reference[1]:.4f}")]
     for name, group in list(GROUPS.items())[-2 if told.quick else 0 :]:
         present = any(feature in training.features for feature in group)
         if present:
@@ -104,7 +105,7 @@ def _middle_of(training: TrainingSettings) -> dict[str, Any]:
 def _fitted(
     inputs: pa.Table, test: pa.Table, chosen: Sequence[str], training: TrainingSettings, trees: int, fits: int
 ) -> list[Scores]:
-    """Margins of the test rows by as many models as there are `fits`, of different seeds."""
+    """Margins of the test rows from `fits` models, each with another seed."""
     from catboost import Pool
 
     parameters = {name: middle(values) for name, values in training.search_space.items()}

@@ -1,7 +1,7 @@
-"""`python -m bench.gate`: how often the gate is right. Writes docs/gate.md.
+"""`python -m bench.gate`: how often the gate decides correctly. Writes the tables of docs/gate.md.
 
-Test windows with a known truth come from `simulation`, real ones from `seeds`; the gate is the product's, with the
-settings of config.yml but for the number of resamples.
+`simulation` makes test windows with a known truth, and `seeds` takes real ones. The gate is the product's own, with the
+settings of config.yml except for the number of resamples.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from zlib import crc32
 from bench.document import fill
 from bench.seeds import measure_seeds
 from bench.simulation import PURCHASES, World, edge_for
-from intent_platform.modelling.contest import Comparison
+from intent_platform.modelling.head_to_head import Comparison
 from intent_platform.modelling.promotion import decide
 from intent_platform.settings import GateSettings, load_settings
 
@@ -26,23 +26,27 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "gate.md"
 _Table = tuple[Sequence[str], Sequence[Sequence[object]]]
 _DAYS = 14
 _PROCESSES = 2
-#: Simulated windows for each row of a table; the error rates ask for more than the power does.
+#: Simulated windows for each row of a table. Error rates need more windows than the power does.
 _WINDOWS = {"equal": 1_000, "fresher": 500, "power": 300, "guardrails": 300}
 _REAL = "seeds"
-#: Large windows take long: a part of the number does.
+#: Large windows take long, so only a share of that number is simulated. The key is the purchases in a window.
 _PART_OF_WINDOWS = {1_000: 0.5}
 _RESAMPLES = 1_000
-#: What the bootstrap is timed on: so many resamples of so many sessions.
+#: The size of the problem on which the bootstrap is timed.
 _SPEED = "speed"
 _TIMED_RESAMPLES, _TIMED_SESSIONS = 10_000, 10_000
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What became of many windows of one kind, as shares of them.
+    """The results of many windows of one kind.
 
-    `covered`: the interval of the PR-AUC difference contains the truth. `superior`: it lies above zero. `promoted`: the
-    gate's decision. `stopped` counts the windows in which a reason spoke against the challenger, by its code.
+    Attributes:
+        windows: the number of windows.
+        covered: share of windows in which the interval of the PR-AUC difference contains the true difference.
+        superior: share of windows in which that interval is above zero.
+        promoted: share of windows in which the gate promotes the challenger.
+        stopped: for each reason code, the number of windows in which it kept the challenger from promotion.
     """
 
     windows: int
@@ -62,9 +66,9 @@ def rates(
     days: int = _DAYS,
     processes: int = _PROCESSES,
 ) -> Rates:
-    """Let the gate decide on `windows` test windows of a world, on part of them where they are large.
+    """Let the gate decide on `windows` test windows of a world, or on fewer where windows are large.
 
-    Windows of two worlds or sizes have no draw in common: a lucky one must not show in every row of a table.
+    Windows of different worlds or sizes share no random draws, so one lucky draw cannot affect every row of a table.
     """
     windows = max(1, round(windows * _PART_OF_WINDOWS.get(purchases, 1.0)))
     family = crc32(repr((world, purchases, days, fresher)).encode())
@@ -87,17 +91,17 @@ def rates(
 def _decided(
     world: World, purchases: int, policy: GateSettings, days: int, fresher: bool, family: int, number: int
 ) -> tuple[float, float, bool, frozenset[str]]:
-    decision = decide(world.contest(purchases, days, [family, number], fresher=fresher), policy)
-    assert decision.difference is not None, "made windows have both classes and a champion"  # noqa: S101
+    decision = decide(world.head_to_head(purchases, days, [family, number], fresher=fresher), policy)
+    assert decision.difference is not None, "simulated windows have both classes and a champion"  # noqa: S101
     against = frozenset(reason.code for reason in decision.reasons if decision.outcome != "promote")
     return decision.difference.low, decision.difference.high, decision.outcome == "promote", against
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Simulate the tables asked for and write them into the document."""
+    """Measure the requested tables and write them into the document."""
     parser = argparse.ArgumentParser(prog="python -m bench.gate", description=__doc__)
     names = [*_WINDOWS, _REAL, _SPEED]
-    parser.add_argument("tables", nargs="*", default=names, help=f"of {', '.join(names)}; all by default")
+    parser.add_argument("tables", nargs="*", default=names, help=f"which of {', '.join(names)}; all by default")
     parser.add_argument("--csv", type=Path, help="online_shoppers_intention.csv; default: INTENT_PLATFORM_UCI_CSV")
     parser.add_argument("--windows", type=int, help="simulated windows for each row of a table")
     parser.add_argument("--document", type=Path, default=DOCUMENT)
@@ -173,16 +177,16 @@ def _guardrails(simulate: Callable[..., Rates]) -> _Table:
 
 
 def _speed(policy: GateSettings) -> _Table:
-    contest = World().contest(round(_TIMED_SESSIONS * PURCHASES), _DAYS, seed=0)
+    head_to_head = World().head_to_head(round(_TIMED_SESSIONS * PURCHASES), _DAYS, seed=0)
     rows = []
     for drawn, days in (("sessions", _DAYS + 1), ("days", _DAYS)):
         timed = policy.model_copy(update={"resamples": _TIMED_RESAMPLES, "cluster_days": days})
-        comparison = Comparison(contest, timed)
+        comparison = Comparison(head_to_head, timed)
         began, wall = process_time(), perf_counter()
         found = comparison.difference
         spent, elapsed = process_time() - began, perf_counter() - wall
-        assert found is not None, "made windows have both classes and a champion"  # noqa: S101
-        rows.append((drawn, f"{len(contest.labels):,}", f"{found.resamples:,}", f"{elapsed:.1f}", f"{spent:.1f}"))
+        assert found is not None, "simulated windows have both classes and a champion"  # noqa: S101
+        rows.append((drawn, f"{len(head_to_head.labels):,}", f"{found.resamples:,}", f"{elapsed:.1f}", f"{spent:.1f}"))
     return ("drawn", "sessions", "resamples", "seconds", "processor seconds"), rows
 
 

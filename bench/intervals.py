@@ -1,9 +1,10 @@
-"""How far apart two models are over all splits: means of PR-AUC, ROC-AUC and Brier score, and intervals by bootstrap.
+"""The difference between two models over all splits, in mean PR-AUC, ROC-AUC and Brier score, with two intervals.
 
-Rows of a month are drawn with replacement, the same rows for every model, spread, seed and split of that month, so that
-what is easy for all cancels; the statistic is the mean over the splits. That answers: on these months, is the
-difference more than which sessions happened to come? Whether it holds for other months is a question to the nine
-months as clusters, which have too few degrees of freedom to say much; their interval is given beside it.
+- The interval over rows is a paired bootstrap. The rows of a month are drawn with replacement, with the same draws for
+  every model, spread, seed and split of that month. The statistic is the mean over the splits. The interval shows
+  whether the difference on these months exceeds the sampling noise of the sessions.
+- The interval over months takes the months as clusters (Student's t). It shows whether the difference would hold in
+  other months. UCI has nine tested months, so it is wide.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,14 @@ METRICS = ("PR-AUC", "ROC-AUC", "Brier")
 
 @dataclass(frozen=True)
 class Judged:
-    """One model on one split: `scores` (seeds, rows), and which rows are measured, `windows` (windows, rows)."""
+    """The scores of one model on one split.
+
+    Attributes:
+        month: the tested month, which seeds the bootstrap draws.
+        labels: 1 for a purchase, shape (rows,).
+        windows: which rows belong to each test window, shape (windows, rows).
+        scores: shape (seeds, rows).
+    """
 
     month: str
     labels: Labels
@@ -32,7 +40,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Difference:
-    """Ours minus theirs: the mean over the splits, its interval over rows and the one over months."""
+    """Our model minus the other one: the mean over the splits, and its intervals over rows and over months."""
 
     estimate: float
     rows: tuple[float, float]
@@ -40,15 +48,15 @@ class Difference:
 
 
 def replicates(tested: Sequence[Judged], metric: str, resamples: int) -> Scores:
-    """The metric for each split and replicate, shape (splits, 1 + resamples): the first column is no replicate.
+    """The metric of each split, as the mean over its seeds and windows, shape (splits, 1 + resamples).
 
-    It is the mean over the seeds and windows of a split.
+    The first column is measured on the original rows, and each other column on one resample.
     """
     return np.stack([_of_split(split, metric, _draws(split, resamples)) for split in tested])
 
 
 def difference(ours: Scores, theirs: Scores, months: Sequence[str], confidence: float) -> Difference:
-    """From the `replicates` of both on the same splits."""
+    """The difference between two models, from their `replicates` on the same splits."""
     by_split = ours - theirs
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(by_split[:, 1:].mean(axis=0), [tail, 1 - tail])
@@ -64,7 +72,10 @@ def difference(ours: Scores, theirs: Scores, months: Sequence[str], confidence: 
 
 
 def _draws(split: Judged, resamples: int) -> Weights:
-    """How often each row counts: once in the first line, then by chance, the same for one month wherever it occurs."""
+    """How often each row counts, shape (1 + resamples, rows): once in the first line, and at random in the others.
+
+    The month is the seed, so all splits that test the same month have the same draws.
+    """
     rows = len(split.labels)
     generator = np.random.default_rng([ord(letter) for letter in split.month])
     drawn = [np.bincount(generator.integers(0, rows, rows), minlength=rows) for _ in range(resamples)]
@@ -81,7 +92,7 @@ def _of_split(split: Judged, metric: str, weights: Weights) -> Scores:
 
 
 def _roc_auc(labels: Labels, scores: Scores, weights: Weights) -> Scores:
-    """For each line of weights: purchases x others in the right order, ties half."""
+    """For each line of weights, the share of (purchase, other) pairs in the right order; a tie counts half."""
     _, place = np.unique(scores, return_inverse=True)
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))

@@ -1,6 +1,6 @@
-"""The peers: other libraries, given our features and our budget. Search spaces as wide as ours, first trial sensible.
+"""The peers: models of other libraries, with our features and the same budget of trials and folds.
 
-How they are tuned is in `tuning`. A peer whose package is not installed is left out by `installed`.
+Their search spaces are as wide as ours, and their first trial is a sensible default. `tuning` has the search itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import optuna
 
 _CODES = ("BROWSER", "REGION", "TRAFFICTYPE", "OPERATINGSYSTEMS", "MONTH")
-# With a few thousand rows, OpenMP's threads wait for each other longer than they work.
+# With a few thousand rows, several OpenMP threads spend more time waiting for each other than working.
 _BOOSTER_THREADS = 1
-_RARE = 10  # codes of fewer training rows share one column in the logistic regression
+_RARE = 10  # codes with fewer training rows share one column in the logistic regression
 
 
 def peers(training: TrainingSettings) -> list[Peer]:
-    """All of them; boosters have as many trees and as much patience as ours at most."""
+    """All peers. Boosted models have our limits on the number of trees and on the patience of early stopping."""
     most, patience = training.iterations, training.patience
     return [
         sandbox.SANDBOX,
@@ -46,7 +46,7 @@ def peers(training: TrainingSettings) -> list[Peer]:
 
 
 def installed(candidates: list[Peer]) -> tuple[list[Peer], list[str]]:
-    """Those whose package is there, and a sentence for each of the others."""
+    """The candidates whose package is installed, and a sentence about each of the others."""
     needs = {"LightGBM": "lightgbm", "XGBoost": "xgboost"}
     missing = {
         peer.name: needs[peer.name] for peer in candidates if peer.name in needs and not find_spec(needs[peer.name])
@@ -178,7 +178,7 @@ def _suggest_logistic(trial: "optuna.Trial") -> Mapping[str, Any]:
 
 
 def _fit_logistic(job: Job) -> tuple[Any, int | None]:
-    """Logarithms of the numbers (all are 0 or more, most are skewed), standardised; codes one by one."""
+    """Numbers as standardised logarithms (none is negative, most are skewed), and codes one-hot encoded."""
     import numpy as np
     from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LogisticRegression

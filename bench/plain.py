@@ -1,6 +1,7 @@
-"""Plain stratified cross-validation over all sessions with the month as a feature, to compare with published results.
+"""Plain stratified cross-validation over all sessions, with the month as a feature, to compare with published results.
 
-Nested: each model is searched for and calibrated within each training part. Not how the product is used: see `rolling`.
+The cross-validation is nested: search and calibration see only the training part. `rolling` measures the models as the
+product uses them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from intent_platform.settings import TrainingSettings
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-#: Those whose search over all sessions is a matter of minutes.
+#: The peers whose search over all sessions takes only minutes.
 _PEERS = ("LightGBM", "XGBoost")
 _FOLDS = 5
 _MONTH = "MONTH"
@@ -35,14 +36,17 @@ _COMPARED = ("PR-AUC", "ROC-AUC")
 def measure_plain(
     told: Arguments, runs: Runs, rows: pa.Table, training: TrainingSettings, seeds: Sequence[int]
 ) -> None:
-    """Ours with and without page values, the peers, CatBoost's defaults as an anchor, and the answer "no"."""
+    """Write the table: our model with and without page values, the peers and two reference models.
+
+    The reference models are CatBoost with default settings and the constant prediction "no purchase".
+    """
     with_month = training.model_copy(update={"features": (*training.features, _MONTH)})
     bare = features.without_page_values(with_month)
     found = {OURS: [_ours(runs, rows, with_month, seed) for seed in seeds]}
     for peer in (peer for peer in installed(peers(training))[0] if peer.name in _PEERS):
         found[peer.name] = [_peer(runs, rows, peer, with_month, seed) for seed in seeds]
     if not told.quick:
-        found["CatBoost, its defaults"] = [_defaults(rows, with_month.features, seed) for seed in seeds]
+        found["CatBoost, default settings"] = [_defaults(rows, with_month.features, seed) for seed in seeds]
     found["ours, without page values"] = [_ours(runs, rows, bare, seed) for seed in seeds]
     ours = _replicates(found[OURS], rows, seeds, 2 if told.quick else _RESAMPLES)
     table = []
@@ -52,13 +56,13 @@ def measure_plain(
             (name, *_means(scores, rows, seeds), *([""] * len(_COMPARED) if name == OURS else _apart(ours, theirs)))
         )
     nobody = measure(labels_of(rows), np.zeros(rows.num_rows))
-    table.append(("always no", "", "", f"{nobody.accuracy:.4f}", *[""] * (1 + len(_COMPARED))))
-    against_each = (f"ours − it: {metric}" for metric in _COMPARED)
+    table.append(('always "no purchase"', "", "", f"{nobody.accuracy:.4f}", *[""] * (1 + len(_COMPARED))))
+    against_each = (f"ours − other: {metric}" for metric in _COMPARED)
     fill(told.document, "plain", ("model", *_COMPARED, "accuracy", "Brier", *against_each), table)
 
 
 def _means(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int]) -> tuple[str, ...]:
-    """The mean over folds and seeds, each fold measured by itself."""
+    """The mean of each metric over folds and seeds; each fold is measured separately."""
     labels = labels_of(rows)
     found = [
         measure(labels[held_out], values[held_out])
@@ -72,7 +76,10 @@ def _means(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int]) -> tu
 
 
 def _replicates(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int], resamples: int) -> list[Scores]:
-    """Each compared metric, shape (seeds, 1 + resamples): its mean over the folds, for redrawn sessions."""
+    """The mean over the folds of each compared metric, shape (seeds, 1 + resamples).
+
+    The first column is measured on the original sessions, and each other column on one resample.
+    """
     judged = [
         Judged(
             _MONTH,
@@ -86,7 +93,7 @@ def _replicates(scores: Sequence[Scores], rows: pa.Table, seeds: Sequence[int], 
 
 
 def _apart(ours: Sequence[Scores], theirs: Sequence[Scores]) -> list[str]:
-    """Ours minus theirs in each compared metric, with the interval of a paired bootstrap of the sessions."""
+    """Our model minus the other one in each compared metric, with a paired bootstrap interval of the sessions."""
     cells = []
     for one, other in zip(ours, theirs, strict=True):
         apart = difference(one, other, [_MONTH] * len(one), _CONFIDENCE)

@@ -1,7 +1,7 @@
-"""`python -m bench.quality`: how good the models are, ours and its peers. Writes docs/quality.md.
+"""`python -m bench.quality`: the quality of our model and of its peers. Writes tables of docs/quality.md.
 
-Parts: the rolling protocol with peers, the features, and plain cross-validation. Results are kept and found again, so
-that a long run can be resumed and the page written anew.
+The parts are the rolling protocol with peers, the features, and plain cross-validation. The results are stored, so an
+interrupted run can be resumed and the page can be written again without new measurements.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ from bench.tuning import Scored
 from intent_platform.modelling.metrics import Scores
 from intent_platform.settings import TrainingSettings
 
-#: Ways of spreading the sessions over the days of a month: they cost nothing, since models train on whole months.
+#: Ways to spread the sessions over the days of a month. They cost little, because models train on whole months.
 _SPREADS = 10
-#: Seeds of search and training; a result is the mean over them. A second one doubles the time.
+#: Seeds of search and training. A result is the mean over the seeds, and each seed adds a full run.
 _SEEDS = (0,)
 _RESAMPLES = 500
 _CONFIDENCE = 0.95
@@ -34,7 +34,7 @@ _Table = tuple[Sequence[str], list[Sequence[object]]]
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured."""
+    """How much the benchmark measures. `splits` is the number of splits to use; None for all."""
 
     spreads: int
     seeds: tuple[int, ...]
@@ -45,7 +45,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Result:
-    """The scores of one model for each split, each of shape (seeds, rows), and the processor seconds spent in all."""
+    """The scores of one model for each split, each of shape (seeds, rows), and its total CPU seconds."""
 
     raw: tuple[Scores, ...]
     calibrated: tuple[Scores, ...]
@@ -53,7 +53,7 @@ class Result:
 
 
 def effort_of(told: Arguments) -> Effort:
-    """All of it, or with --quick just enough to run every line."""
+    """The full effort, or with --quick just enough to run all the code."""
     training = told.settings.training
     if told.quick:
         small = training.model_copy(update={"trials": 1, "folds": 2, "iterations": 10, "threads": 1})
@@ -62,7 +62,7 @@ def effort_of(told: Arguments) -> Effort:
 
 
 def rolling(told: Arguments, rows: pa.Table, effort: Effort) -> None:
-    """Ours and the peers month by month, once on the product's test window and once on the whole month."""
+    """Measure our model and the peers month by month, on the product's test window and on the whole month."""
     found = rolling_splits(rows, told.settings, effort.spreads)
     splits = found.splits[: effort.splits]
     runs = Runs(told.store, fingerprint(rows))
@@ -86,7 +86,7 @@ def rolling(told: Arguments, rows: pa.Table, effort: Effort) -> None:
 
 
 def without_page_values(told: Arguments, rows: pa.Table, effort: Effort) -> None:
-    """Ours month by month without every feature that uses PAGEVALUES."""
+    """Measure our model month by month, with all features and without those that use PAGEVALUES."""
     splits = rolling_splits(rows, told.settings, effort.spreads).splits[: effort.splits]
     runs = Runs(told.store, fingerprint(rows))
     bare = replace(effort, training=features.without_page_values(effort.training))
@@ -100,7 +100,7 @@ def without_page_values(told: Arguments, rows: pa.Table, effort: Effort) -> None
 
 
 def result_of(scored: Sequence[Sequence[Scored]]) -> Result:
-    """From what each split and seed gave."""
+    """Combine the scores of every split and seed."""
     return Result(
         tuple(np.stack([one.raw for one in seeds]) for seeds in scored),
         tuple(np.stack([one.calibrated for one in seeds]) for seeds in scored),
@@ -129,7 +129,10 @@ def _tested(splits: Sequence[Split], scores: Sequence[Scores], *, whole: bool) -
 
 
 def _table(splits: Sequence[Split], results: Mapping[str, Result], effort: Effort, *, whole: bool) -> _Table:
-    """A line for each model: its means, and ours minus it. Brier is that of calibrated scores, and of raw ones."""
+    """A row for each model: its mean metrics, and our model minus it.
+
+    The Brier score is given twice, for calibrated and for raw scores.
+    """
     months = [split.name.split(" → ")[1] for split in splits]
 
     def measured(result: Result) -> dict[str, Scores]:
@@ -149,13 +152,13 @@ def _table(splits: Sequence[Split], results: Mapping[str, Result], effort: Effor
             apart = {metric: difference(ours[metric], theirs[metric], months, _CONFIDENCE) for metric in ours}
             against = (*(_rows(apart[metric]) for metric in METRICS), _months(apart[METRICS[0]]))
         table.append((name, *means, *against, f"{result.seconds:.0f}"))
-    against_each = (f"ours − it: {metric}" for metric in METRICS)
-    header = ("model", *METRICS, _RAW, *against_each, "PR-AUC over months", "processor seconds")
+    against_each = (f"ours − other: {metric}" for metric in METRICS)
+    header = ("model", *METRICS, _RAW, *against_each, f"ours − other: {METRICS[0]} over months", "CPU seconds")
     return header, table
 
 
 def _splits_table(splits: Sequence[Split], results: Mapping[str, Result], effort: Effort) -> _Table:
-    """PR-AUC of every model on every whole month."""
+    """The PR-AUC of every model on the whole month of every split."""
     columns = {
         name: replicates(_tested(splits, result.raw, whole=True), METRICS[0], 0)[:, 0]
         for name, result in results.items()
@@ -166,7 +169,7 @@ def _splits_table(splits: Sequence[Split], results: Mapping[str, Result], effort
         counts = (split.training.num_rows, int(split.labels.sum()), f"{min(purchases)}–{max(purchases)}")
         table.append((split.name, *counts, *(f"{values[number]:.3f}" for values in columns.values())))
     days = f"in the first days, {effort.spreads} spreads"
-    return ("trained on → tested on", "sessions", "purchases tested", days, *columns), table
+    return ("trained on → tested on", "training sessions", "test purchases", days, *columns), table
 
 
 def _rows(apart: Difference) -> str:
@@ -178,7 +181,7 @@ def _months(apart: Difference) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the parts asked for, and write their tables."""
+    """Measure the requested parts and write their tables."""
     told = read("quality", __doc__, ("rolling", "features", "plain"), arguments)
     rows = dataset_rows(told.settings)
     effort = effort_of(told)

@@ -1,6 +1,6 @@
-"""The rolling protocol: a model of the three months before, tested on the month, as the product does it every month.
+"""The rolling protocol: train on the three months before a month and test on that month, as the product does.
 
-Windows are the product's. Which models take part is in `quality`, what a difference means in `intervals`.
+The windows are the product's own. `quality` has the models to compare, and `intervals` the intervals of differences.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,13 @@ from intent_platform.tables import MONTH_NAMES
 
 @dataclass(frozen=True)
 class Split:
-    """One month: what is trained on, what it is tested on.
+    """One tested month and the sessions to train on.
 
-    `test` holds the whole month. `first_days` has shape (spreads, rows): which of its sessions fall into the product's
-    test window, the first days of the month, for each way of spreading the sessions over the month.
+    Attributes:
+        name: the training months and the tested month.
+        training: the sessions to train on.
+        test: the sessions of the whole tested month.
+        first_days: which of them are in the product's test window, for each spread, shape (spreads, rows).
     """
 
     name: str
@@ -34,22 +37,22 @@ class Split:
 
     @property
     def labels(self) -> Labels:
-        """Of the whole month."""
+        """The labels of the whole month."""
         return labels_of(self.test)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that can be judged, and a sentence for each that cannot."""
+    """The splits with enough purchases, and a sentence about each of the others."""
 
     splits: tuple[Split, ...]
     left_out: tuple[str, ...]
 
 
 def rolling_splits(rows: pa.Table, settings: Settings, spreads: int) -> Splits:
-    """All months of both calendars. A split that both calendars have counts once.
+    """The splits of both calendars. A split that occurs in both counts once.
 
-    What is trained on does not depend on the spread, since training windows are whole months.
+    The training rows do not depend on the spread, because training windows are whole months.
     """
     found: dict[tuple[str, ...], Split] = {}
     left_out: list[str] = []
@@ -76,15 +79,15 @@ def rolling_splits(rows: pa.Table, settings: Settings, spreads: int) -> Splits:
 
 def _too_little(training: pa.Table, test: pa.Table, settings: Settings) -> str | None:
     purchases, tested = int(labels_of(training).sum()), int(labels_of(test).sum())
-    if purchases < settings.training.minimum_positives:
-        return f"{purchases} purchases to train on, {settings.training.minimum_positives} are needed"
-    if tested < settings.gate.minimum_positives:
-        return f"{tested} purchases to test on, {settings.gate.minimum_positives} are needed"
+    if purchases < settings.training.minimum_purchases:
+        return f"{purchases} purchases to train on, {settings.training.minimum_purchases} are needed"
+    if tested < settings.gate.minimum_purchases:
+        return f"{tested} purchases to test on, {settings.gate.minimum_purchases} are needed"
     return None
 
 
 def _in_order(rows: pa.Table) -> Iterator[int]:
-    """The months of the rows, by date."""
+    """The numbers of the months in these rows, in order of date."""
     months = sorted({(day.year, day.month) for day in pc.unique(rows["SESSION_DATE"]).to_pylist()})
     return (month for _, month in months)
 

@@ -1,6 +1,6 @@
-"""One model on one split, trained, tested and remembered: ours by the product's own `train`, peers by `tuning`.
+"""Train and score one model on one split, and store its scores.
 
-What the scores are worth is in `intervals`.
+Our model is trained by the product's own `train`, and a peer by `tuning`. `intervals` compares the scores.
 """
 
 import time
@@ -23,13 +23,13 @@ _DIGITS = 9
 
 @dataclass(frozen=True)
 class Runs:
-    """Trainings of models on rows whose content is told by `content`; results are kept in `store`."""
+    """Training runs on a set of rows with the fingerprint `content`. `store` keeps the results."""
 
     store: Store
     content: str
 
     def ours(self, name: str, rows: pa.Table, test: pa.Table, settings: TrainingSettings) -> Scored:
-        """The product's training as `settings` have it. Calibrated inside, so that raw scores are calibrated ones."""
+        """Score our model. The model calibrates its own scores, so the raw and calibrated scores are equal."""
 
         def compute() -> Mapping[str, Any]:
             started = time.process_time()
@@ -46,7 +46,7 @@ class Runs:
         return _scored(self.store.get_or(OURS, depends_on, compute))
 
     def peer(self, peer: Peer, name: str, rows: pa.Table, test: pa.Table, settings: TrainingSettings) -> Scored:
-        """A peer with our features and as many trials and folds."""
+        """Score a peer that is searched with our features and our number of trials and folds."""
         budget = Budget(settings.trials, settings.folds, settings.threads, settings.seed)
         depends_on = {
             "content": self.content,

@@ -1,6 +1,6 @@
-"""The RandomForest of the sandbox that this project grew out of: its features, search space and search.
+"""The baseline: the RandomForest of the sandbox that this project grew out of.
 
-A baseline, kept as it was; only seeds are given where it had none.
+The features, search space and search are the sandbox's own. This module only adds seeds where the sandbox has none.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _TPE_DEFAULT_STARTUP = 10
 
 
 def kept_rows(count: int, seed: int) -> npt.NDArray[np.intp]:
-    """The row numbers of the four fifths that it trained on: it set the others aside at random."""
+    """The row numbers of the four fifths to train on; the sandbox holds out the other rows at random."""
     from sklearn.model_selection import train_test_split
 
     kept, _ = train_test_split(np.arange(count), train_size=_KEPT_SHARE, random_state=seed)
@@ -32,7 +32,7 @@ def kept_rows(count: int, seed: int) -> npt.NDArray[np.intp]:
 
 
 def suggest(trial: "optuna.Trial") -> Mapping[str, Any]:
-    """A point of its search space."""
+    """Draw one point of the search space."""
     return {
         "n_estimators": trial.suggest_int("n_estimators", 10, 500),
         "max_depth": trial.suggest_int("max_depth", 2, 30),
@@ -44,7 +44,7 @@ def suggest(trial: "optuna.Trial") -> Mapping[str, Any]:
 
 
 def fit(job: Job) -> tuple[Any, int | None]:
-    """Scaled numbers, codes for categories (-1 for an unknown one), and the forest."""
+    """Scale the numbers, encode the categories as codes (-1 for an unknown one), and fit the forest."""
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.pipeline import Pipeline

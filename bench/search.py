@@ -1,6 +1,7 @@
-"""`python -m bench.search`: our search against the sandbox's, same rows, same folds. Writes docs/quality.md.
+"""`python -m bench.search`: our search and the sandbox's on the same rows and folds. Writes a table of docs/quality.md.
 
-Seconds of each, and the PR-AUC that its best parameters reach on the folds of the search and on fresh ones.
+The table has the seconds of each search, and the PR-AUC of its best parameters on the folds of the search and on fresh
+folds.
 """
 
 import time
@@ -26,18 +27,23 @@ from intent_platform.settings import TrainingSettings
 
 _T = TypeVar("_T")
 _FRESH_SEEDS = (1, 2, 3)
-#: Ours is over in seconds, and its time is the median of as many runs.
+#: Our search takes only seconds, so it runs this often and the median run counts.
 _REPEATS = 3
 _CONFIDENCE = 0.95
-#: Months 3 to 5: what the challenger of June is trained on.
+#: March to May: the training window of the challenger of June.
 _WINDOW = (3, 5)
 
 
 @dataclass(frozen=True)
 class Searched:
-    """One search: wall and processor seconds, the found parameters, and their PR-AUC on two kinds of folds.
+    """The result of one search.
 
-    `fresh_folds` has one value for each fold and seed.
+    Attributes:
+        seconds: wall-clock seconds.
+        cpu_seconds: CPU seconds of all threads.
+        parameters: the best parameters.
+        search_folds: mean PR-AUC of these parameters on the folds of the search.
+        fresh_folds: PR-AUC on fresh folds, one value for each fold and seed.
     """
 
     seconds: float
@@ -48,7 +54,7 @@ class Searched:
 
 
 def ours(rows: pa.Table, training: TrainingSettings) -> Searched:
-    """The product's search, quantization included."""
+    """Run the product's search, including the quantization."""
     from sklearn.metrics import average_precision_score
 
     labels = labels_of(rows)
@@ -62,7 +68,7 @@ def ours(rows: pa.Table, training: TrainingSettings) -> Searched:
     found, seconds, cpu = sorted(timed, key=lambda one: one[1])[_REPEATS // 2]
 
     def values(seed: int) -> list[float]:
-        """Without early stopping: the number of trees is part of what was found."""
+        """PR-AUC of each fold, without early stopping: the search has found the number of trees."""
         scores = []
         for fold in folds(seed).folds:
             model = classifier(training, found.parameters, found.iterations).fit(fold.training)
@@ -80,7 +86,7 @@ def ours(rows: pa.Table, training: TrainingSettings) -> Searched:
 
 
 def theirs(peer: Peer, rows: pa.Table, training: TrainingSettings) -> Searched:
-    """The sandbox's search."""
+    """Run the sandbox's search."""
     inputs, labels = inputs_of(rows, peer.columns or training.features), labels_of(rows)
     budget = Budget(training.trials, training.folds, training.threads, training.seed)
     best, seconds, cpu = _timed(lambda: tune(peer, inputs, labels, budget))
@@ -92,7 +98,7 @@ def theirs(peer: Peer, rows: pa.Table, training: TrainingSettings) -> Searched:
 
 
 def _by_fold(labels: Labels, scores: Scores, folds: int, seed: int) -> list[float]:
-    """PR-AUC of each of the stratified folds that `seed` makes."""
+    """PR-AUC of each stratified fold; `seed` determines the folds."""
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import StratifiedKFold
 
@@ -104,7 +110,7 @@ def _by_fold(labels: Labels, scores: Scores, folds: int, seed: int) -> list[floa
 
 
 def row_sets(rows: pa.Table) -> dict[str, pa.Table]:
-    """Four fifths (as the sandbox kept) of all sessions, and of a training window of three months."""
+    """Four fifths of all sessions, and four fifths of a three-month window: the sandbox trains on four fifths."""
     first, last = _WINDOW
     window = rows.filter(pc.and_(pc.greater_equal(rows["MONTH"], first), pc.less_equal(rows["MONTH"], last)))
     return {
@@ -114,7 +120,7 @@ def row_sets(rows: pa.Table) -> dict[str, pa.Table]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure both searches on both row sets, and write the table."""
+    """Measure both searches on both row sets and write the table."""
     told = read("search", __doc__, ("search",), arguments)
     training = told.settings.training
     if told.quick:
@@ -134,13 +140,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     header = (
         "rows",
         "search",
-        "seconds",
-        "processor seconds",
-        "PR-AUC, its folds",
+        "wall-clock seconds",
+        "CPU seconds",
+        "PR-AUC, search folds",
         "PR-AUC, fresh folds",
         "ours − sandbox",
-        "faster by",
-        "less work by",
+        "wall-clock speedup",
+        "CPU speedup",
     )
     fill(told.document, "search", header, table)
 
@@ -155,7 +161,7 @@ def _cells(searched: Searched) -> tuple[str, ...]:
 
 
 def _difference(ours: Sequence[float], theirs: Sequence[float], folds: int) -> str:
-    """With the corrected resampled t-interval: folds share training rows (Nadeau & Bengio 2003)."""
+    """The mean difference and its corrected resampled t-interval, since folds share rows (Nadeau & Bengio 2003)."""
     apart = np.array(ours) - np.array(theirs)
     spread = float(apart.std(ddof=1)) * np.sqrt(1 / len(apart) + 1 / (folds - 1))
     reach = t_quantile(_CONFIDENCE, len(apart) - 1) * spread
@@ -163,7 +169,7 @@ def _difference(ours: Sequence[float], theirs: Sequence[float], folds: int) -> s
 
 
 def _ratios(baseline: Searched, found: Searched) -> tuple[str, str]:
-    """By the wall clock, and by the processor."""
+    """How much faster our search is, by wall-clock and by CPU seconds."""
     return f"{baseline.seconds / found.seconds:.1f}×", f"{baseline.cpu_seconds / found.cpu_seconds:.1f}×"
 
 

@@ -1,6 +1,6 @@
-"""Real A/A: the product's training twice on the same UCI sessions, with two seeds, meets itself on later ones.
+"""An A/A test on real data: the product's training with two seeds on the same UCI sessions, compared on later ones.
 
-The two models are not exactly equal, but neither has a claim to be the better one: each pair is played both ways.
+The two models are not exactly equal, but neither is expected to be better. So each pair is compared in both roles.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.sessions import bench_settings, dataset_rows
-from intent_platform.modelling.contest import Contender, Contest
+from intent_platform.modelling.head_to_head import Contender, HeadToHead
 from intent_platform.modelling.metrics import measure
 from intent_platform.modelling.promotion import decide
 from intent_platform.modelling.training import train
@@ -20,20 +20,25 @@ from intent_platform.partitions import evaluation_window, training_window
 from intent_platform.settings import GateSettings, TrainingSettings
 from intent_platform.tables import MONTH_NAMES
 
-#: Months to train on, and the ones after it to draw test windows from.
+#: The months to train on, and the later months from which test windows are drawn.
 _SPLITS = {("Aug", "Sep", "Oct"): ("Nov", "Dec"), ("Feb", "Mar"): ("May",)}
 _SEEDS = 5
 _PURCHASES = 100
 _WINDOWS = 15
-#: Where the contest lies does not matter, as long as nobody was trained on it.
+#: The dates of these windows have no effect, as long as the test window is after the training window.
 _TRAINED, _TESTED = training_window("2024-11-01", 3), evaluation_window("2024-11-01", 14)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What became of all pairs on all windows, as shares; `apart` is their mean absolute difference on all rows.
+    """The results of all pairs on all windows.
 
-    `wrong` are the contests in which the side that is worse on all rows was superior.
+    Attributes:
+        contests: the number of comparisons, one for each ordered pair and window.
+        apart: mean absolute PR-AUC difference of a pair on all rows.
+        superior: share of comparisons in which the challenger is superior.
+        wrong: share of comparisons in which the challenger is superior but not better on all rows.
+        promoted: share of comparisons in which the gate promotes the challenger.
     """
 
     contests: int
@@ -44,7 +49,7 @@ class Pairs:
 
 
 def measure_seeds(csv: Path | None, policy: GateSettings) -> tuple[Sequence[str], list[Sequence[object]]]:
-    """The table: a line for each split."""
+    """Measure every split; return the header and the rows of the table."""
     settings = bench_settings(csv)
     rows = dataset_rows(settings)
     table: list[Sequence[object]] = []
@@ -63,7 +68,7 @@ def play(
     seeds: int = _SEEDS,
     windows: int = _WINDOWS,
 ) -> Pairs:
-    """Train with each seed, and let every ordered pair meet on random windows of about 100 purchases."""
+    """Train with each seed, and compare every ordered pair on random windows of about 100 purchases."""
     labels = tested["REVENUE"].to_numpy().astype(np.int64)
     slices = tested["VISITORTYPE"].to_numpy()
     sides = []
@@ -79,7 +84,7 @@ def play(
         day = np.full(size, np.datetime64(_TESTED.start))
         for one, other in permutations(range(seeds), 2):
             challenger, champion = _on(sides[one], drawn), _on(sides[other], drawn)
-            decision = decide(Contest(challenger, champion, _TESTED, labels[drawn], day, slices[drawn]), policy)
+            decision = decide(HeadToHead(challenger, champion, _TESTED, labels[drawn], day, slices[drawn]), policy)
             is_superior = decision.difference is not None and decision.difference.low > 0
             contests += 1
             superior += is_superior

@@ -1,7 +1,7 @@
-"""Test windows with a known truth: two models of known PR-AUC, so that a gate can be asked how often it is right.
+"""Simulated test windows of two models whose PR-AUC is known, to measure how often a gate decides correctly.
 
-A purchase shifts what both models see; each adds an error of its own, part of which it repeats all day long.
-Scores are the exact posterior probabilities of what a model sees, hence calibrated.
+A purchase shifts a signal that both models see. Each model adds an error of its own, and part of that error is the same
+all day. The scores are the exact posterior probabilities given what a model sees, so they are calibrated.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from functools import cache
 import numpy as np
 
 from intent_platform.modelling.calibration import sigmoid
-from intent_platform.modelling.contest import Contender, Contest
+from intent_platform.modelling.head_to_head import Contender, HeadToHead
 from intent_platform.modelling.metrics import Scores, measure
 from intent_platform.partitions import Window
 
-#: Shares, strengths and spreads that give what the UCI data gives: PR-AUC about .74 at 16 % purchases, and standard
-#: errors of the difference of .03 at 50 purchases and .012 at 350 (see `docs/gate.md`).
+#: These values reproduce the UCI data: a PR-AUC of about .74 at 16 % purchases, and a standard error of the
+#: difference of .03 at 50 purchases and of .012 at 350 (see `docs/gate.md`).
 PURCHASES = 0.16
 _SIGNAL = 2.1
 _OWN_ERROR = 0.35
@@ -29,18 +29,22 @@ _FRESHER = Window(date(2024, 3, 1), date(2024, 6, 1))
 
 @dataclass(frozen=True)
 class World:
-    """How sessions come about. `edge` is how much more of the signal the challenger sees than the champion.
+    """How test windows are simulated.
 
-    `day_error` is the part of each model's own error that it repeats through a day; `overconfidence` multiplies the
-    challenger's log-odds: 1 is calibrated.
+    Attributes:
+        edge: how much stronger the challenger sees the signal than the champion.
+        day_error: weight of the part of a model's own error that is the same all day, from 0 to 1.
+        overconfidence: factor of the challenger's log-odds. At 1 the challenger is calibrated.
     """
 
     edge: float = 0.0
     day_error: float = 0.0
     overconfidence: float = 1.0
 
-    def contest(self, purchases: int, days: int, seed: int | Sequence[int], *, fresher: bool = False) -> Contest:
-        """A test window of about so many purchases over so many days."""
+    def head_to_head(
+        self, purchases: int, days: int, seed: int | Sequence[int], *, fresher: bool = False
+    ) -> HeadToHead:
+        """Simulate a test window of about `purchases` purchases over `days` days."""
         generator = np.random.default_rng(seed)
         rows = max(2 * days, round(purchases / PURCHASES))
         labels = (generator.random(rows) < PURCHASES).astype(np.int64)
@@ -60,11 +64,11 @@ class World:
             sides.append(Contender(name, scores, trained, measure(labels, scores)))
         visitors = np.where(generator.random(rows) < 0.14, "New_Visitor", "Returning_Visitor")
         dates = np.datetime64(_TEST.start) + day_of_row
-        return Contest(sides[0], sides[1], _TEST, labels, dates, visitors)
+        return HeadToHead(sides[0], sides[1], _TEST, labels, dates, visitors)
 
     @property
     def truth(self) -> float:
-        """The challenger's PR-AUC minus the champion's, on half a million sessions."""
+        """The challenger's PR-AUC minus the champion's, measured on half a million sessions."""
         return _truth(self.edge)
 
 
@@ -72,15 +76,18 @@ class World:
 def _truth(edge: float) -> float:
     if edge == 0:
         return 0.0
-    contest = World(edge).contest(round(_SESSIONS_OF_TRUTH * PURCHASES), 1_000, seed=12_345)
-    assert contest.champion is not None, "there always is one"  # noqa: S101
-    both = (measure(contest.labels, side.scores).pr_auc or 0.0 for side in (contest.challenger, contest.champion))
+    head_to_head = World(edge).head_to_head(round(_SESSIONS_OF_TRUTH * PURCHASES), 1_000, seed=12_345)
+    assert head_to_head.champion is not None, "a simulated window has a champion"  # noqa: S101
+    both = (
+        measure(head_to_head.labels, side.scores).pr_auc or 0.0
+        for side in (head_to_head.challenger, head_to_head.champion)
+    )
     return next(both) - next(both)
 
 
 @cache
 def edge_for(difference: float) -> float:
-    """The edge that makes the challenger's PR-AUC better by `difference` (worse when negative), by bisection."""
+    """The edge that raises the challenger's PR-AUC by `difference` (or lowers it if negative), by bisection."""
     low, high = (0.0, 1.5) if difference > 0 else (-1.5, 0.0)
     for _ in range(10):
         middle = (low + high) / 2
@@ -89,6 +96,6 @@ def edge_for(difference: float) -> float:
 
 
 def _log_odds(seen: Scores, signal: float) -> Scores:
-    """The posterior log-odds of a purchase, given what a model sees: Bayes' rule for two normal distributions."""
+    """The posterior log-odds of a purchase given what a model sees, by Bayes' rule for two normal distributions."""
     likelihood_ratio = (signal * seen - signal**2 / 2) / (1 + _OWN_ERROR**2)
     return np.asarray(np.log(PURCHASES / (1 - PURCHASES)) + likelihood_ratio)

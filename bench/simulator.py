@@ -1,7 +1,7 @@
-"""The simulated feed on the bench: `fit` its figures, `measure` how true they are, time it (`speed`).
+"""Benchmarks of the simulated feed and the landing feed. Each command is in the module `simulator_…` of its name.
 
-`landing` times the landing feed, on files of simulated sessions. The parts are in the modules `simulator_…` of the
-commands' names. The first two need the UCI file.
+`fit` fits the figures of the simulated feed to the UCI file. `measure` compares simulated sessions with the UCI file and
+writes docs/simulator.md. `speed` times the simulated feed. `landing` times the landing feed on simulated sessions.
 """
 
 import argparse
@@ -14,17 +14,17 @@ SEED = 0
 
 
 def main() -> None:
-    """Carry out one command."""
+    """Run one command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("fit", "measure", "speed", "landing"))
     parser.add_argument(
         "--csv", default=os.environ.get("INTENT_PLATFORM_UCI_CSV"), help="online_shoppers_intention.csv"
     )
-    parser.add_argument("--rows", type=int, default=2_000_000, help="of speed")
-    parser.add_argument("--megabytes", type=int, default=1_000, help="of landing, the size of the CSV file")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="sessions a day, for speed")
+    parser.add_argument("--megabytes", type=int, default=1_000, help="size of the CSV file, for landing")
     given = parser.parse_args()
     if given.command in ("fit", "measure") and not given.csv:
-        parser.error("give the UCI file: --csv PATH, or INTENT_PLATFORM_UCI_CSV")
+        parser.error("name the UCI file with --csv PATH or INTENT_PLATFORM_UCI_CSV")
     if given.command == "fit":
         from bench.simulator_fit import figures
         from intent_platform.sessions.simulated.figures import FIGURES
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _compact(figures: dict[str, object]) -> str:
-    """JSON, a line for each entry of the second level, so that a change can be read."""
+    """JSON with one line for each entry of the second level, which keeps diffs readable."""
     lines = []
     for name, value in figures.items():
         if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Fits the figures of the simulated feed to the UCI file: a latent class model and a model of REVENUE.
+"""Fits the figures of the simulated feed to the UCI file: a latent class model and a logistic model of REVENUE.
 
-What the figures mean and how rows are made of them is in `intent_platform.sessions.simulated`. Nothing of a
-single row is kept: shares are those of a class of sessions, in 1024ths.
+`intent_platform.sessions.simulated` explains the figures and draws sessions from them. The figures do not contain
+single rows: they are shares within classes of sessions, in 1024ths.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from intent_platform.sessions.simulated.figures import SHARES, Figures, figures_
 from intent_platform.sessions.simulated.sessions import BLOCK_ROWS, Sessions
 from intent_platform.tables import MONTH_NAMES, VISITOR_TYPES
 
-LEVELS = (0.0, 5.0, 15.0, 40.0)  # PAGEVALUES between which the effects on REVENUE may differ
+LEVELS = (0.0, 5.0, 15.0, 40.0)  # bounds of the levels of PAGEVALUES; effects on REVENUE may differ by level
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Classes:
 def fit_classes(
     variables: dict[str, Variable], classes: int, seed: int, rounds: int = 80, prior: float = 2.0
 ) -> Classes:
-    """Expectation maximisation; each share is smoothed by `prior` sessions of the whole shop's mix."""
+    """Fit by expectation maximisation, and smooth each share with `prior` sessions of the overall mix."""
     random = np.random.default_rng(seed)
     n = len(next(iter(variables.values())).codes)
     hot = {name: _one_hot(variable) for name, variable in variables.items()}
@@ -66,7 +66,7 @@ def _smoothed(counts: Floats, overall: Floats, prior: float) -> Floats:
 
 
 def in_shares(shares: Floats, weights: Floats) -> list[list[int]]:
-    """Each class's shares as whole 1024ths; what rounding leaves over goes on to the next class."""
+    """Each class's shares as whole 1024ths. Rounding errors of one class are compensated in the next one."""
     owed = np.zeros(shares.shape[1])
     rows = []
     for at in np.argsort(weights):
@@ -84,7 +84,7 @@ def in_shares(shares: Floats, weights: Floats) -> list[list[int]]:
 
 
 def fit_revenue(rows: pd.DataFrame, variables: dict[str, Variable], strength: float = 0.4) -> dict[str, Any]:
-    """A logistic model: an effect for each bin of each variable, different ones at each level of PAGEVALUES."""
+    """Fit a logistic model with an effect for each bin of each variable, at each level of PAGEVALUES."""
     level = np.searchsorted(LEVELS, rows.PAGEVALUES.to_numpy(), side="left")
     names = [name for name in variables if name != "PAGEVALUES"]
     blocks, where = [_one_hot(variables["PAGEVALUES"])], {}
@@ -112,7 +112,7 @@ def fit_revenue(rows: pd.DataFrame, variables: dict[str, Variable], strength: fl
 
 
 def figures(path: str, classes: int, seed: int) -> dict[str, Any]:
-    """All figures, as they are committed."""
+    """Fit all figures, in the form of figures.json."""
     rows = read(path)
     variables, around = encode(rows), context(rows)
     model = fit_classes({**variables, **around}, classes, seed)
@@ -154,7 +154,10 @@ def figures(path: str, classes: int, seed: int) -> dict[str, Any]:
 
 
 def _calibrated(raw: dict[str, Any], rows: pd.DataFrame, rounds: int = 4, prior: float = 20.0) -> dict[str, Any]:
-    """Shift each month's odds until simulated sessions buy as often as the real ones (with `prior` average ones)."""
+    """Shift the log-odds of each month until simulated sessions are purchases as often as real ones.
+
+    The real rate of a month is smoothed with `prior` sessions of the overall rate.
+    """
     month = rows.MONTH.map({name: at for at, name in enumerate(MONTH_NAMES)})
     effects = np.array(raw["context_effects"]["MONTH"])
     overall = rows.REVENUE.mean()
@@ -187,7 +190,7 @@ def _logit(p: float) -> float:
 
 
 def _all_months(by_month: Floats) -> Floats:
-    """January from December and February, April from March and May, which UCI has: halfway."""
+    """Fill the two months that UCI lacks: January and April are halfway between their neighbours."""
     filled = by_month.copy()
     filled[:, 0] = (by_month[:, 11] + by_month[:, 1]) / 2
     filled[:, 3] = (by_month[:, 2] + by_month[:, 4]) / 2
@@ -204,20 +207,20 @@ def _visitor_shares(rows: pd.DataFrame, prior: float = 20.0) -> Floats:
 
 
 def _month_volume(rows: pd.DataFrame) -> Floats:
-    """Cube root of UCI's, whose months differ eighteenfold; the mean over the year is 1."""
+    """The cube root of UCI's monthly counts, which differ eighteenfold, scaled to a mean of 1 over the year."""
     counts = rows.MONTH.map({name: at for at, name in enumerate(MONTH_NAMES)}).value_counts()
     volume = _all_months(np.array([counts.get(at, 0) for at in range(12)], dtype=float)[None, :])[0] ** (1 / 3)
     return np.asarray(volume / volume.mean())
 
 
 def _weekend_volume(rows: pd.DataFrame) -> Floats:
-    """A weekday and a weekend day, relative to the mean day."""
+    """The sessions of a weekday and of a weekend day, relative to the mean day."""
     weekend = rows.WEEKEND.mean()
     return np.array([(1 - weekend) * 7 / 5, weekend * 7 / 2])
 
 
 def _digits(x: Floats, decimals: int | None = None) -> Any:
-    """Nested lists, rounded to `decimals` or to 5 significant digits; infinity as null."""
+    """Nested lists, rounded to `decimals` or else to 5 significant digits. Infinity becomes None."""
     if x.ndim > 1:
         return [_digits(row, decimals) for row in x]
     if decimals is not None:

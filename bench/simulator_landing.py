@@ -1,7 +1,7 @@
-"""How long the landing feed takes with large files: to look into one, to load it, and the memory for that.
+"""The time and memory that the landing feed needs to scan and to load a large file.
 
-The file holds one day of simulated sessions, once as CSV and once as Parquet. Each step has a process of its own,
-as the sensor and the run have: the second one knows what the first one saw.
+The file holds one day of simulated sessions, once as CSV and once as Parquet. Each step runs in its own process, like
+the sensor and the run. A scan stores its result beside the file, and later processes read that result.
 """
 
 import sys
@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from bench.process import alone, timed
-from bench.simulator_speed import DAY, WINDOW, checked, feed_of, loaded, warm_up
+from bench.simulator_speed import DAY, WINDOW, feed_of, loaded, validated, warm_up
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings import LandingSettings
 
@@ -21,7 +21,7 @@ _MOST_SESSIONS = 100_000_000
 
 
 def measure_landing(megabytes: int) -> None:
-    """Print seconds and memory of each step, for a CSV file of this size and a Parquet file of the same rows."""
+    """Print the time and memory of each step, for a CSV file of this size and a Parquet file of the same rows."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / "sessions.csv", Path(folder) / "sessions.parquet"]
         rows = _write(files, megabytes << 20)
@@ -56,17 +56,17 @@ def _feed(folder: Path) -> LandingFeed:
 
 
 def _look(folder: Path, rows: int) -> int:
-    def look() -> int:
+    def scan() -> int:
         (file,) = _feed(folder).pending()
         if file.span != WINDOW:
-            raise RuntimeError(f"{file} should have the sessions of {WINDOW}")
+            raise RuntimeError(f"{file} should hold the sessions of {WINDOW} and no others")
         return rows
 
-    seen = (folder / ".looked").exists()
-    return timed(f"{folder.name}: {'second look' if seen else 'look'}", look)
+    seen = (folder / ".scans").exists()
+    return timed(f"{folder.name}: {'second scan' if seen else 'scan'}", scan)
 
 
 def _load(folder: Path, _: int) -> int:
     warm_up()
     feed = _feed(folder)
-    return timed(f"{folder.name}: load", lambda: loaded(feed, checked(feed)))
+    return timed(f"{folder.name}: load", lambda: loaded(feed, validated(feed)))

@@ -1,8 +1,8 @@
-"""How true simulated sessions are to the UCI file: writes `docs/simulator.md` between its marks.
+"""How closely simulated sessions match the UCI file. Writes docs/simulator.md between its markers.
 
-Simulated rows are those of a whole year, thinned to UCI's number of sessions in each month (or ten times that, where
-more is only more precise). Models are the
-product's own: its features by `dataset.sql`, its training by `modelling.training`.
+The simulated rows are a sample of a whole year, with UCI's number of sessions in each month. Where more rows only add
+precision, the sample is ten times as large. The models use the product's own features (`dataset.sql`) and training
+(`modelling.training`).
 """
 
 import sys
@@ -27,7 +27,7 @@ from intent_platform.modelling.training import train
 from intent_platform.partitions import Window
 from intent_platform.pipeline.dataset import SELECT
 from intent_platform.platforms.local.staging import Staging
-from intent_platform.platforms.local.warehouse import DuckDBSession
+from intent_platform.platforms.local.warehouse import DuckDBConnection
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.settings import TrainingSettings, load_settings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS, VISITOR_TYPES
@@ -35,7 +35,7 @@ from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS, VISITOR_TYPES
 REPORT = Path(__file__).parents[1] / "docs" / "simulator.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 YEAR = Window(date(2025, 1, 1), date(2026, 1, 1))
-SESSIONS_PER_DAY = 400  # every month then has more sessions than in UCI
+SESSIONS_PER_DAY = 400  # enough to give every month more sessions than in UCI
 FOLDS = 5
 SEED = 0
 
@@ -50,7 +50,7 @@ Progress = Callable[[str], object]
 
 
 def write_report(csv: str, progress: Progress = lambda text: sys.stderr.write(f"{text}\n")) -> None:
-    """Measure all and put it into the document."""
+    """Measure everything and write the results into the document."""
     real = _real(csv)
     per_month = {str(month): int(n) for month, n in real.MONTH.value_counts().items()}
     simulated, many = _simulated(per_month), _simulated(per_month, times=10)
@@ -75,7 +75,7 @@ def _real(csv: str) -> pd.DataFrame:
 
 
 def _simulated(per_month: dict[str, int], times: int = 1) -> pd.DataFrame:
-    """As many simulated sessions of each month as UCI has, or `times` as many."""
+    """Simulated sessions, in each month `times` as many as UCI has."""
     feed = SimulatedFeed(SEED, SESSIONS_PER_DAY * times, YEAR.start, today=lambda: YEAR.end)
     with feed.deliver(YEAR) as batches:
         rows = pa.concat_tables([batch.rows for batch in batches]).to_pandas()
@@ -87,7 +87,8 @@ def _simulated(per_month: dict[str, int], times: int = 1) -> pd.DataFrame:
 def _marginals(real: pd.DataFrame, simulated: pd.DataFrame) -> Iterator[str]:
     yield "### Single columns"
     yield ""
-    yield "KS: largest distance of the distribution functions. TV: total variation, half the sum of share differences."
+    yield "KS is the largest distance between the two distribution functions."
+    yield "TV is the total variation distance: half the sum of the absolute differences of the shares."
     yield ""
     yield "| column | distance | real mean | simulated mean |"
     yield "|---|---|---|---|"
@@ -106,15 +107,16 @@ def _matrix(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _correlations(real: pd.DataFrame, simulated: pd.DataFrame) -> Iterator[str]:
-    """Spearman's, which durations and page values do not upset."""
+    """Spearman's correlation, because durations and page values are skewed."""
     difference = (_matrix(real).corr("spearman") - _matrix(simulated).corr("spearman")).abs()
     upper: Any = difference.where(np.triu(np.ones(difference.shape, bool), 1)).stack()
     worst = upper.sort_values(ascending=False).head(3)
     yield ""
     yield "### Rank correlations"
     yield ""
+    yield f"The mean absolute difference over {len(upper)} pairs of columns is {upper.mean():.3f}."
     yield (
-        f"Absolute differences over {len(upper)} pairs: mean {upper.mean():.3f}, largest "
+        "The largest differences are "
         + ", ".join(f"{value:.3f} ({one} and {other})" for (one, other), value in worst.items())
         + "."
     )
@@ -135,7 +137,7 @@ def _conversions(real: pd.DataFrame, simulated: pd.DataFrame) -> Iterator[str]:
 
 
 def _two_samples(real: pd.DataFrame, simulated: pd.DataFrame) -> Iterator[str]:
-    """How well a classifier tells simulated from real rows: 0.5 is not at all."""
+    """How well a classifier tells simulated from real rows. A ROC-AUC of 0.5 is chance."""
     both = pd.concat([_matrix(real), _matrix(simulated)])
     is_simulated = np.repeat([0, 1], [len(real), len(simulated)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
@@ -145,12 +147,13 @@ def _two_samples(real: pd.DataFrame, simulated: pd.DataFrame) -> Iterator[str]:
         scores = cross_val_predict(forest, both[columns], is_simulated, cv=folds, method="predict_proba")[:, 1]
         found.append(roc_auc_score(is_simulated, scores))
     yield ""
-    yield "### Told apart"
+    yield "### Simulated or real"
     yield ""
     yield (
-        f"Gradient boosting tells simulated from real rows with ROC-AUC {found[0]:.3f} (cross-validated; 0.5 is not at "
-        f"all), without the two rates {found[1]:.3f}."
+        f"Gradient boosting tells simulated from real rows with a cross-validated ROC-AUC of {found[0]:.3f}, "
+        "where 0.5 is chance."
     )
+    yield f"Without the bounce and exit rates its ROC-AUC is {found[1]:.3f}."
 
 
 def _models(
@@ -160,7 +163,9 @@ def _models(
     yield ""
     yield "### Models"
     yield ""
-    yield "PR-AUC (ROC-AUC). Within one kind: 5-fold cross-validation, pooled; across: trained on all, tested on all."
+    yield "Each cell has the PR-AUC, and the ROC-AUC in parentheses."
+    yield "Within one kind of sessions, the model is measured on the pooled scores of 5-fold cross-validation."
+    yield "Across kinds, it is trained on all sessions of one kind and tested on all of the other."
     yield ""
     yield "| trained on | tested on real | tested on simulated |"
     yield "|---|---|---|"
@@ -173,12 +178,12 @@ def _models(
 
 
 def _features(rows: pd.DataFrame) -> pa.Table:
-    """The product's features, by its own statement."""
+    """The product's features, from its own SELECT."""
     columns = [column.name for column in SESSION_COLUMNS]
     with tempfile.TemporaryDirectory() as folder, closing(Staging(Path(folder) / "warehouse")) as staging:
-        session = DuckDBSession(duckdb.connect(), staging)
-        session.stage("SOURCE", pa.Table.from_pandas(rows[columns], preserve_index=False))
-        return session.fetch(SELECT, start=YEAR.start, end=YEAR.end).sort_by("UID")
+        connection = DuckDBConnection(duckdb.connect(), staging)
+        connection.stage("SOURCE", pa.Table.from_pandas(rows[columns], preserve_index=False))
+        return connection.fetch(SELECT, start=YEAR.start, end=YEAR.end).sort_by("UID")
 
 
 def _within(rows: pa.Table, settings: TrainingSettings) -> str:

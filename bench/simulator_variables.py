@@ -1,6 +1,6 @@
-"""UCI's columns as bins, which is what the figures of the simulated feed are fitted to. Nothing is fitted here.
+"""UCI's columns as binned variables. `simulator_fit` fits the figures of the simulated feed to them.
 
-Bin edges are quantiles, rounded to four digits: no row can be read from them.
+Bin edges are quantiles, rounded to four significant digits, so they do not reveal single rows.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,21 @@ NONE_SNAPPED = 1_000
 _ATOM = 0.004
 _BOUNCE_ATOMS = (0.5, 1.0, 2.0, 3.0)
 _EXIT_ATOMS = (0.25, 1 / 3, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
-_RATE = 0.2  # what one page adds to a rate when it is the only one: UCI caps rates here
+_RATE = 0.2  # the rate that one page adds in a session of one page; UCI caps rates at this value
 _ABSENT = -1
 _SNAPPED_PAGES = 100
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One column as bins: `codes` per row (-1: it does not apply), each bin spans `low` to `high`."""
+    """One column as bins.
+
+    Attributes:
+        name: of the variable.
+        codes: the bin of each row, or -1 where the variable does not apply.
+        low, high: the range of each bin.
+        snapped_from: the first bin for rates that a whole number of pages gives.
+    """
 
     name: str
     codes: Ints
@@ -36,12 +43,12 @@ class Variable:
 
     @property
     def bins(self) -> int:
-        """How many."""
+        """The number of bins."""
         return len(self.low)
 
 
 def read(path: str) -> pd.DataFrame:
-    """The UCI file, columns in upper case."""
+    """Read the UCI file, with column names in upper case."""
     rows = pd.read_csv(path)
     return rows.rename(columns=str.upper)
 
@@ -68,7 +75,7 @@ def encode(rows: pd.DataFrame) -> dict[str, Variable]:
 
 
 def context(rows: pd.DataFrame) -> dict[str, Variable]:
-    """What the day and the visitor decide, and REVENUE: they shape the classes."""
+    """The variables that depend on the day and the visitor, and REVENUE. The classes are fitted to them too."""
     codes = {
         "MONTH": (rows.MONTH.map({name: at for at, name in enumerate(MONTH_NAMES)}), 12),
         "VISITORTYPE": (rows.VISITORTYPE.map({name: at for at, name in enumerate(VISITOR_TYPES)}), 3),
@@ -98,7 +105,7 @@ def _pages_and_pace(rows: pd.DataFrame, name: str, singles: int, bins: int, pace
 
 
 def _levels(bins: int) -> Floats:
-    """Quantile levels, the uppermost bin split again and again: a tail is long."""
+    """Quantile levels of equal bins. The highest bin is split further, because the columns have long tails."""
     tail = 1 - (1 / bins) / np.array([2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
     return np.concatenate([np.linspace(0, 1, bins + 1)[:-1], tail, [1.0]])
 
@@ -106,9 +113,10 @@ def _levels(bins: int) -> Floats:
 def _atoms(
     name: str, x: Floats, atoms: tuple[float, ...], bins: int, whole: Flags | None = None, snapped: Flags | None = None
 ) -> Variable:
-    """Atoms, then quantile bins of the rest, then those of the `snapped` rest.
+    """Bin a column: one bin for each atom, then quantile bins of the other values.
 
-    `whole` rows get a bin of their own, marked by the value infinity.
+    Atoms are frequent values. Rows in `whole` share one bin, whose value is infinity. Rows in `snapped` get quantile
+    bins of their own, after those of the other rows.
     """
     codes = np.full(len(x), _ABSENT, dtype=np.int64)
     for at, atom in enumerate(atoms):
@@ -129,7 +137,7 @@ def _atoms(
 
 
 def _is_snapped(rate: Floats) -> Flags:
-    """Whether it is what a whole number of pages gives."""
+    """Whether a whole number of pages gives this rate."""
     pages = _RATE / np.maximum(rate, 1e-9)
     return (np.abs(pages - np.rint(pages)) < _ATOM * 2) & (pages < _SNAPPED_PAGES)
 
@@ -139,14 +147,17 @@ def _rounded(x: Floats) -> Floats:
 
 
 def _code(rows: pd.DataFrame, name: str) -> Variable:
-    """A category, the frequent ones first: a visitor's fixed quantile then gives mostly the same one."""
+    """A categorical column, with its values in order of frequency.
+
+    A visitor draws with a fixed quantile, and in this order the quantile gives mostly the same value.
+    """
     values = rows[name].value_counts().index.to_numpy()
     codes = rows[name].map({value: at for at, value in enumerate(values)}).to_numpy().astype(np.int64)
     return Variable(name, codes, values.astype(float), values.astype(float))
 
 
 def _device(rows: pd.DataFrame) -> Variable:
-    """Operating system and browser together, as 100 × system + browser."""
+    """Operating system and browser as one number: 100 × operating system + browser."""
     return _code(pd.DataFrame({"DEVICE": rows.OPERATINGSYSTEMS * 100 + rows.BROWSER}), "DEVICE")
 
 

@@ -1,6 +1,6 @@
-"""What was measured, kept as JSON in a git-ignored folder: a long run is resumed, a document rendered again.
+"""Stores results as JSON in a git-ignored folder, to resume a long run or to write a page again.
 
-A result is found again by all that it depends on, so that a stale one is never taken for it.
+The key of a result is a hash of everything that it depends on, so a stale result is never reused.
 """
 
 import ast
@@ -16,12 +16,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Store:
-    """One JSON file for each result in `folder`."""
+    """Results in `folder`, one JSON file for each."""
 
     folder: Path
 
     def get_or(self, kind: str, depends_on: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
-        """The stored result, else that of `compute`, which is stored."""
+        """The stored result. If there is none, call `compute` and store what it returns."""
         key = sha256(json.dumps(depends_on, sort_keys=True, default=str).encode()).hexdigest()[:20]
         path = self.folder / kind / f"{key}.json"
         if path.exists():
@@ -34,13 +34,13 @@ class Store:
         return result
 
     def put(self, name: str, result: Any) -> None:
-        """Keep a result under a plain name, for readers."""
+        """Store a result under a plain name, for people to read."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"{name}.json").write_text(json.dumps(result, indent=1, default=str), encoding="utf-8")
 
 
 def code_of(*modules: ModuleType) -> str:
-    """Tells one version of some modules' code from another; comments, docstrings and layout do not count."""
+    """A hash of the modules' code, without comments, docstrings and layout."""
     digest = sha256()
     for module in modules:
         tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def packages(*names: str) -> dict[str, str]:
-    """The versions of those that are installed."""
+    """The versions of the named packages that are installed."""
     found = {}
     for name in names:
         try:

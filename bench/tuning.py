@@ -1,6 +1,6 @@
-"""How a peer is tuned, calibrated and asked: the same trials, folds and seeds as ours, with its own library.
+"""Tunes a peer, calibrates it and scores with it, with the same number of trials and folds and the same seeds as ours.
 
-Which peers there are is in `peers` and `sandbox`.
+`peers` and `sandbox` define the peers.
 """
 
 import logging
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, Any]
 Fit = Callable[["Job"], tuple[Any, int | None]]
 
-# Probabilities this near to 0 or 1 are taken for it before log-odds are formed: forests say 0 and 1 often.
+# Probabilities are kept this far from 0 and 1, because forests often return 0 and 1, whose log-odds are infinite.
 _CLIP = 1e-3
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a search may spend."""
+    """The trials, folds, threads and seed of a search."""
 
     trials: int
     folds: int
@@ -39,7 +39,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Job:
-    """One fit. With `held_out`, trees are added until its log loss stops falling; else `trees` says how many."""
+    """One fit. With `held_out`, early stopping by its log loss sets the number of trees, otherwise `trees` does."""
 
     inputs: "pd.DataFrame"
     labels: Labels
@@ -56,12 +56,12 @@ class Peer:
 
     Attributes:
         name: as the tables show it.
-        columns: what it is given; None for the features that ours is given.
-        fit: one fit; the model, and its number of trees where that was searched by early stopping.
-        suggest: one point of its search space.
-        first: the point that the search begins with; None for a random one.
-        startup: random trials before TPE begins to model them.
-        kept: draws the row numbers that it trains on, of so many, by seed; None for all.
+        columns: the input columns, or None for the features of our model.
+        fit: fits the model and returns it with its number of trees, or with None if it has no early stopping.
+        suggest: draws one point of the search space.
+        first: the point of the first trial, or None for a random one.
+        startup: the number of random trials before TPE models them.
+        kept: draws the row numbers to train on from a number of rows and a seed, or None for all rows.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best of a search: parameters, trees, mean PR-AUC over its folds, and the scores of the rows held out."""
+    """The parameters and trees of one trial, their mean PR-AUC over the folds, and the scores of held-out rows."""
 
     parameters: Parameters
     trees: int | None
@@ -85,7 +85,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Scored:
-    """Probabilities for the test rows, as the model says them and after Platt scaling, and processor seconds."""
+    """Probabilities for the test rows, raw and after Platt scaling, and the CPU seconds to get them."""
 
     raw: Scores
     calibrated: Scores
@@ -93,18 +93,18 @@ class Scored:
 
 
 def inputs_of(rows: pa.Table, columns: tuple[str, ...]) -> "pd.DataFrame":
-    """The columns as a frame, which every library here takes."""
+    """The columns as a data frame, which all these libraries accept."""
     frame: pd.DataFrame = rows.select(columns).to_pandas()
     return frame
 
 
 def labels_of(rows: pa.Table) -> Labels:
-    """1 for a purchase."""
+    """The labels: 1 for a purchase, otherwise 0."""
     return np.asarray(rows["REVENUE"].to_numpy(), dtype=np.int64)
 
 
 def tune(peer: Peer, inputs: "pd.DataFrame", labels: Labels, budget: Budget) -> Tuned:
-    """The parameters with the best mean PR-AUC over stratified folds; every trial is run to its end."""
+    """Find the parameters with the best mean PR-AUC over stratified folds. No trial is pruned."""
     import optuna
 
     logging.getLogger("optuna").setLevel(logging.WARNING)
@@ -127,7 +127,7 @@ def tune(peer: Peer, inputs: "pd.DataFrame", labels: Labels, budget: Budget) -> 
 def cross_validate(
     peer: Peer, inputs: "pd.DataFrame", labels: Labels, parameters: Parameters, trees: int | None, budget: Budget
 ) -> Tuned:
-    """Mean PR-AUC over stratified folds; with `trees` given, without early stopping."""
+    """Measure parameters by their mean PR-AUC over stratified folds. With `trees`, there is no early stopping."""
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import StratifiedKFold
 
@@ -157,7 +157,7 @@ def cross_validate(
 def score(peer: Peer, training: pa.Table, test: pa.Table, features: tuple[str, ...], budget: Budget) -> Scored:
     """Search on the training rows, refit on them, and score the test rows.
 
-    The calibration is ours: Platt scaling of the log-odds of the rows held out in the search.
+    The calibration is the product's: Platt scaling of the log-odds of the rows held out in the search.
     """
     started = time.process_time()
     columns = peer.columns or features

@@ -7,7 +7,7 @@ import dagster as dg
 
 from intent_platform.assets import build_assets
 from intent_platform.automation.jobs import ASSET_JOBS
-from intent_platform.automation.rollback import rollback
+from intent_platform.automation.rollback import rollback_job
 from intent_platform.automation.schedules import build_schedules
 from intent_platform.automation.sensors import build_sensors
 from intent_platform.platforms import platform_for
@@ -28,7 +28,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, object] | None
     return dg.Definitions(
         assets=[asset for asset in assets if not isinstance(asset, dg.AssetChecksDefinition)],
         asset_checks=[check for check in assets if isinstance(check, dg.AssetChecksDefinition)],
-        jobs=[*ASSET_JOBS, rollback],
+        jobs=[*ASSET_JOBS, rollback_job],
         schedules=build_schedules(settings.schedules),
         sensors=build_sensors(settings),
         resources={"warehouse": platform.warehouse, "registry": platform.registry, **(overrides or {})},

@@ -111,7 +111,7 @@ class TableSettings(Section):
 class WarehouseSettings(Section):
     """The local warehouse: how long a run waits for it when another process holds it, and its share of memory."""
 
-    wait_seconds: Annotated[float, Field(ge=0)]
+    timeout_seconds: Annotated[float, Field(ge=0)]
     memory_gb: Annotated[float, Field(ge=0.25)]
 
 
@@ -184,7 +184,7 @@ class TrainingSettings(Section):
     """How a challenger is trained: window, evidence needed, search."""
 
     months: Positive
-    minimum_positives: Positive
+    minimum_purchases: Positive
     place: Literal["process", "warehouse"]
     features: tuple[str, ...]
     max_sessions: Positive | None
@@ -237,14 +237,14 @@ class GateSettings(Section):
     resamples: Annotated[int, Field(ge=200)]
     confidence: Probability
     seed: int
-    minimum_positives: Positive
-    pool_below_positives: Annotated[int, Field(ge=0)]
+    minimum_purchases: Positive
+    pool_below_purchases: Annotated[int, Field(ge=0)]
     pool_months: Annotated[int, Field(ge=0)]
     cluster_days: Annotated[int, Field(ge=2)]
     fresher_margin: Margin | None
     guardrail_margins: dict[Literal["roc_auc", "brier", "log_loss", "calibration_error"], Margin]
     slice_margin: Margin
-    slice_minimum_positives: Positive
+    slice_minimum_purchases: Positive
 
 
 class EvaluationSettings(Section):
@@ -265,7 +265,7 @@ class MonitoringSettings(Section):
     """When what is measured of live scores and sessions is flagged; the measures are in `pipeline/monitoring.py`."""
 
     days: Positive
-    minimum_positives: Positive
+    minimum_purchases: Positive
     confidence: Probability
     resamples: Annotated[int, Field(ge=200)]
     seed: int

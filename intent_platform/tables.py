@@ -190,7 +190,7 @@ EVALUATIONS = Table(
         Column("TEST_START", "DATE", "First day of the test window"),
         Column("TEST_END", "DATE", "Day after the test window"),
         Column("SESSIONS", "INTEGER", "Sessions compared, those of pooled earlier months included", minimum=0),
-        Column("POSITIVES", "INTEGER", "Purchases among them", minimum=0),
+        Column("PURCHASES", "INTEGER", "Purchases among them", minimum=0),
         Column("CHALLENGER_PR_AUC", "DOUBLE", "Average precision of the challenger", nullable=True),
         Column("CHAMPION_PR_AUC", "DOUBLE", "Average precision of the champion", nullable=True),
         Column("DIFFERENCE_LOW", "DOUBLE", "Lower end of the interval of their difference", nullable=True),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 from intent_platform_tests.snowflake_emulator import serve

@@ -60,7 +60,7 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
                 "version": trained.version.name,
                 "training_window": f"{provenance.training_window}, {TIMEZONE_NAME}",
                 "sessions": provenance.sessions,
-                "purchases": provenance.positives,
+                "purchases": provenance.purchases,
                 "pr_auc": provenance.metrics.get("pr_auc") or 0.0,
                 "out_of_fold_metrics": markdown_table(("metric", "value"), provenance.metrics.items()),
                 "parameters": dict(provenance.parameters),
@@ -90,7 +90,7 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
         except VersionUnfit as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
         pr_auc = newest.provenance.metrics.get("pr_auc") or 0.0
-        prevalence = newest.provenance.positives / newest.provenance.sessions
+        prevalence = newest.provenance.purchases / newest.provenance.sessions
         return dg.AssetCheckResult(
             passed=pr_auc > prevalence,
             description=f"{newest.name}: out-of-fold PR-AUC {pr_auc:.3f}, share of purchases {prevalence:.3f}",

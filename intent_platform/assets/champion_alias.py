@@ -68,8 +68,8 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
             effective = day_of(config.effective_date) if config.effective_date else None
             carry_out(platform, request, champion, run_id=context.run.run_id, effective_date=effective)
             context.log.info(f"champion moved from {champion or 'nobody'} to {request.to} ({request.cause})")
-        with warehouse.session() as session:
-            return dg.MaterializeResult(metadata=champion_metadata(registry.champion(), read_ledger(session)))
+        with warehouse.connect() as connection:
+            return dg.MaterializeResult(metadata=champion_metadata(registry.champion(), read_ledger(connection)))
 
     @dg.asset_check(asset=ASSET, name="champion_scores", description="The champion loads and scores a sample.")
     def champion_scores(
@@ -109,8 +109,8 @@ def check_champion_scores(warehouse: Warehouse, registry: ModelRegistry) -> dg.A
 def check_pointer_matches_ledger(warehouse: Warehouse, registry: ModelRegistry) -> dg.AssetCheckResult:
     """Whether registry and ledger tell the same story."""
     champion = registry.champion()
-    with warehouse.session() as session:
-        latest = read_ledger(session).latest
+    with warehouse.connect() as connection:
+        latest = read_ledger(connection).latest
     if champion is None and latest is None:
         return _not_yet("pointer_matches_ledger")
     written = latest.to_version if latest else None

@@ -10,9 +10,9 @@ import dagster as dg
 
 from intent_platform.assets.presentation import markdown_table
 from intent_platform.partitions import Window, days_window
-from intent_platform.platforms.ports import Session, Warehouse
-from intent_platform.platforms.publish import in_window
-from intent_platform.platforms.rules import empty, forbidden
+from intent_platform.platforms.contract_sql import empty, forbidden
+from intent_platform.platforms.loading import in_window
+from intent_platform.platforms.ports import Connection, Warehouse
 from intent_platform.tables import Table
 
 ALL_DAYS = Window(date.min, date.max)
@@ -36,20 +36,20 @@ def table_checks(
     asset: str,
     table: Table,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    prepare: Callable[[Session], None] = lambda _: None,
+    prepare: Callable[[Connection], None] = lambda _: None,
 ) -> Sequence[dg.AssetChecksDefinition]:
     """Keys unique, nothing empty that must not be, values as the contract allows; after `prepare` of the session."""
 
     def table_check(
-        name: str, description: str, find: Callable[[Session, Table, Window], Findings]
+        name: str, description: str, find: Callable[[Connection, Table, Window], Findings]
     ) -> dg.AssetChecksDefinition:
         @dg.asset_check(asset=asset, name=name, description=description)
         def check(
             context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
         ) -> dg.AssetCheckResult:
-            with warehouse.session() as session:
-                prepare(session)
-                findings = find(session, table, checked_window(context))
+            with warehouse.connect() as connection:
+                prepare(connection)
+                findings = find(connection, table, checked_window(context))
             return verdict(findings, severity)
 
         return check
@@ -74,8 +74,8 @@ def verdict(findings: Findings, severity: dg.AssetCheckSeverity = dg.AssetCheckS
     )
 
 
-def _repeated_keys(session: Session, table: Table, window: Window) -> Findings:
-    repeated = session.fetch(
+def _repeated_keys(connection: Connection, table: Table, window: Window) -> Findings:
+    repeated = connection.fetch(
         f"SELECT COUNT(*) AS COUNTED FROM (SELECT {', '.join(table.key)} FROM {table.name} "  # noqa: S608
         f"WHERE {in_window(table)} GROUP BY {', '.join(table.key)} HAVING COUNT(*) > 1) REPEATED",
         start=window.start,
@@ -84,17 +84,19 @@ def _repeated_keys(session: Session, table: Table, window: Window) -> Findings:
     return [(f"repeated {', '.join(table.key)}", repeated["COUNTED"][0].as_py())]
 
 
-def _empty_cells(session: Session, table: Table, window: Window) -> Findings:
-    return _count_each(session, table, window, [empty(column) for column in table.columns if not column.nullable])
+def _empty_cells(connection: Connection, table: Table, window: Window) -> Findings:
+    return _count_each(connection, table, window, [empty(column) for column in table.columns if not column.nullable])
 
 
-def _forbidden_values(session: Session, table: Table, window: Window) -> Findings:
-    return _count_each(session, table, window, [rule for column in table.columns for rule in forbidden(column)])
+def _forbidden_values(connection: Connection, table: Table, window: Window) -> Findings:
+    return _count_each(connection, table, window, [rule for column in table.columns for rule in forbidden(column)])
 
 
-def _count_each(session: Session, table: Table, window: Window, conditions: Sequence[tuple[str, str]]) -> Findings:
+def _count_each(
+    connection: Connection, table: Table, window: Window, conditions: Sequence[tuple[str, str]]
+) -> Findings:
     counters = ", ".join(f"COUNT_IF({condition}) AS C{number}" for number, (_, condition) in enumerate(conditions))
-    counted = session.fetch(
+    counted = connection.fetch(
         f"SELECT {counters} FROM {table.name} WHERE {in_window(table)}",  # noqa: S608
         start=window.start,
         end=window.end,
@@ -102,11 +104,11 @@ def _count_each(session: Session, table: Table, window: Window, conditions: Sequ
     return [(what, int(counted[f"C{number}"] or 0)) for number, (what, _) in enumerate(conditions)]
 
 
-def unmatched_rows(session: Session, upstream: Table, downstream: Table, window: Window) -> Findings:
+def unmatched_rows(connection: Connection, upstream: Table, downstream: Table, window: Window) -> Findings:
     """How many sessions of `window` are in one of the two tables only."""
 
     def only_in(table: Table, other: Table) -> tuple[str, int]:
-        rows = session.fetch(
+        rows = connection.fetch(
             f"SELECT COUNT(*) AS COUNTED FROM (SELECT UID, SESSION_DATE FROM {table.name} WHERE {in_window(table)} "  # noqa: S608
             f"EXCEPT SELECT UID, SESSION_DATE FROM {other.name} WHERE {in_window(other)}) LONELY",
             start=window.start,

@@ -8,12 +8,12 @@ import dagster as dg
 
 from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
 from intent_platform.assets.observed_source import observations, unaccounted_rows
-from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
+from intent_platform.assets.presentation import WRITER_POOL, record_row_counts, rows_by_day, table_metadata
 from intent_platform.partitions import daily_partitions, days_window, fresh_after
 from intent_platform.pipeline.dataset import SELECT, build_dataset
 from intent_platform.pipeline.observation import observed_table
+from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Warehouse
-from intent_platform.platforms.publish import in_window
 from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SOURCE
 
@@ -40,19 +40,19 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
-        with warehouse.session(writing=True) as session:
-            taken = build_dataset(session, window, observed)
+        with warehouse.connect(writing=True) as connection:
+            taken = build_dataset(connection, window, observed)
             rows = taken.counts.accepted
-            say_rows(context, rows_by_day(session, DATASET, window))
-            positives = session.fetch(
-                f"SELECT SUM(REVENUE) AS POSITIVES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
+            record_row_counts(context, rows_by_day(connection, DATASET, window))
+            purchases = connection.fetch(
+                f"SELECT SUM(REVENUE) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
                 start=window.start,
                 end=window.end,
-            )["POSITIVES"][0].as_py()
+            )["PURCHASES"][0].as_py()
         metadata: dict[str, Any] = {
             "rows_written": rows,
             "window": str(window),
-            "share_of_purchases": float(positives) / rows if rows else 0.0,
+            "share_of_purchases": float(purchases) / rows if rows else 0.0,
         }
         if observed is not None:
             # What was read is what was seen: said before dataset's own event, it does not ask for the day again.
@@ -68,9 +68,9 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.AssetCheckResult:
         window = checked_window(context)
-        with warehouse.session() as session:
+        with warehouse.connect() as connection:
             if observed is not None:
-                return verdict(unaccounted_rows(session, observed, window), dg.AssetCheckSeverity.WARN)
-            return verdict(unmatched_rows(session, SOURCE, DATASET, window))
+                return verdict(unaccounted_rows(connection, observed, window), dg.AssetCheckSeverity.WARN)
+            return verdict(unmatched_rows(connection, SOURCE, DATASET, window))
 
     return [dataset, *table_checks("dataset", DATASET), rows_match_source]

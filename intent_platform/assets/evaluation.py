@@ -18,7 +18,7 @@ from intent_platform.assets.presentation import (
     table_metadata,
 )
 from intent_platform.modelling.metrics import precision_recall_curve, reliability
-from intent_platform.modelling.promotion import Contest, Decision
+from intent_platform.modelling.promotion import Decision, HeadToHead
 from intent_platform.partitions import monthly_partitions
 from intent_platform.pipeline.evaluation import evaluate
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
@@ -51,11 +51,11 @@ def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChe
         warehouse: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
-        contest, decision = evaluate(
+        head_to_head, decision = evaluate(
             Platform(warehouse, registry), context.partition_key, settings, run_id=context.run.run_id
         )
         context.log.info(f"{decision.outcome}: {'; '.join(r.sentence for r in decision.reasons)}")
-        return dg.MaterializeResult(metadata=_metadata(contest, decision))
+        return dg.MaterializeResult(metadata=_metadata(head_to_head, decision))
 
     @dg.asset_check(
         asset="evaluation",
@@ -63,8 +63,8 @@ def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChe
         description="The newest evaluation had enough purchases to decide on. Reported here, acted upon by the gate.",
     )
     def evidence_suffices(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        with warehouse.session() as session:
-            newest = session.fetch(
+        with warehouse.connect() as connection:
+            newest = connection.fetch(
                 "SELECT DECISION, REASONS FROM EVALUATIONS ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
             ).to_pylist()
         decided = bool(newest) and newest[0]["DECISION"] != "insufficient"
@@ -77,18 +77,18 @@ def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChe
     return [evaluation, *table_checks("evaluation", EVALUATIONS), evidence_suffices]
 
 
-def _metadata(contest: Contest, decision: Decision) -> dict[str, Any]:
-    scores = {f"challenger {contest.challenger.name}": contest.challenger.scores}
-    if contest.champion:
-        scores[f"champion {contest.champion.name}"] = contest.champion.scores
+def _metadata(head_to_head: HeadToHead, decision: Decision) -> dict[str, Any]:
+    scores = {f"challenger {head_to_head.challenger.name}": head_to_head.challenger.scores}
+    if head_to_head.champion:
+        scores[f"champion {head_to_head.champion.name}"] = head_to_head.champion.scores
     champion = decision.champion.as_dict() if decision.champion else {}
     shown: dict[str, Any] = {
         "decision": decision.outcome,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason.sentence}" for reason in decision.reasons)),
-        "challenger": contest.challenger.name,
-        "champion": contest.champion.name if contest.champion else "nobody",
-        "test_window": str(contest.test_window),
-        "pooled_windows": ", ".join(map(str, contest.pooled)) or "none",
+        "challenger": head_to_head.challenger.name,
+        "champion": head_to_head.champion.name if head_to_head.champion else "nobody",
+        "test_window": str(head_to_head.test_window),
+        "pooled_windows": ", ".join(map(str, head_to_head.pooled)) or "none",
         "sessions": decision.challenger.sessions,
         "purchases": decision.challenger.positives,
         "metrics": markdown_table(
@@ -100,11 +100,11 @@ def _metadata(contest: Contest, decision: Decision) -> dict[str, Any]:
         shown["pr_auc"] = decision.challenger.pr_auc
         shown["calibration_error"] = decision.challenger.calibration_error
         shown["precision_recall"] = precision_recall_figure(
-            {name: precision_recall_curve(contest.labels, values) for name, values in scores.items()},
+            {name: precision_recall_curve(head_to_head.labels, values) for name, values in scores.items()},
             decision.challenger.positives / decision.challenger.sessions,
         )
         shown["calibration"] = calibration_figure(
-            {name: reliability(contest.labels, values) for name, values in scores.items()}
+            {name: reliability(head_to_head.labels, values) for name, values in scores.items()}
         )
     if decision.difference:
         shown["differences"] = markdown_table(

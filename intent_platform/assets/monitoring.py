@@ -11,8 +11,8 @@ from intent_platform.assets.checks import checked_window, table_checks
 from intent_platform.assets.presentation import WRITER_POOL, markdown_table, table_metadata
 from intent_platform.partitions import daily_partitions, days_window
 from intent_platform.pipeline.monitoring import CALIBRATION, DRIFT, OVER_PREVIOUS, ROC_AUC, flagged, monitor
+from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
-from intent_platform.platforms.publish import in_window
 from intent_platform.settings import Settings
 from intent_platform.tables import MONITORING
 
@@ -76,13 +76,13 @@ def _flag_check(name: str, metric: str, severity: dg.AssetCheckSeverity, descrip
     @dg.asset_check(asset="monitoring", name=name, description=f"{description} On the newest day of the run.")
     def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         window = checked_window(context)
-        with warehouse.session() as session:
-            day = session.fetch(
+        with warehouse.connect() as connection:
+            day = connection.fetch(
                 f"SELECT MAX(SESSION_DATE) AS DAY FROM MONITORING WHERE {in_window(MONITORING)}",  # noqa: S608
                 start=window.start,
                 end=window.end,
             )["DAY"][0].as_py()
-            sentences = [] if day is None else list(flagged(session, day, metric).values())
+            sentences = [] if day is None else list(flagged(connection, day, metric).values())
         return dg.AssetCheckResult(
             passed=not sentences,
             severity=severity,

@@ -11,9 +11,9 @@ import dagster as dg
 from intent_platform.assets.checks import Findings, table_checks, verdict
 from intent_platform.assets.presentation import table_metadata
 from intent_platform.partitions import Window, daily_partitions, now
-from intent_platform.pipeline.observation import FEED, DayState, Observed, ensure_readable
-from intent_platform.platforms.ports import Session, Warehouse
-from intent_platform.platforms.publish import in_window
+from intent_platform.pipeline.observation import FEED, DayState, ObservedTable, ensure_readable
+from intent_platform.platforms.loading import in_window
+from intent_platform.platforms.ports import Connection, Warehouse
 from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED
 
@@ -21,7 +21,7 @@ _SOURCE = dg.AssetKey("source")
 _VERSION = "dagster/data_version"  # the one tag that Dagster finds by partition
 
 
-def observed_source(settings: Settings, observed: Observed) -> Sequence[dg.AssetSpec | dg.AssetChecksDefinition]:
+def observed_source(settings: Settings, observed: ObservedTable) -> Sequence[dg.AssetSpec | dg.AssetChecksDefinition]:
     """The asset and its checks. What they find is a warning: `dataset` does not take such rows."""
     spec = dg.AssetSpec(
         _SOURCE,
@@ -43,9 +43,9 @@ def observed_source(settings: Settings, observed: Observed) -> Sequence[dg.Asset
         description="Every row has a day, neither before the first partition nor in the future.",
     )
     def no_row_is_left_out(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        with warehouse.session() as session:
-            ensure_readable(session, observed)
-            beyond = session.fetch(
+        with warehouse.connect() as connection:
+            ensure_readable(connection, observed)
+            beyond = connection.fetch(
                 "SELECT COUNT_IF(SESSION_DATE IS NULL) AS UNDATED, COUNT_IF(SESSION_DATE < :first_day) AS EARLIER, "  # noqa: S608
                 f"COUNT_IF(SESSION_DATE > :today) AS LATER FROM {observed.table.name}",
                 first_day=settings.first_day,
@@ -59,7 +59,7 @@ def observed_source(settings: Settings, observed: Observed) -> Sequence[dg.Asset
         return verdict(findings, dg.AssetCheckSeverity.WARN)
 
     checks = table_checks(
-        "source", observed.table, dg.AssetCheckSeverity.WARN, lambda session: ensure_readable(session, observed)
+        "source", observed.table, dg.AssetCheckSeverity.WARN, lambda connection: ensure_readable(connection, observed)
     )
     return [spec, *checks, no_row_is_left_out]
 
@@ -95,21 +95,21 @@ def _observation(day: date, state: DayState) -> dg.AssetObservation:
     )
 
 
-def unaccounted_rows(session: Session, observed: Observed, window: Window) -> Findings:
+def unaccounted_rows(connection: Connection, observed: ObservedTable, window: Window) -> Findings:
     """How many rows of `window` are neither in DATASET nor rejected, and how many are and left the table.
 
     Rows that came or went since the day was built count too: `dataset` is asked for again on their account.
     """
-    ensure_readable(session, observed)
+    ensure_readable(connection, observed)
     days = {"start": window.start, "end": window.end}
-    lacking = session.fetch(
+    lacking = connection.fetch(
         f"SELECT (SELECT COUNT(*) FROM {observed.table.name} WHERE {observed.in_days(window)}) "  # noqa: S608
         f"- (SELECT COUNT(*) FROM DATASET WHERE {in_window(DATASET)}) "
         f"- (SELECT COUNT(*) FROM SOURCE_REJECTED WHERE {in_window(SOURCE_REJECTED)} AND FEED = :feed) AS LACKING",
         feed=FEED,
         **days,
     )["LACKING"][0].as_py()
-    gone = session.fetch(
+    gone = connection.fetch(
         f"SELECT COUNT(*) AS COUNTED FROM (SELECT UID, SESSION_DATE FROM DATASET WHERE {in_window(DATASET)} EXCEPT "  # noqa: S608
         f"SELECT LOWER(CAST(UID AS VARCHAR)), SESSION_DATE FROM {observed.table.name} "
         f"WHERE {in_window(observed.table)}) LONELY",

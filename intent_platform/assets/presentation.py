@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from intent_platform.partitions import Window
-from intent_platform.platforms.ports import Session
-from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.loading import in_window
+from intent_platform.platforms.ports import Connection
 from intent_platform.tables import Table
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def table_metadata(table: Table) -> dict[str, object]:
     return {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
 
 
-def rows_by_day(session: Session, table: Table, window: Window) -> dict[date, int]:
+def rows_by_day(connection: Connection, table: Table, window: Window) -> dict[date, int]:
     """How many rows of `table` each day of `window` holds; days without rows are in it with 0."""
-    counted = session.fetch(
+    counted = connection.fetch(
         f"SELECT {table.date_column} AS DAY, COUNT(*) AS COUNTED FROM {table.name} "  # noqa: S608
         f"WHERE {in_window(table)} GROUP BY {table.date_column}",
         start=window.start,
@@ -61,7 +61,7 @@ def rows_by_day(session: Session, table: Table, window: Window) -> dict[date, in
     return counts
 
 
-def say_rows(context: dg.AssetExecutionContext, counts: Mapping[date, int]) -> None:
+def record_row_counts(context: dg.AssetExecutionContext, counts: Mapping[date, int]) -> None:
     """Give every partition of the run its own row count, and warn of days without any."""
     for day, rows in counts.items():
         context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day.isoformat())

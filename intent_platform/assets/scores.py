@@ -7,15 +7,15 @@ import dagster as dg
 from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
 from intent_platform.assets.presentation import (
     WRITER_POOL,
+    record_row_counts,
     rows_by_day,
-    say_rows,
     score_histogram,
     table_metadata,
 )
 from intent_platform.partitions import Window, daily_partitions, days_window, fresh_after
-from intent_platform.pipeline.scoring import CHAMPION, score_window, serve_versions
-from intent_platform.platforms.ports import ModelRegistry, Platform, Session, Warehouse
-from intent_platform.platforms.publish import in_window
+from intent_platform.pipeline.scoring import CHAMPION, score_window, scoring_models
+from intent_platform.platforms.loading import in_window
+from intent_platform.platforms.ports import Connection, ModelRegistry, Platform, Warehouse
 from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SCORES
 
@@ -52,19 +52,19 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
-        spans = serve_versions(Platform(warehouse, registry), config.model, window)
-        with warehouse.session(writing=True) as session:
-            rows = sum(score_window(session, span, served) for span, served in spans)
-            say_rows(context, rows_by_day(session, SCORES, window))
+        spans = scoring_models(Platform(warehouse, registry), config.model, window)
+        with warehouse.connect(writing=True) as connection:
+            rows = sum(score_window(connection, span, scoring_model) for span, scoring_model in spans)
+            record_row_counts(context, rows_by_day(connection, SCORES, window))
             # Once for a range, on its last day: a copy on every day's event would only fill the store.
-            histogram = score_histogram(_histogram(session, window), _HISTOGRAM_BINS)
+            histogram = score_histogram(_histogram(connection, window), _HISTOGRAM_BINS)
             context.add_asset_metadata({"histogram": histogram}, partition_key=window.keys[-1])
         return dg.MaterializeResult(
             metadata={
                 "rows_written": rows,
                 "window": str(window),
                 "model": config.model,
-                "model_version": ", ".join(served.version for _, served in spans),
+                "model_version": ", ".join(scoring_model.version for _, scoring_model in spans),
             }
         )
 
@@ -75,15 +75,15 @@ def scores(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksD
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.AssetCheckResult:
         window = checked_window(context)
-        with warehouse.session() as session:
-            return verdict(unmatched_rows(session, DATASET, SCORES, window))
+        with warehouse.connect() as connection:
+            return verdict(unmatched_rows(connection, DATASET, SCORES, window))
 
     return [scores, *table_checks("scores", SCORES), rows_match_dataset]
 
 
-def _histogram(session: Session, window: Window) -> dict[int, int]:
+def _histogram(connection: Connection, window: Window) -> dict[int, int]:
     """How many scores of `window` fall into each bin, counted in the engine."""
-    counted = session.fetch(
+    counted = connection.fetch(
         f"SELECT LEAST(FLOOR(SCORE * {_HISTOGRAM_BINS}), {_HISTOGRAM_BINS - 1}) AS BIN, COUNT(*) AS COUNTED "  # noqa: S608
         f"FROM SCORES WHERE {in_window(SCORES)} GROUP BY 1 ORDER BY 1",
         start=window.start,

@@ -9,15 +9,15 @@ import dagster as dg
 
 from intent_platform.assets.checks import table_checks
 from intent_platform.assets.observed_source import observed_source
-from intent_platform.assets.presentation import WRITER_POOL, rows_by_day, say_rows, table_metadata
+from intent_platform.assets.presentation import WRITER_POOL, record_row_counts, rows_by_day, table_metadata
 from intent_platform.assets.source_checks import load_checks
 from intent_platform.partitions import daily_partitions, days_window, now, wall_clock
 from intent_platform.pipeline.observation import observed_table
+from intent_platform.platforms.loading import load_sessions
 from intent_platform.platforms.ports import Warehouse
-from intent_platform.platforms.publish import load_sessions
-from intent_platform.sessions.ahead import ahead
-from intent_platform.sessions.contract import Received, check
+from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.sessions.feed import open_feed
+from intent_platform.sessions.prefetch import prefetch
 from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
 
@@ -43,30 +43,30 @@ def source(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetSpec | 
     def source(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
         feed = open_feed(settings)
-        for sentence in feed.held_back(window):
+        for sentence in feed.deferred(window):
             context.log.warning(sentence)
         at = wall_clock(now())
-        possible_days = feed.possible_days()
+        accepted_days = feed.accepted_days()
         # What is replaced by days may hold no other day's rows: that day's own load would not know of them.
-        allowed = window if feed.replaces_window else possible_days
+        allowed = window if feed.replaces_window else accepted_days
         ignored: set[str] = set()
 
-        def noted(batches: Iterator[Received]) -> Iterator[Received]:
+        def noted(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
             for batch in batches:
                 ignored.update(batch.ignored_columns)
                 yield batch
 
-        with warehouse.session(writing=True) as session, feed.deliver(window) as given, ahead(given) as batches:
+        with warehouse.connect(writing=True) as connection, feed.deliver(window) as given, prefetch(given) as batches:
             counts = load_sessions(
-                session,
+                connection,
                 window,
-                (check(batch, allowed) for batch in noted(batches)),
+                (validate(batch, allowed) for batch in noted(batches)),
                 feed=feed.name,
                 replacing=feed.replaces_window,
-                undated=possible_days.start if feed.replaces_window else window.start,
+                undated=accepted_days.start if feed.replaces_window else window.start,
                 at=at,
             )
-            say_rows(context, rows_by_day(session, SOURCE, window))
+            record_row_counts(context, rows_by_day(connection, SOURCE, window))
         return dg.MaterializeResult(
             metadata={
                 "rows_written": counts.accepted,

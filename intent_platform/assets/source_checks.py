@@ -30,7 +30,7 @@ def load_checks(settings: Settings) -> Sequence[dg.AssetChecksDefinition]:
         _rows_accounted_for(),
         _few_are_rejected(settings.monitoring.rejected_share),
         _volume_is_usual(settings.monitoring.volume_days, settings.monitoring.volume_factor),
-        _nothing_is_held_back(settings),
+        _nothing_is_deferred(settings),
         _feed_is_readable(settings),
         *([_published_counts()] if settings.feed == "uci" else []),
     ]
@@ -59,8 +59,8 @@ def _rows_accounted_for() -> dg.AssetChecksDefinition:
         if load is None:
             return _nothing_loaded()
         received = load["received"].value
-        with warehouse.session() as session:
-            counts = session.fetch(
+        with warehouse.connect() as connection:
+            counts = connection.fetch(
                 "SELECT (SELECT COUNT(*) FROM SOURCE WHERE LOADED_AT = :at) AS ACCEPTED, "
                 "(SELECT COUNT(*) FROM SOURCE_REJECTED WHERE REJECTED_AT = :at) AS REJECTED",
                 at=datetime.fromisoformat(str(load["loaded_at"].value)),
@@ -106,15 +106,15 @@ def _volume_is_usual(days: int, factor: float) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.AssetCheckResult:
         window = checked_window(context)
-        with warehouse.session() as session:
+        with warehouse.connect() as connection:
             newest = (
                 window.end - timedelta(days=1)
                 if window != ALL_DAYS
-                else session.fetch("SELECT MAX(SESSION_DATE) AS DAY FROM SOURCE")["DAY"][0].as_py()
+                else connection.fetch("SELECT MAX(SESSION_DATE) AS DAY FROM SOURCE")["DAY"][0].as_py()
             )
             if newest is None:
                 return _nothing_loaded()
-            *before, sessions = rows_by_day(session, SOURCE, trailing_window(newest, days + 1)).values()
+            *before, sessions = rows_by_day(connection, SOURCE, trailing_window(newest, days + 1)).values()
         usual = median(before)
         within = usual / factor <= sessions <= usual * factor or abs(sessions - usual) <= _BY_CHANCE * sqrt(usual)
         return dg.AssetCheckResult(
@@ -127,18 +127,18 @@ def _volume_is_usual(days: int, factor: float) -> dg.AssetChecksDefinition:
     return volume_is_usual
 
 
-def _nothing_is_held_back(settings: Settings) -> dg.AssetChecksDefinition:
+def _nothing_is_deferred(settings: Settings) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset="source",
-        name="nothing_is_held_back",
+        name="nothing_is_deferred",
         description="The feed has delivered the days of the run whole, as far as it knows.",
     )
-    def nothing_is_held_back(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def nothing_is_deferred(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         window = checked_window(context)
-        waiting = [] if window == ALL_DAYS else open_feed(settings).held_back(window)
+        waiting = [] if window == ALL_DAYS else open_feed(settings).deferred(window)
         return dg.AssetCheckResult(passed=not waiting, severity=_WARNING, description="; ".join(waiting) or None)
 
-    return nothing_is_held_back
+    return nothing_is_deferred
 
 
 def _feed_is_readable(settings: Settings) -> dg.AssetChecksDefinition:
@@ -148,7 +148,7 @@ def _feed_is_readable(settings: Settings) -> dg.AssetChecksDefinition:
         description="Nothing that the feed holds is unreadable. What is holds up nothing else, and waits to be mended.",
     )
     def feed_is_readable() -> dg.AssetCheckResult:
-        faults = open_feed(settings).faults()
+        faults = open_feed(settings).unreadable()
         return dg.AssetCheckResult(
             passed=not faults, description="; ".join(faults) or None, metadata={"faults": len(faults)}
         )
@@ -165,8 +165,8 @@ def _published_counts() -> dg.AssetChecksDefinition:
         description=f"The published {PUBLISHED_SESSIONS:,} sessions and {PUBLISHED_PURCHASES:,} purchases are in.",
     )
     def published_counts(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        with warehouse.session() as session:
-            found = session.fetch(
+        with warehouse.connect() as connection:
+            found = connection.fetch(
                 "SELECT COUNT(*) AS SESSIONS, COUNT_IF(REVENUE) AS PURCHASES FROM SOURCE WHERE FEED = 'uci'"
             ).to_pylist()[0]
         sessions, purchases = int(found["SESSIONS"]), int(found["PURCHASES"] or 0)

@@ -31,7 +31,7 @@ from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings
 
 #: How long a sensor waits for a warehouse that a run holds: the next tick comes soon.
-PATIENCE_SECONDS = 2.0
+SENSOR_TIMEOUT_SECONDS = 2.0
 _GRACE = timedelta(hours=1)
 _TAG = "intent_platform/catch_up"
 _UNFINISHED = [
@@ -93,7 +93,7 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
     def catch_up_sensor(
         context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.SensorResult | dg.SkipReason:
-        if not open_feed(settings).is_at_hand():
+        if not open_feed(settings).is_available():
             return dg.SkipReason(f"the feed {settings.feed} was not fetched yet: make demo or make setup does")
         requests = []
         given_up: set[str] = set(json.loads(context.cursor)) if context.cursor else set()
@@ -136,9 +136,9 @@ def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg
     if any(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_UNFINISHED)) for job in jobs):
         return None
     try:
-        with warehouse.session(patience=PATIENCE_SECONDS) as session:
-            ledger = read_ledger(session)
-            pending = pending_promotion(session, ledger, ledger.latest.to_version if ledger.latest else None)
+        with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+            ledger = read_ledger(connection)
+            pending = pending_promotion(connection, ledger, ledger.latest.to_version if ledger.latest else None)
     except WarehouseError:
         return None  # busy: the next tick asks again
     if pending is None:
@@ -154,7 +154,9 @@ def _sessions_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap
     source, dataset = _materialized(instance, "source", changed), _materialized(instance, "dataset")
     due = _due(settings, settings.schedules.sessions_hour)
     missing = {day for day in due if day not in dataset}
-    late = {day for day, final in open_feed(settings).late(due).items() if _loaded_before(instance, day, final)}
+    late = {
+        day for day, final in open_feed(settings).completion_days(due).items() if _loaded_before(instance, day, final)
+    }
     return _gaps(SESSIONS_JOB.name, missing | late | _stale(dataset, source), source)
 
 
@@ -233,7 +235,7 @@ def _materialized(
 
 def _has_champion(warehouse: Warehouse) -> bool:
     try:
-        with warehouse.session(patience=PATIENCE_SECONDS) as session:
-            return read_ledger(session).latest is not None
+        with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+            return read_ledger(connection).latest is not None
     except WarehouseError:
         return False  # busy: the next tick asks again

@@ -6,7 +6,7 @@ The events ask for nothing themselves; `catch_up` asks for the days of `dataset`
 import dagster as dg
 
 from intent_platform.assets.observed_source import observations
-from intent_platform.automation.catch_up import PATIENCE_SECONDS
+from intent_platform.automation.catch_up import SENSOR_TIMEOUT_SECONDS
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, now
 from intent_platform.pipeline.observation import days_held, observed_table
@@ -35,8 +35,8 @@ def table_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
             return dg.SkipReason(f"the feed is {settings.feed}, not table")
         window = Window(settings.first_day, max(settings.first_day, now().date()))
         try:
-            with warehouse.session(patience=PATIENCE_SECONDS) as session:
-                held = days_held(session, observed, window)
+            with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+                held = days_held(connection, observed, window)
         except WarehouseError as error:
             return dg.SkipReason(str(error))
         events = observations(context.instance, held, window)

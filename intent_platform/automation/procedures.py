@@ -18,9 +18,8 @@ from intent_platform.partitions import days_window
 from intent_platform.pipeline.dataset import build_dataset
 from intent_platform.pipeline.evaluation import evaluate
 from intent_platform.pipeline.observation import observed_table
-from intent_platform.pipeline.promotion import carry_out, newest_promotion
-from intent_platform.pipeline.promotion import roll_back as go_back
-from intent_platform.pipeline.scoring import CHAMPION, score_window, serve_versions
+from intent_platform.pipeline.promotion import carry_out, newest_promotion, roll_back_to
+from intent_platform.pipeline.scoring import CHAMPION, score_window, scoring_models
 from intent_platform.pipeline.training import train_challenger
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.query_tag import query_tag, tagged
@@ -44,15 +43,15 @@ class _Call:
     run_id: str
 
 
-def dataset(session: "Session", session_date: date) -> str:
+def run_dataset(session: "Session", session_date: date) -> str:
     """Replace a day of DATASET (the sandbox's DATASET)."""
     window = days_window([session_date.isoformat()])
-    with _called(session, "dataset", window.keys[0]) as call, call.platform.warehouse.session() as statements:
-        counts = build_dataset(statements, window, observed_table(call.settings)).counts
+    with _called(session, "dataset", window.keys[0]) as call, call.platform.warehouse.connect() as connection:
+        counts = build_dataset(connection, window, observed_table(call.settings)).counts
         return _said(window=str(window), rows=counts.accepted, rejected=counts.rejected)
 
 
-def training(session: "Session", month: date, run_id: str | None) -> str:
+def run_training(session: "Session", month: date, run_id: str | None) -> str:
     """Train and log the challenger of a month; too little to train on is an answer, not a failure."""
     key = month.replace(day=1).isoformat()
     with _called(session, "challenger_model", key, run_id) as call:
@@ -63,7 +62,7 @@ def training(session: "Session", month: date, run_id: str | None) -> str:
         return _said(version=trained.version.name, trials=[asdict(trial) for trial in trained.trials])
 
 
-def model_evaluation(session: "Session", month: date) -> str:
+def run_model_evaluation(session: "Session", month: date) -> str:
     """Evaluate a month's challenger, and promote it if that is what was decided."""
     key = month.replace(day=1).isoformat()
     with _called(session, "evaluation", key) as call:
@@ -79,21 +78,23 @@ def model_evaluation(session: "Session", month: date) -> str:
         )
 
 
-def prediction(session: "Session", session_date: date, model: str | None) -> str:
+def run_prediction(session: "Session", session_date: date, model: str | None) -> str:
     """Replace the scores of a day by the champion's, or by those of a version by name."""
     window = days_window([session_date.isoformat()])
     with _called(session, "scores", window.keys[0]) as call:
-        spans = serve_versions(call.platform, model or CHAMPION, window)
-        with call.platform.warehouse.session(writing=True) as statements:
-            rows = sum(score_window(statements, span, served) for span, served in spans)
-        return _said(window=str(window), rows=rows, version=", ".join(served.version for _, served in spans))
+        spans = scoring_models(call.platform, model or CHAMPION, window)
+        with call.platform.warehouse.connect(writing=True) as connection:
+            rows = sum(score_window(connection, span, scoring_model) for span, scoring_model in spans)
+        return _said(
+            window=str(window), rows=rows, version=", ".join(scoring_model.version for _, scoring_model in spans)
+        )
 
 
-def rollback(session: "Session", version: str, reason: str) -> str:
+def run_rollback(session: "Session", version: str, reason: str) -> str:
     """Go back to a version (empty: the champion before) and quarantine the champion left."""
     with _called(session, "champion_alias") as call:
-        done = go_back(call.platform, version, reason, run_id=call.run_id)
-        return _said(left=done.left, champion=done.to.name, moved=done.proof is not None)
+        done = roll_back_to(call.platform, version, reason, run_id=call.run_id)
+        return _said(rolled_back_from=done.rolled_back_from, champion=done.champion.name, moved=done.proof is not None)
 
 
 @contextmanager

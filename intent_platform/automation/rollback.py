@@ -14,7 +14,7 @@ from intent_platform.assets.champion_alias import (
     check_pointer_matches_ledger,
 )
 from intent_platform.assets.presentation import WRITER_POOL
-from intent_platform.pipeline.promotion import roll_back as go_back
+from intent_platform.pipeline.promotion import roll_back_to
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
 
@@ -29,21 +29,23 @@ class RollbackConfig(dg.Config):
 
 
 @dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
-def roll_back(
+def rollback_champion(
     context: dg.OpExecutionContext,
     config: RollbackConfig,
     warehouse: dg.ResourceParam[Warehouse],
     registry: dg.ResourceParam[ModelRegistry],
 ) -> None:
     """Move the champion to `config.version`, quarantine the version left, and record it on `champion_alias`."""
-    done = go_back(Platform(warehouse, registry), config.version, config.reason, run_id=context.run_id)
+    done = roll_back_to(Platform(warehouse, registry), config.version, config.reason, run_id=context.run_id)
     if done.proof is None:
-        context.log.warning(f"{done.left} is the champion already: nothing was moved")
+        context.log.warning(f"{done.rolled_back_from} is the champion already: nothing was moved")
         return
     scored = done.proof.sessions
-    context.log.info(f"champion moved from {done.left} to {done.to.name}; it scored {scored} sessions first")
-    with warehouse.session() as session:
-        metadata = champion_metadata(done.to.name, read_ledger(session))
+    context.log.info(
+        f"champion moved from {done.rolled_back_from} to {done.champion.name}; it scored {scored} sessions first"
+    )
+    with warehouse.connect() as connection:
+        metadata = champion_metadata(done.champion.name, read_ledger(connection))
     context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
     for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
         evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
@@ -65,6 +67,6 @@ def roll_back(
         "and scores a sample before anything moves; the one left is quarantined; the last scored days are scored again."
     ),
 )
-def rollback() -> None:
+def rollback_job() -> None:
     """One op, so that it is all or nothing."""
-    roll_back()
+    rollback_champion()

@@ -10,7 +10,7 @@ from hashlib import sha256
 import dagster as dg
 
 from intent_platform.automation.alerts import check_sensor, failure_sensor
-from intent_platform.automation.catch_up import PATIENCE_SECONDS, catch_up_sensor, range_request
+from intent_platform.automation.catch_up import SENSOR_TIMEOUT_SECONDS, catch_up_sensor, range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
 from intent_platform.automation.observation import table_sensor
 from intent_platform.errors import WarehouseError
@@ -91,16 +91,16 @@ def _champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.S
         asked for again.
         """
         try:
-            with warehouse.session(patience=PATIENCE_SECONDS) as session:
-                latest = read_ledger(session).latest
+            with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+                latest = read_ledger(connection).latest
                 if latest is None:
                     return dg.SkipReason("no version was champion yet")
-                newest: date | None = session.fetch("SELECT MAX(SESSION_DATE) AS DAY FROM SCORES")["DAY"][0].as_py()
+                newest: date | None = connection.fetch("SELECT MAX(SESSION_DATE) AS DAY FROM SCORES")["DAY"][0].as_py()
                 if newest is None:
                     return dg.SkipReason("nothing was scored yet")
                 window = trailing_window(newest, days)
                 window = Window(max(window.start, settings.first_day), window.end)
-                outdated = outdated_scores(session, window, latest)
+                outdated = outdated_scores(connection, window, latest)
         except WarehouseError as error:
             return dg.SkipReason(str(error))
         if outdated is None:

@@ -22,7 +22,7 @@ def roll_back(version: str, reason: str) -> None:
     """Roll back to `version` (or to the previous champion), quarantine the champion left, and say what happened."""
     # A mistyped name is refused before anything is opened.
     target = "" if version == PREVIOUS else validated_version_name(version)
-    config = {"ops": {"roll_back": {"config": {"version": target, "reason": reason}}}}
+    config = {"ops": {"rollback_champion": {"config": {"version": target, "reason": reason}}}}
     _move(ROLLBACK_JOB, config, "; {before} is quarantined")
 
 

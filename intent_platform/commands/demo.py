@@ -50,15 +50,15 @@ def demo(csv: Path | None) -> None:
     refuse_a_mixture(settings, platform)  # an account that cannot be reached says so here, before anything is made
     extent = open_feed(settings).extent()
     if observed := observed_table(settings):
-        with platform.warehouse.session() as session:
-            extent = extent_of(session, observed)
+        with platform.warehouse.connect() as connection:
+            extent = extent_of(connection, observed)
     if extent is None:
         raise FeedError(
             f"the demo plays a feed of known months, and {settings.feed} has none: set feed to simulated or uci"
         )
     console = Console()
     with open_instance(settings) as instance:
-        play = Play(settings, platform, build_definitions(settings), instance, extent)
+        play = DemoRun(settings, platform, build_definitions(settings), instance, extent)
         months = month_keys(extent)[-settings.demo_months :]
         with _progress(console) as progress:
             bar = progress.add_task("starting", total=_STEPS_PER_MONTH * len(months))
@@ -73,7 +73,7 @@ def demo(csv: Path | None) -> None:
 
 
 @dataclass
-class Play:
+class DemoRun:
     """One pass over the months; counts the runs it started and the rows they wrote."""
 
     settings: Settings
@@ -101,17 +101,17 @@ class Play:
             self._run(job, window=Window(missing[0], window.end))
 
     def _scores(self, window: Window) -> None:
-        with self.platform.warehouse.session() as session:
-            moves = read_ledger(session).moves
+        with self.platform.warehouse.connect() as connection:
+            moves = read_ledger(connection).moves
         if moves and moves[0].effective_date < window.end:  # nobody scored the days before the first champion
             self._days(SCORES_JOB.name, ("scores",), window)
 
     def _challenger(self, month: str) -> None:
         if month in self._materialized("challenger_model"):
             return
-        with self.platform.warehouse.session() as session:
-            bought = purchases(session, training_window(month, self.settings.training.months))
-        if bought >= self.settings.training.minimum_positives:
+        with self.platform.warehouse.connect() as connection:
+            found = purchases(connection, training_window(month, self.settings.training.months))
+        if found >= self.settings.training.minimum_purchases:
             with suppress(TrainingRefused):  # a sample of them may have too few; the run says so
                 self._run(TRAINING_JOB.name, partition=month)
 
@@ -125,8 +125,8 @@ class Play:
             self._run(PROMOTION_JOB.name, config=config)
 
     def _has_pending_promotion(self, month: date) -> bool:
-        with self.platform.warehouse.session() as session:
-            pending = pending_promotion(session, read_ledger(session), self.platform.registry.champion())
+        with self.platform.warehouse.connect() as connection:
+            pending = pending_promotion(connection, read_ledger(connection), self.platform.registry.champion())
         return pending is not None and pending.month == month
 
     def _materialized(self, asset: str) -> set[str]:
@@ -158,22 +158,22 @@ def _progress(console: Console) -> Progress:
 
 def _summary(platform: Platform, months: list[str]) -> Table:
     """Month by month: challenger, decision, PR-AUC of both, champion from then on, sessions scored."""
-    with platform.warehouse.session() as session:
+    with platform.warehouse.connect() as connection:
         evaluations = {
             row["MONTH"]: row
-            for row in session.fetch(
+            for row in connection.fetch(
                 "SELECT MONTH, CHALLENGER, DECISION, CHALLENGER_PR_AUC, CHAMPION_PR_AUC FROM EVALUATIONS "
                 "ORDER BY DECIDED_AT"
             ).to_pylist()
         }
         scored = {
             row["MONTH"]: row["COUNTED"]
-            for row in session.fetch(
+            for row in connection.fetch(
                 "SELECT CAST(DATE_TRUNC('MONTH', SESSION_DATE) AS DATE) AS MONTH, COUNT(*) AS COUNTED "
                 "FROM SCORES GROUP BY 1"
             ).to_pylist()
         }
-        ledger = read_ledger(session)
+        ledger = read_ledger(connection)
     table = Table(
         box=None,
         padding=(0, 2, 0, 0),
@@ -189,7 +189,7 @@ def _summary(platform: Platform, months: list[str]) -> Table:
         moves = [move for move in ledger.moves if move.effective_date < month_window(month).end]
         table.add_row(
             month[:7],
-            row.get("CHALLENGER", "too few bought"),
+            row.get("CHALLENGER", "too few purchases"),
             row.get("DECISION", "–"),
             _figure(row.get("CHALLENGER_PR_AUC")),
             _figure(row.get("CHAMPION_PR_AUC")),

@@ -2,7 +2,7 @@
 
 from intent_platform.errors import SettingsError
 from intent_platform.pipeline.training import git_commit
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.settings import load_settings
 

@@ -102,26 +102,26 @@ def play(rehearsal: Rehearsal, day: date) -> Iterator[Entry]:
         if played.by == "scores_schedule":
             yield from _drift(rehearsal, day)
         if any(check.check_name == "promotion_was_right" for check in played.failed_checks()):
-            with rehearsal.platform.warehouse.session() as session:
-                latest = read_ledger(session).latest
+            with rehearsal.platform.warehouse.connect() as connection:
+                latest = read_ledger(connection).latest
             if latest is not None and latest.from_version is not None and latest.cause != "rollback":
                 reason = f"worse than {latest.from_version} since {latest.effective_date}"
                 yield from entries_of(
-                    rehearsal.roll_back(played.moment + _ON_CALL, latest.from_version, reason),
+                    rehearsal.play_rollback(played.moment + _ON_CALL, latest.from_version, reason),
                 )
 
 
 def _drift(rehearsal: Rehearsal, today: date) -> Iterator[Entry]:
     """A line for each feature: all together they would hide the new one."""
-    with rehearsal.platform.warehouse.session() as session:
-        for metric, sentence in flagged(session, today - timedelta(days=1), DRIFT).items():
+    with rehearsal.platform.warehouse.connect() as connection:
+        for metric, sentence in flagged(connection, today - timedelta(days=1), DRIFT).items():
             yield Entry(today, "warning", f"monitoring: {metric}", sentence)
 
 
 def scores_of(platform: Platform, day: date) -> Iterator[Week]:
     """How good the scores of the week up to `day` were, as they were on the morning after."""
-    with platform.warehouse.session() as session:
-        rows = session.fetch(
+    with platform.warehouse.connect() as connection:
+        rows = connection.fetch(
             "SELECT MODEL_VERSION, METRIC, VALUE FROM MONITORING WHERE SESSION_DATE = :day AND METRIC IN :metrics",
             day=day,
             metrics=(PR_AUC, ROC_AUC),

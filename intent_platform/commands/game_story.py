@@ -11,7 +11,7 @@ from rich.table import Table
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.automation.rollback import ROLLBACK_JOB
-from intent_platform.commands.rehearsal import Played
+from intent_platform.commands.rehearsal import RehearsedRun
 
 _QUIET = (SESSIONS_JOB.name, SCORES_JOB.name)
 _COLOURS = {"error": "red", "warning": "yellow", "did": "green"}
@@ -37,7 +37,7 @@ class Week:
     roc_auc: float | None
 
 
-def entries_of(played: Played) -> Iterator[Entry]:
+def entries_of(played: RehearsedRun) -> Iterator[Entry]:
     """What a run noticed and did that is worth a line; the daily loads and scores of the schedules are not."""
     day = played.moment.date()
     for check in played.failed_checks():
@@ -55,16 +55,16 @@ def entries_of(played: Played) -> Iterator[Entry]:
         text = f"{trained['version']}, out-of-fold PR-AUC {trained['pr_auc']:.3f}"
         yield Entry(day, "did", "challenger trained", text)
     elif played.job == EVALUATION_JOB.name:
-        contest = told["evaluation"]
-        text = f"{contest['challenger']} against {contest['champion']}: {_one_line(contest['reasons'])}"
-        yield Entry(day, "did", f"evaluation: {contest['decision']}", text)
+        head_to_head = told["evaluation"]
+        text = f"{head_to_head['challenger']} against {head_to_head['champion']}: {_one_line(head_to_head['reasons'])}"
+        yield Entry(day, "did", f"evaluation: {head_to_head['decision']}", text)
     elif played.job == ROLLBACK_JOB:
         yield Entry(day, "did", "rolled back, by the person on call", f"to {told['champion_alias']['champion']}")
     elif played.by.endswith("_sensor") or played.job not in _QUIET:
         yield Entry(day, "did", f"{played.by}: {played.job}", played.partitions)
 
 
-def _metadata(played: Played) -> dict[str, dict[str, Any]]:
+def _metadata(played: RehearsedRun) -> dict[str, dict[str, Any]]:
     """What each asset of the run said of itself."""
     events = played.result.get_asset_materialization_events() if played.result else []
     return {

@@ -26,7 +26,7 @@ _SENSORS = ("catch_up_sensor", "champion_sensor")
 
 
 @dataclass(frozen=True)
-class Played:
+class RehearsedRun:
     """A run as it ended: what asked for it, over which days, and what came of it, or why it failed."""
 
     moment: datetime
@@ -55,13 +55,15 @@ class Rehearsal:
     def __post_init__(self) -> None:
         self._definitions = build_definitions(self.settings)
 
-    def run(self, moment: datetime, job: str, *, window: Window | None = None, partition: str | None = None) -> Played:
+    def run(
+        self, moment: datetime, job: str, *, window: Window | None = None, partition: str | None = None
+    ) -> RehearsedRun:
         """One run that somebody asks for by hand at that moment."""
         with clock_set_to(moment):
             result = run_job(self._definitions, self.instance, job, window=window, partition=partition)
-        return Played(moment, _BY_HAND, job, str(window or partition), result)
+        return RehearsedRun(moment, _BY_HAND, job, str(window or partition), result)
 
-    def day(self, today: date) -> Iterator[Played]:
+    def day(self, today: date) -> Iterator[RehearsedRun]:
         """All runs of a day: each clock that ticks on it, and what the sensors ask for an hour later."""
         for hour, schedule in self._clocks(today):
             moment = datetime.combine(today, time(hour), TIMEZONE)
@@ -69,12 +71,12 @@ class Rehearsal:
             for sensor in _SENSORS:
                 yield from self._asked_for(moment + _AFTER_A_CLOCK, sensor, self._sensed)
 
-    def roll_back(self, moment: datetime, version: str, reason: str) -> Played:
+    def play_rollback(self, moment: datetime, version: str, reason: str) -> RehearsedRun:
         """What the person on call does; the scores are then asked for by the next tick of the sensor."""
-        config = {"ops": {"roll_back": {"config": {"version": version, "reason": reason}}}}
+        config = {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
         with clock_set_to(moment):
             result = run_job(self._definitions, self.instance, ROLLBACK_JOB, config=config)
-        return Played(moment, _BY_HAND, ROLLBACK_JOB, version, result)
+        return RehearsedRun(moment, _BY_HAND, ROLLBACK_JOB, version, result)
 
     def _clocks(self, today: date) -> list[tuple[int, str]]:
         clocks = self.settings.schedules
@@ -87,7 +89,7 @@ class Rehearsal:
 
     def _asked_for(
         self, moment: datetime, name: str, ask: Callable[[datetime, str], list[dg.RunRequest]]
-    ) -> Iterator[Played]:
+    ) -> Iterator[RehearsedRun]:
         """Run what is asked for, and ask again until nothing new is."""
         for attempt in count():
             with clock_set_to(moment + timedelta(minutes=attempt)):
@@ -98,15 +100,15 @@ class Rehearsal:
                 return
             yield from played
 
-    def _run(self, moment: datetime, by: str, request: dg.RunRequest) -> Played:
+    def _run(self, moment: datetime, by: str, request: dg.RunRequest) -> RehearsedRun:
         job, key = str(request.job_name), request.partition_key or request.tags.get(_PARTITION)
         days = request.tags.get(_RANGE_START), request.tags.get(_RANGE_END)
         about = key or " to ".join(sorted({day for day in days if day}))
         try:
             result = run_job(self._definitions, self.instance, job, partition=key, tags=request.tags)
         except IntentPlatformError as error:
-            return Played(moment, by, job, about, None, str(error))
-        return Played(moment, by, job, about, result)
+            return RehearsedRun(moment, by, job, about, None, str(error))
+        return RehearsedRun(moment, by, job, about, result)
 
     def _ticked(self, moment: datetime, name: str) -> list[dg.RunRequest]:
         schedule = self._definitions.resolve_schedule_def(name)

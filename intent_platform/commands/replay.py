@@ -14,7 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from intent_platform.errors import FeedError, TrainingRefused
-from intent_platform.modelling.contest import Contender
+from intent_platform.modelling.head_to_head import Contender
 from intent_platform.modelling.metrics import Metrics
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.replay import Course, History, play, policies
@@ -22,8 +22,8 @@ from intent_platform.modelling.training import train
 from intent_platform.partitions import Window, add_months, day_of, month_keys, month_window, training_window
 from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Platform, challenger_of
-from intent_platform.platforms.publish import in_window
 from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import DATASET
 
@@ -61,7 +61,7 @@ def replay() -> None:
         play(history, months, name, policy, settings.evaluation.days, settings.gate)
         for name, policy in policies(settings.gate).items()
     ]
-    if not any(course.served for course in courses):
+    if not any(course.service_months for course in courses):
         raise FeedError("no month has a challenger and purchases after it: load more months with `make demo`")
     console.print(_summary(courses))
     console.print(_by_month(courses))
@@ -74,8 +74,8 @@ def replay() -> None:
 
 def _extent(platform: Platform) -> Window:
     """The whole months that DATASET reaches over."""
-    with platform.warehouse.session() as session:
-        row = session.fetch("SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM DATASET")
+    with platform.warehouse.connect() as connection:
+        row = connection.fetch("SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM DATASET")
     first, last = row["FIRST_DAY"][0].as_py(), row["LAST_DAY"][0].as_py()
     if first is None:
         raise FeedError("DATASET is empty: load sessions with `make demo` first")
@@ -90,8 +90,8 @@ def _challenger(platform: Platform, settings: Settings, month: date) -> _Challen
         model = platform.registry.load(version.name)
         return _Challenger(version.name, provenance.training_window, Metrics.from_dict(provenance.metrics), model)
     window = training_window(month.isoformat(), settings.training.months)
-    with platform.warehouse.session() as session:
-        rows = training_rows(session, window, settings.training)
+    with platform.warehouse.connect() as connection:
+        rows = training_rows(connection, window, settings.training)
     try:
         training = train(rows, settings.training)
     except TrainingRefused:
@@ -105,10 +105,10 @@ def _history(platform: Platform, months: Sequence[date], challengers: Mapping[da
     columns = ("REVENUE", "SESSION_DATE", "VISITORTYPE")
     facts: list[list[np.ndarray]] = []
     scores: dict[date, list[np.ndarray]] = {month: [] for month in challengers}
-    with platform.warehouse.session() as session:
+    with platform.warehouse.connect() as connection:
         for month in months:
             window = month_window(month.isoformat())
-            rows = session.fetch(
+            rows = connection.fetch(
                 f"SELECT {', '.join((*columns, *features))} FROM DATASET "  # noqa: S608
                 f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
                 start=window.start,
@@ -143,11 +143,11 @@ def _by_month(courses: Sequence[Course]) -> Table:
     for course in courses:
         table.add_column(course.policy, justify="right")
         before = ""
-        for served in course.served:
-            new = "*" if served.champion != before else " "
-            row = rows.setdefault(served.window.start, {"best": f"{served.best:.3f}"})
-            row[course.policy] = f"{served.pr_auc:.3f}{new}"
-            before = served.champion
+        for service_month in course.service_months:
+            new = "*" if service_month.champion != before else " "
+            row = rows.setdefault(service_month.window.start, {"best": f"{service_month.best:.3f}"})
+            row[course.policy] = f"{service_month.pr_auc:.3f}{new}"
+            before = service_month.champion
     table.add_column("best in hindsight", justify="right")
     for start, row in sorted(rows.items()):
         table.add_row(str(start), *(row.get(course.policy, "–") for course in courses), row["best"])
@@ -161,9 +161,9 @@ def _figure(courses: Sequence[Course]) -> "Figure":
     figure = Figure(figsize=(8, 5.6), dpi=120, layout="constrained")
     delivered, behind = figure.subplots(2, sharex=True)
     for place, course in enumerate(courses):
-        months = np.array([served.window.start for served in course.served])
-        pr_aucs = np.array([served.pr_auc for served in course.served])
-        best = np.array([served.best for served in course.served])
+        months = np.array([service_month.window.start for service_month in course.service_months])
+        pr_aucs = np.array([service_month.pr_auc for service_month in course.service_months])
+        best = np.array([service_month.best for service_month in course.service_months])
         # Later lines are thinner, so that equal ones stay visible.
         style = {"color": _COLOURS[course.policy], "linewidth": 5 - place, "markersize": 8 - place, "marker": "o"}
         delivered.plot(months, pr_aucs, **style)

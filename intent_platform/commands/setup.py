@@ -12,7 +12,7 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.pipeline.observation import ensure_readable, observed_table
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.ports import Platform, Session
+from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.sessions.feed import open_feed
 from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED, Table
@@ -56,8 +56,8 @@ def refuse_a_mixture(settings: Settings, platform: Platform) -> None:
     is_new = settings.deployment == "local" and not settings.warehouse_file.exists()
     if is_new or settings.feed not in _OWN_PASTS:
         return
-    with platform.warehouse.session() as session:
-        found = session.fetch(
+    with platform.warehouse.connect() as connection:
+        found = connection.fetch(
             "SELECT MIN(FEED) AS OTHER FROM SOURCE WHERE FEED IN :pasts AND FEED <> :feed",
             pasts=_OWN_PASTS,
             feed=settings.feed,
@@ -83,7 +83,7 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
     settings = settings_with(csv)
     platform = platform_for(settings)
     if settings.deployment != "local":
-        from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+        from intent_platform.platforms.snowflake.connector import SnowflakeConnector
         from intent_platform.platforms.snowflake.preparation import prepare
 
         prepare(SnowflakeConnector(settings), admin_role, print, dry=dry_run)
@@ -98,10 +98,10 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         elif observed is None:
             settings.landing_folder.mkdir(parents=True, exist_ok=True)
     sessions = observed.table if observed else SOURCE
-    with platform.warehouse.session() as session:  # creates the tables that are missing
+    with platform.warehouse.connect() as connection:  # creates the tables that are missing
         if observed:
-            ensure_readable(session, observed)
-        counts = counted(session, (sessions, SOURCE_REJECTED))
+            ensure_readable(connection, observed)
+        counts = counted(connection, (sessions, SOURCE_REJECTED))
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: "
         f"{counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
@@ -111,9 +111,9 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
     )
 
 
-def counted(session: Session, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
+def counted(connection: Connection, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
     """How many rows each of `tables` has: those accepted, and those rejected."""
     return {
-        table.name: session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
+        table.name: connection.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
         for table in tables
     }

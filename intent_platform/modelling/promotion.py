@@ -1,58 +1,58 @@
 """The gate: whether a challenger replaces the champion, and why. The rulebooks are below, as short lists.
 
-Pure. What the rules look at is measured in `contest`, each rule is in `rules`; the champion is moved elsewhere.
+Pure. What the rules look at is measured in `head_to_head`, each rule is in `rules`; the champion is moved elsewhere.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from intent_platform.modelling import rules
-from intent_platform.modelling.contest import Comparison, Contender, Contest, Guardrail
+from intent_platform.modelling import gate_rules
+from intent_platform.modelling.gate_rules import Reason, ReasonCode
+from intent_platform.modelling.head_to_head import Comparison, Contender, Guardrail, HeadToHead
 from intent_platform.modelling.intervals import Interval
 from intent_platform.modelling.metrics import Metrics
-from intent_platform.modelling.rules import Reason, ReasonCode
 from intent_platform.partitions import Window
 from intent_platform.settings import GateSettings
 
-__all__ = ["Contender", "Contest", "Decision", "Outcome", "Reason", "ReasonCode", "decide"]
+__all__ = ["Contender", "Decision", "HeadToHead", "Outcome", "Reason", "ReasonCode", "decide"]
 
 Outcome = Literal["promote", "hold", "insufficient"]
 
 _Rule = Callable[[Comparison], Iterator[Reason]]
-# Stages of an outcome and its rules. The first stage in which a rule speaks decides; the last one always speaks.
+# Stages of an outcome and its gate_rules. The first stage in which a rule speaks decides; the last one always speaks.
 _Rulebook = tuple[tuple[Outcome, tuple[_Rule, ...]], ...]
 
 _FORBIDDEN: tuple[_Rule, ...] = (
-    rules.quarantined,
-    rules.same_version,
-    rules.challenger_saw_the_test_window,
-    rules.champion_saw_the_test_window,
-    rules.champion_knows_later_days,
+    gate_rules.quarantined,
+    gate_rules.same_version,
+    gate_rules.challenger_saw_the_test_window,
+    gate_rules.champion_saw_the_test_window,
+    gate_rules.champion_knows_later_days,
 )
 _OBJECTIONS: tuple[_Rule, ...] = (
-    rules.identical_scores,
-    rules.worse_than_prevalence,
-    rules.guardrails,
-    rules.not_shown_better,
+    gate_rules.identical_scores,
+    gate_rules.worse_than_prevalence,
+    gate_rules.guardrails,
+    gate_rules.not_shown_better,
 )
 
 _EVIDENCE: _Rulebook = (
     ("hold", _FORBIDDEN),
-    ("insufficient", (rules.empty_test_window, rules.one_class, rules.too_few_positives)),
+    ("insufficient", (gate_rules.empty_test_window, gate_rules.one_class, gate_rules.too_few_positives)),
     ("hold", _OBJECTIONS),
-    ("promote", (rules.superior, rules.fresher_and_not_worse)),
+    ("promote", (gate_rules.superior, gate_rules.fresher_and_not_worse)),
 )
 _GREATER: _Rulebook = (
     ("hold", _FORBIDDEN),
-    ("insufficient", (rules.empty_test_window, rules.one_class)),
-    ("promote", (rules.higher_pr_auc,)),
-    ("hold", (rules.not_higher_pr_auc,)),
+    ("insufficient", (gate_rules.empty_test_window, gate_rules.one_class)),
+    ("promote", (gate_rules.higher_pr_auc,)),
+    ("hold", (gate_rules.not_higher_pr_auc,)),
 )
 _FIRST_CHAMPION: _Rulebook = (
     ("hold", _FORBIDDEN),
-    ("hold", (rules.first_without_skill,)),
-    ("promote", (rules.first_with_skill,)),
+    ("hold", (gate_rules.first_without_skill,)),
+    ("promote", (gate_rules.first_with_skill,)),
 )
 
 
@@ -88,14 +88,14 @@ class Decision:
         }
 
 
-def decide(contest: Contest, policy: GateSettings) -> Decision:
-    """Apply the rules. The same contest and policy give the same decision, interval included.
+def decide(head_to_head: HeadToHead, policy: GateSettings) -> Decision:
+    """Apply the gate_rules. The same contest and policy give the same decision, interval included.
 
     The first stage of the rulebook in which a rule speaks decides; all that the rules of that stage say are
     the reasons.
     """
-    comparison = Comparison(contest, policy)
-    if contest.champion is None:
+    comparison = Comparison(head_to_head, policy)
+    if head_to_head.champion is None:
         rulebook = _FIRST_CHAMPION
     elif policy.policy == "greater":
         rulebook = _GREATER
@@ -115,6 +115,6 @@ def decide(contest: Contest, policy: GateSettings) -> Decision:
                 comparison.chance,
                 comparison.guardrails,
                 comparison.clusters is not None,
-                contest.pooled,
+                head_to_head.pooled,
             )
     raise AssertionError("the last stage of a rulebook always speaks")

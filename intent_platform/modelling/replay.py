@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from intent_platform.modelling.contest import Contender, Contest, windows_to_pool
+from intent_platform.modelling.head_to_head import Contender, HeadToHead, windows_to_pool
 from intent_platform.modelling.metrics import Labels, measure
 from intent_platform.modelling.promotion import decide
 from intent_platform.partitions import Window, add_months, evaluation_window, unseen_months
 from intent_platform.settings import GateSettings
 
-Policy = Callable[[Contest], bool]
+Policy = Callable[[HeadToHead], bool]
 
 
 def policies(gate: GateSettings) -> Mapping[str, Policy]:
@@ -28,11 +28,11 @@ def policies(gate: GateSettings) -> Mapping[str, Policy]:
     The first champion is the gate's under each of them, so that all serve the same months.
     """
 
-    def promotes(policy: Literal["evidence", "greater"], contest: Contest) -> bool:
-        return decide(contest, gate.model_copy(update={"policy": policy})).outcome == "promote"
+    def promotes(policy: Literal["evidence", "greater"], head_to_head: HeadToHead) -> bool:
+        return decide(head_to_head, gate.model_copy(update={"policy": policy})).outcome == "promote"
 
-    def promotes_later(answer: bool, contest: Contest) -> bool:
-        return promotes("evidence", contest) if contest.champion is None else answer
+    def promotes_later(answer: bool, head_to_head: HeadToHead) -> bool:
+        return promotes("evidence", head_to_head) if head_to_head.champion is None else answer
 
     return {
         "evidence": partial(promotes, "evidence"),
@@ -68,13 +68,13 @@ class History:
         rows = self.rows(window)
         return measure(self.labels[rows], version.scores[rows]).pr_auc
 
-    def contest(self, month: date, champion: Contender | None, days: int, gate: GateSettings) -> Contest:
+    def head_to_head(self, month: date, champion: Contender | None, days: int, gate: GateSettings) -> HeadToHead:
         """The challenger of a month and a champion, on the rows that an evaluation would test them on."""
         challenger, key = self.challengers[month], month.isoformat()
         test = evaluation_window(key, days)
         trained = [side.training_window for side in (challenger, champion) if side is not None]
         earlier = unseen_months(key, gate.pool_months, trained) if champion else []
-        pooled = windows_to_pool(test, earlier, self.purchases, gate.pool_below_positives)
+        pooled = windows_to_pool(test, earlier, self.purchases, gate.pool_below_purchases)
         rows = np.concatenate([np.arange(len(self.labels))[self.rows(window)] for window in (test, *pooled)])
         sides = [
             None
@@ -83,11 +83,11 @@ class History:
             for side in (challenger, champion)
         ]
         assert sides[0] is not None, "the challenger is there"  # noqa: S101  for the type checker
-        return Contest(sides[0], sides[1], test, self.labels[rows], self.days[rows], self.slices[rows], pooled)
+        return HeadToHead(sides[0], sides[1], test, self.labels[rows], self.days[rows], self.slices[rows], pooled)
 
 
 @dataclass(frozen=True)
-class Served:
+class ServiceMonth:
     """A month of service, from one evaluation to the next: who was champion, and the PR-AUC it delivered.
 
     `best` is that of the best version there was by then, known in hindsight only.
@@ -101,21 +101,29 @@ class Served:
 
 @dataclass(frozen=True)
 class Course:
-    """What a policy made of history. Months whose sessions define no PR-AUC are left out of `served`."""
+    """What a policy made of history. Months whose sessions define no PR-AUC are left out of `service_month`."""
 
     policy: str
-    served: tuple[Served, ...]
+    service_months: tuple[ServiceMonth, ...]
     moves: int
 
     @property
     def pr_auc(self) -> float:
         """Mean over the months served; NaN when there are none."""
-        return float(np.mean([served.pr_auc for served in self.served])) if self.served else float("nan")
+        return (
+            float(np.mean([service_month.pr_auc for service_month in self.service_months]))
+            if self.service_months
+            else float("nan")
+        )
 
     @property
     def regret(self) -> float:
         """Mean distance to the best in hindsight, 0 at best."""
-        return float(np.mean([served.best - served.pr_auc for served in self.served])) if self.served else float("nan")
+        return (
+            float(np.mean([service_month.best - service_month.pr_auc for service_month in self.service_months]))
+            if self.service_months
+            else float("nan")
+        )
 
 
 def play(history: History, months: Sequence[date], name: str, policy: Policy, days: int, gate: GateSettings) -> Course:
@@ -130,9 +138,9 @@ def play(history: History, months: Sequence[date], name: str, policy: Policy, da
         gate: for the pooling of windows.
     """
     champion: Contender | None = None
-    moves, served = 0, []
+    moves, service_months = 0, []
     for month in months:
-        if month in history.challengers and policy(history.contest(month, champion, days, gate)):
+        if month in history.challengers and policy(history.head_to_head(month, champion, days, gate)):
             champion, moves = history.challengers[month], moves + 1
         window = Window(
             evaluation_window(month.isoformat(), days).end,
@@ -142,5 +150,5 @@ def play(history: History, months: Sequence[date], name: str, policy: Policy, da
         if champion is not None and delivered is not None:
             versions = [version for of, version in history.challengers.items() if of <= month]
             best = max(history.pr_auc(version, window) or 0.0 for version in versions)
-            served.append(Served(window, champion.name, delivered, best))
-    return Course(name, tuple(served), moves)
+            service_months.append(ServiceMonth(window, champion.name, delivered, best))
+    return Course(name, tuple(service_months), moves)

@@ -30,7 +30,7 @@ _KEY = [("UID", "ascending"), (_DAY, "ascending")]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedModel:
     """What one training gave.
 
     Attributes:
@@ -54,7 +54,7 @@ class Training:
     profiles: Mapping[str, Profile]
 
 
-def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], None] | None = None) -> Training:
+def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], None] | None = None) -> TrainedModel:
     """Search, refit on all rows, calibrate.
 
     The same rows, settings and CatBoost give the same model to the bit on one machine, file included; in which
@@ -88,7 +88,7 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
     _calibrate(model, PlattScaling.fit(labels[held_out], margins[held_out]))
     _forget_when(model)
     scores = _calibrated_out_of_fold(folds, margins)[held_out]
-    return Training(
+    return TrainedModel(
         model=IntentModel(model, settings.features),
         parameters={**settings.fixed, "border_count": settings.border_count, **found.parameters},
         iterations=found.iterations,
@@ -102,7 +102,7 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
 
 def _refuse_too_little(labels: Labels, settings: TrainingSettings) -> None:
     sessions, positives = len(labels), int(labels.sum())
-    needed = max(settings.minimum_positives, settings.folds)
+    needed = max(settings.minimum_purchases, settings.folds)
     if sessions == 0:
         raise TrainingRefused("there are no sessions to train on: load the days of the window first")
     if positives < needed:

@@ -10,27 +10,27 @@ from functools import partial
 import pyarrow as pa
 
 from intent_platform.errors import EvaluationRefused
-from intent_platform.modelling.contest import windows_to_pool
+from intent_platform.modelling.head_to_head import windows_to_pool
 from intent_platform.modelling.metrics import Metrics
-from intent_platform.modelling.promotion import Contender, Contest, Decision, decide
+from intent_platform.modelling.promotion import Contender, Decision, HeadToHead, decide
 from intent_platform.partitions import Window, day_of, evaluation_window, now, unseen_months, wall_clock
+from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import (
     PREDICT_FUNCTION,
+    Connection,
     ModelRegistry,
     Platform,
-    Served,
-    Session,
+    ScoringModel,
     Value,
     Warehouse,
     challenger_of,
 )
-from intent_platform.platforms.publish import in_window
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings import GateSettings, Settings
 from intent_platform.tables import DATASET, EVALUATIONS
 
 
-def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str) -> tuple[Contest, Decision]:
+def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str) -> tuple[HeadToHead, Decision]:
     """Compare the challenger of monthly key `month` with the champion, and store what is decided.
 
     Raises:
@@ -44,11 +44,11 @@ def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str)
         raise EvaluationRefused(f"{month[:7]} has no challenger: materialize challenger_model {month} first")
     name = platform.registry.champion()
     champion = platform.registry.version(name) if name else None
-    contest = gather(platform.warehouse, platform.registry, challenger, champion, window, settings.gate)
-    decision = decide(contest, settings.gate)
-    with platform.warehouse.session(writing=True) as session:
-        store(session, day_of(month), contest, decision, run_id)
-    return contest, decision
+    head_to_head = gather(platform.warehouse, platform.registry, challenger, champion, window, settings.gate)
+    decision = decide(head_to_head, settings.gate)
+    with platform.warehouse.connect(writing=True) as connection:
+        store(connection, day_of(month), head_to_head, decision, run_id)
+    return head_to_head, decision
 
 
 def gather(
@@ -58,7 +58,7 @@ def gather(
     champion: ModelVersion | None,
     window: Window,
     policy: GateSettings,
-) -> Contest:
+) -> HeadToHead:
     """Both versions' scores of the sessions tested on, and the facts that a comparison may stumble over.
 
     A test window with too few purchases is joined by earlier months that neither was trained on, newest first, until
@@ -67,12 +67,12 @@ def gather(
     contenders = [challenger] if champion is None else [challenger, champion]
     trained = [version.provenance.training_window for version in contenders]
     earlier = unseen_months(window.start.isoformat(), policy.pool_months, trained) if champion else []
-    served = [registry.serve(version.name) for version in contenders]
-    with warehouse.session() as session:
-        pooled = windows_to_pool(window, earlier, partial(purchases, session), policy.pool_below_positives)
-        scored = [_scored(session, (window, *pooled), version) for version in served]
+    scoring_model = [registry.scoring_model(version.name) for version in contenders]
+    with warehouse.connect() as connection:
+        pooled = windows_to_pool(window, earlier, partial(purchases, connection), policy.pool_below_purchases)
+        scored = [_scored(connection, (window, *pooled), version) for version in scoring_model]
     rows = scored[0]
-    return Contest(
+    return HeadToHead(
         challenger=_contender(challenger, scored[0]),
         champion=_contender(champion, scored[1]) if champion else None,
         test_window=window,
@@ -83,15 +83,15 @@ def gather(
     )
 
 
-def _scored(session: Session, windows: tuple[Window, ...], served: Served) -> pa.Table:
+def _scored(connection: Connection, windows: tuple[Window, ...], scoring_model: ScoringModel) -> pa.Table:
     """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, the same order for every version."""
-    session.use_model(served)
+    connection.use_model(scoring_model)
     query = (
         "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "  # noqa: S608
-        f"{PREDICT_FUNCTION}({', '.join(served.features)}) AS SCORE FROM DATASET "
+        f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE FROM DATASET "
         f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID"
     )
-    return pa.concat_tables([session.fetch(query, start=window.start, end=window.end) for window in windows])
+    return pa.concat_tables([connection.fetch(query, start=window.start, end=window.end) for window in windows])
 
 
 def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
@@ -104,9 +104,9 @@ def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
     )
 
 
-def purchases(session: Session, window: Window) -> int:
+def purchases(connection: Connection, window: Window) -> int:
     """How many sessions of DATASET in a window are purchases."""
-    counted = session.fetch(
+    counted = connection.fetch(
         f"SELECT COALESCE(SUM(REVENUE), 0) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
         start=window.start,
         end=window.end,
@@ -114,26 +114,26 @@ def purchases(session: Session, window: Window) -> int:
     return int(counted["PURCHASES"][0].as_py())
 
 
-def store(session: Session, month: date, contest: Contest, decision: Decision, run_id: str) -> None:
+def store(connection: Connection, month: date, head_to_head: HeadToHead, decision: Decision, run_id: str) -> None:
     """Write the decision whole; an earlier one about the same month and versions is replaced."""
     key: dict[str, Value] = {
         "month": month,
-        "challenger": contest.challenger.name,
-        "champion": contest.champion.name if contest.champion else "",
+        "challenger": head_to_head.challenger.name,
+        "champion": head_to_head.champion.name if head_to_head.champion else "",
     }
-    with session.transaction():
-        session.execute(
+    with connection.transaction():
+        connection.execute(
             "DELETE FROM EVALUATIONS WHERE MONTH = :month AND CHALLENGER = :challenger AND CHAMPION = :champion", **key
         )
-        session.execute(
+        connection.execute(
             f"INSERT INTO EVALUATIONS ({', '.join(EVALUATIONS.column_names)}) "
-            "SELECT :month, :challenger, :champion, :test_start, :test_end, :sessions, :positives, :challenger_pr_auc, "
+            "SELECT :month, :challenger, :champion, :test_start, :test_end, :sessions, :purchases, :challenger_pr_auc, "
             ":champion_pr_auc, :low, :high, :decision, :reasons, :details, :decided_at, :run_id",
             **key,
-            test_start=contest.test_window.start,
-            test_end=contest.test_window.end,
+            test_start=head_to_head.test_window.start,
+            test_end=head_to_head.test_window.end,
             sessions=decision.challenger.sessions,
-            positives=decision.challenger.positives,
+            purchases=decision.challenger.positives,
             challenger_pr_auc=decision.challenger.pr_auc,
             champion_pr_auc=decision.champion.pr_auc if decision.champion else None,
             low=decision.difference.low if decision.difference else None,

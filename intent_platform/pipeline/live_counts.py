@@ -14,8 +14,8 @@ import pyarrow as pa
 from intent_platform.modelling.drift import Profile
 from intent_platform.modelling.live import BINS, Counts, LiveScores
 from intent_platform.partitions import Window
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Served, Session
-from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.loading import in_window
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.tables import DATASET
 
@@ -28,38 +28,39 @@ _SCORED = (
 
 
 @dataclass(frozen=True)
-class Live:
+class VersionScores:
     """The scores of one version over a window, and the days of it that the version scored."""
 
     scores: LiveScores
     days: tuple[date, ...]
 
 
-def live_scores(session: Session, window: Window) -> dict[str, Live]:
+def live_scores(connection: Connection, window: Window) -> dict[str, VersionScores]:
     """What each version said in `window` and what came of it, by version name."""
-    binned = session.fetch(_binned(_SCORED), start=window.start, end=window.end)
+    binned = connection.fetch(_binned(_SCORED), start=window.start, end=window.end)
     versions = binned["MODEL_VERSION"].to_numpy()
     return {version: _live(binned.filter(pa.array(versions == version)), window) for version in sorted(set(versions))}
 
 
-def would_be_scores(session: Session, window: Window, served: Served) -> LiveScores:
+def would_be_scores(connection: Connection, window: Window, scoring_model: ScoringModel) -> LiveScores:
     """What a version would have said in `window`: the warehouse scores, and stores nothing."""
-    session.use_model(served)
+    connection.use_model(scoring_model)
+    predict = f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})"
     predicted = (
-        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {PREDICT_FUNCTION}({', '.join(served.features)}) AS SCORE, "  # noqa: S608
-        f"REVENUE FROM DATASET WHERE {in_window(DATASET)}"
+        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {predict} AS SCORE, REVENUE "  # noqa: S608
+        f"FROM DATASET WHERE {in_window(DATASET)}"
     )
-    binned = session.fetch(_binned(predicted), start=window.start, end=window.end, version=served.version)
+    binned = connection.fetch(_binned(predicted), start=window.start, end=window.end, version=scoring_model.version)
     return _live(binned, window).scores
 
 
 def counts_up_to_edges(
-    session: Session, profiles: Mapping[str, Profile], version: str, window: Window
+    connection: Connection, profiles: Mapping[str, Profile], version: str, window: Window
 ) -> tuple[Counts, dict[str, Counts]]:
     """The sessions that the version scored, shape (days,), and of each feature those up to each edge, (days, edges)."""
     edges = [(name, edge) for name, profile in profiles.items() for edge in profile.edges]
     counters = ", ".join(f"COUNT_IF({name} <= :edge_{n}) AS C{n}" for n, (name, _) in enumerate(edges))
-    table = session.fetch(
+    table = connection.fetch(
         f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "  # noqa: S608
         "JOIN SCORES S ON S.UID = D.UID AND S.SESSION_DATE = D.SESSION_DATE AND S.MODEL_VERSION = :version "
         "WHERE D.SESSION_DATE >= :start AND D.SESSION_DATE < :end GROUP BY D.SESSION_DATE",
@@ -85,7 +86,7 @@ def _binned(scored: str) -> str:
     return _BINNED.format(scored=scored, bins=BINS)
 
 
-def _live(binned: pa.Table, window: Window) -> Live:
+def _live(binned: pa.Table, window: Window) -> VersionScores:
     days, bins = _places(binned, window), _whole(binned, "BIN")
     sessions, purchases = np.zeros((2, len(window), BINS), dtype=np.int64)
     sessions[days, bins], purchases[days, bins] = _whole(binned, "SESSIONS"), _whole(binned, "PURCHASES")
@@ -94,7 +95,7 @@ def _live(binned: pa.Table, window: Window) -> Live:
         return np.bincount(days, binned[name].to_numpy().astype(np.float64), len(window)).astype(np.float64)
 
     scores = LiveScores(sessions, purchases, by_day("EXPECTED"), by_day("VARIANCE"), by_day("SQUARED_ERRORS"))
-    return Live(scores, tuple(sorted(set(binned["SESSION_DATE"].to_pylist()))))
+    return VersionScores(scores, tuple(sorted(set(binned["SESSION_DATE"].to_pylist()))))
 
 
 def _places(rows: pa.Table, window: Window) -> Counts:

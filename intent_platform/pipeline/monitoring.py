@@ -16,8 +16,8 @@ from intent_platform.modelling.live import LiveScores, pr_auc_over
 from intent_platform.partitions import Window, now, trailing_window, wall_clock
 from intent_platform.pipeline.live_counts import counts_up_to_edges, live_scores, would_be_scores
 from intent_platform.platforms.ledger import Ledger, read_ledger
-from intent_platform.platforms.ports import Platform, Session
-from intent_platform.platforms.publish import in_window, replace_window
+from intent_platform.platforms.loading import in_window, replace_window
+from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings import Settings
 from intent_platform.tables import MONITORING
@@ -48,16 +48,16 @@ def monitor(platform: Platform, window: Window, settings: Settings) -> list[Meas
     found = map(_rounded, _measured(platform, window, settings))
     measured = sorted(found, key=lambda m: (m.day, m.version, m.metric))
     at = wall_clock(now())
-    with platform.warehouse.session(writing=True) as session:
-        session.stage(_STAGED, _as_rows(measured))
+    with platform.warehouse.connect(writing=True) as connection:
+        connection.stage(_STAGED, _as_rows(measured))
         select = f"SELECT {', '.join(MONITORING.column_names[:-1])}, :at FROM {_STAGED} WHERE {in_window(MONITORING)}"  # noqa: S608
-        replace_window(session, MONITORING, window, select, at=at)
+        replace_window(connection, MONITORING, window, select, at=at)
     return measured
 
 
-def flagged(session: Session, day: date, metric: str) -> dict[str, str]:
+def flagged(connection: Connection, day: date, metric: str) -> dict[str, str]:
     """A day's flagged measures whose names begin with `metric`, and their sentences."""
-    rows = session.fetch(
+    rows = connection.fetch(
         f"SELECT METRIC, SENTENCE FROM MONITORING WHERE {in_window(MONITORING)} AND FLAGGED ORDER BY METRIC",  # noqa: S608
         start=day,
         end=day + timedelta(days=1),
@@ -68,16 +68,16 @@ def flagged(session: Session, day: date, metric: str) -> dict[str, str]:
 def _measured(platform: Platform, window: Window, settings: Settings) -> Iterator[Measurement]:
     reach = max(settings.monitoring.days, settings.evaluation.days)
     wide = Window(window.start - timedelta(days=reach - 1), window.end)
-    with platform.warehouse.session() as session:
-        live = live_scores(session, wide)
-        ledger = read_ledger(session)
+    with platform.warehouse.connect() as connection:
+        live = live_scores(connection, wide)
+        ledger = read_ledger(connection)
         scored = {version: [day for day in live[version].days if day in window] for version in live}
         for name, days in scored.items():
             if not days:
                 continue  # it scored the days before
             version = platform.registry.version(name)
             yield from _quality(version, days, live[name].scores, wide, settings)
-            yield from _drift(session, version, days, settings)
+            yield from _drift(connection, version, days, settings)
     for succession in _successions(ledger, scored):
         yield from _over_previous(platform, succession, live[succession.champion].scores, wide, settings)
 
@@ -90,7 +90,7 @@ def _quality(
     promised = version.provenance.metrics.get("roc_auc")
     for day in days:
         seen = live.of(_positions(trailing_window(day, policy.days), wide))
-        enough = seen.positives >= policy.minimum_positives
+        enough = seen.positives >= policy.minimum_purchases
         ratio = seen.purchases_per_expected(policy.confidence)
         off = ratio.low > policy.calibration_factor or ratio.high < 1 / policy.calibration_factor
         yield _measurement(
@@ -118,14 +118,16 @@ def _quality(
         )
 
 
-def _drift(session: Session, version: ModelVersion, days: Sequence[date], settings: Settings) -> Iterator[Measurement]:
+def _drift(
+    connection: Connection, version: ModelVersion, days: Sequence[date], settings: Settings
+) -> Iterator[Measurement]:
     """How far the sessions up to each of `days` are from those that the version was trained on, feature by feature."""
     policy = settings.monitoring
     profiles = version.provenance.profiles
     if not profiles:
         return
     wide = Window(days[0] - timedelta(days=policy.days - 1), days[-1] + timedelta(days=1))
-    rows, counts = counts_up_to_edges(session, profiles, version.name, wide)
+    rows, counts = counts_up_to_edges(connection, profiles, version.name, wide)
     for day in days:
         at = _positions(trailing_window(day, policy.days), wide)
         sessions = int(rows[at].sum())
@@ -178,14 +180,14 @@ def _over_previous(
     days = [d for d in succession.days if (d - succession.since).days + 1 >= settings.gate.cluster_days]
     if not days:
         return
-    served = platform.registry.serve(succession.previous)
-    with platform.warehouse.session() as session:
-        previous = would_be_scores(session, wide, served)
+    scoring_model = platform.registry.scoring_model(succession.previous)
+    with platform.warehouse.connect() as connection:
+        previous = would_be_scores(connection, wide, scoring_model)
     for day in days:
         since = max(succession.since, trailing_window(day, settings.evaluation.days).start)
         at = _positions(Window(since, day + timedelta(days=1)), wide)
         ours, theirs = champion.of(at), previous.of(at)
-        if ours.positives < settings.monitoring.minimum_positives or not ours.has_both_classes:
+        if ours.positives < settings.monitoring.minimum_purchases or not ours.has_both_classes:
             continue
         policy = settings.monitoring
         better = pr_auc_over(ours, theirs, resamples=policy.resamples, confidence=policy.confidence, seed=policy.seed)

@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, add_months, now, wall_clock
-from intent_platform.platforms.ports import Session
-from intent_platform.platforms.publish import LoadCounts, delete_window, in_window, refill_window
-from intent_platform.platforms.rules import objection
+from intent_platform.platforms.contract_sql import objection
+from intent_platform.platforms.loading import LoadCounts, delete_window, in_window, refill_window
+from intent_platform.platforms.ports import Connection
 from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED, Table
 
@@ -45,7 +45,7 @@ _REJECT = f"""
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedTable:
     """The observed table, named as statements call it; `title` is for people.
 
     Rows without a day are filed under `first_day`.
@@ -75,29 +75,29 @@ class DayState:
 
 
 @dataclass(frozen=True)
-class Taken:
+class ObservedLoad:
     """What became of the rows of a window, and the state that its days were read in."""
 
     counts: LoadCounts
     days: Mapping[date, DayState]
 
 
-def observed_table(settings: Settings) -> Observed | None:
+def observed_table(settings: Settings) -> ObservedTable | None:
     """The table that is observed; None for the feeds that deliver."""
     if settings.feed != FEED:
         return None
     table = replace(SOURCE, name=settings.table.name, columns=_COLUMNS)
-    return Observed(table, settings.first_day, settings.table.title)
+    return ObservedTable(table, settings.first_day, settings.table.title)
 
 
-def ensure_readable(session: Session, observed: Observed) -> None:
+def ensure_readable(connection: Connection, observed: ObservedTable) -> None:
     """Bring the table to hand, and hold its columns to the contract.
 
     Raises:
         FeedError: it is missing, may not be read, lacks columns or has them of other types; the text names them.
         WarehouseError: another process holds it.
     """
-    found = session.describe(observed.table.name)
+    found = connection.describe(observed.table.name)
     missing = [column.name for column in _COLUMNS if column.name not in found]
     if missing:
         raise FeedError(
@@ -116,29 +116,29 @@ def ensure_readable(session: Session, observed: Observed) -> None:
         )
 
 
-def days_held(session: Session, observed: Observed, window: Window) -> dict[date, DayState]:
+def days_held(connection: Connection, observed: ObservedTable, window: Window) -> dict[date, DayState]:
     """The days of `window` that the table has rows of.
 
     Raises:
         FeedError, WarehouseError: see `ensure_readable`.
     """
-    ensure_readable(session, observed)
-    return _days(session, observed, observed.table.name, window)
+    ensure_readable(connection, observed)
+    return _days(connection, observed, observed.table.name, window)
 
 
-def extent_of(session: Session, observed: Observed) -> Window | None:
+def extent_of(connection: Connection, observed: ObservedTable) -> Window | None:
     """The partitions from the month of the first day with rows to the last such day; None when there is none.
 
     Raises:
         FeedError, WarehouseError: see `ensure_readable`.
     """
-    days = days_held(session, observed, Window(observed.first_day, max(observed.first_day, now().date())))
+    days = days_held(connection, observed, Window(observed.first_day, max(observed.first_day, now().date())))
     if not days:
         return None
     return Window(max(observed.first_day, add_months(min(days), 0)), max(days) + timedelta(days=1))
 
 
-def take_window(session: Session, observed: Observed, window: Window, select: str) -> Taken:
+def load_observed_window(connection: Connection, observed: ObservedTable, window: Window, select: str) -> ObservedLoad:
     """Replace `window` in DATASET by `select` over the rows that keep the contract; the others go to SOURCE_REJECTED.
 
     In one transaction. Every row of the window is accounted for.
@@ -147,22 +147,22 @@ def take_window(session: Session, observed: Observed, window: Window, select: st
         FeedError, WarehouseError: see `ensure_readable`.
         RuntimeError: accepted + rejected is not received; nothing was changed.
     """
-    ensure_readable(session, observed)
-    session.execute(_read(observed, window), start=window.start, end=window.end)
-    days = _days(session, observed, "OBSERVED", window)
+    ensure_readable(connection, observed)
+    connection.execute(_read(observed, window), start=window.start, end=window.end)
+    days = _days(connection, observed, "OBSERVED", window)
     received = sum(state.rows for state in days.values())
-    with session.transaction():
-        delete_window(session, SOURCE_REJECTED, window, "FEED = :feed", feed=FEED)
-        rejected = session.execute(
+    with connection.transaction():
+        delete_window(connection, SOURCE_REJECTED, window, "FEED = :feed", feed=FEED)
+        rejected = connection.execute(
             _REJECT, undated=observed.first_day, feed=FEED, origin=observed.title, at=wall_clock(now())
         )
-        accepted = refill_window(session, DATASET, window, _TAKEN + select)
+        accepted = refill_window(connection, DATASET, window, _TAKEN + select)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")
-    return Taken(LoadCounts(received, accepted, rejected), days)
+    return ObservedLoad(LoadCounts(received, accepted, rejected), days)
 
 
-def _read(observed: Observed, window: Window) -> str:
+def _read(observed: ObservedTable, window: Window) -> str:
     """One statement reads the table, so that what is counted, taken and rejected is the same while others write it.
 
     Of the rows with one key (which is the same in capitals) that keep the contract, the first is the one loaded last.
@@ -178,8 +178,8 @@ def _read(observed: Observed, window: Window) -> str:
     """  # noqa: S608
 
 
-def _days(session: Session, observed: Observed, relation: str, window: Window) -> dict[date, DayState]:
-    held = session.fetch(
+def _days(connection: Connection, observed: ObservedTable, relation: str, window: Window) -> dict[date, DayState]:
+    held = connection.fetch(
         "SELECT COALESCE(SESSION_DATE, :undated) AS DAY, COUNT(*) AS COUNTED, "  # noqa: S608
         "MAX(CAST(LOADED_AT AS TIMESTAMP_NTZ(6))) AS NEWEST "
         f"FROM {relation} WHERE {observed.in_days(window)} GROUP BY 1",

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from intent_platform.errors import NoChampion, PromotionRefused
 from intent_platform.platforms.champion import Proof, move_champion
 from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
-from intent_platform.platforms.ports import ModelRegistry, Platform, Session
+from intent_platform.platforms.ports import Connection, ModelRegistry, Platform
 from intent_platform.platforms.versions import ModelVersion, validated_version_name
 
 
@@ -26,13 +26,13 @@ class Request:
     metrics: Mapping[str, object]
 
 
-def pending_promotion(session: Session, ledger: Ledger, champion: str | None) -> Request | None:
+def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> Request | None:
     """What the newest evaluation asks for, if it says promote and still holds.
 
     It does not hold any more when the champion it was decided against has moved since: a promotion is a
     statement about two versions, and about no others.
     """
-    newest = session.fetch(
+    newest = connection.fetch(
         "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
         "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
     ).to_pylist()
@@ -71,8 +71,8 @@ def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: 
 
 def newest_promotion(platform: Platform, champion: str | None) -> Request | None:
     """What the newest evaluation asks for, unless that version was quarantined since."""
-    with platform.warehouse.session() as session:
-        request = pending_promotion(session, read_ledger(session), champion)
+    with platform.warehouse.connect() as connection:
+        request = pending_promotion(connection, read_ledger(connection), champion)
     if request is not None and platform.registry.version(request.to).quarantine:
         return None
     return request
@@ -95,15 +95,15 @@ def carry_out(
 
 
 @dataclass(frozen=True)
-class Return:
+class RollbackResult:
     """What a rollback did: from where to where, and the proof; none when the target was champion already."""
 
-    left: str
-    to: ModelVersion
+    rolled_back_from: str
+    champion: ModelVersion
     proof: Proof | None
 
 
-def roll_back(platform: Platform, version: str, reason: str, *, run_id: str) -> Return:
+def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) -> RollbackResult:
     """Go back to `version` (empty: the previous champion) and quarantine the champion left.
 
     Raises:
@@ -117,12 +117,12 @@ def roll_back(platform: Platform, version: str, reason: str, *, run_id: str) -> 
     if version:
         target = registry.version(validated_version_name(version))
     else:
-        with platform.warehouse.session() as session:
-            ledger = read_ledger(session)
+        with platform.warehouse.connect() as connection:
+            ledger = read_ledger(connection)
         quarantined = [known.name for known in registry.versions() if known.quarantine]
         target = registry.version(ledger.previous_champion(champion, unfit=quarantined))
     if target.name == champion:
-        return Return(champion, target, None)
+        return RollbackResult(champion, target, None)
     proof = move_champion(
         platform,
         target.name,
@@ -131,6 +131,6 @@ def roll_back(platform: Platform, version: str, reason: str, *, run_id: str) -> 
         reason=reason,
         metrics=target.provenance.metrics,
         run_id=run_id,
-        quarantine_left=f"rolled back from: {reason}",
+        quarantine_reason=f"rolled back from: {reason}",
     )
-    return Return(champion, target, proof)
+    return RollbackResult(champion, target, proof)

@@ -20,8 +20,8 @@ def prune(platform: Platform, keep: int) -> list[str]:
     Raises:
         StillNeeded: the registry cannot be without one of them; those before it are gone.
     """
-    with platform.warehouse.session() as session:
-        ledger = read_ledger(session)
+    with platform.warehouse.connect() as connection:
+        ledger = read_ledger(connection)
     gone = dispensable(platform.registry.versions(), ledger, keep)
     for name in gone:
         platform.registry.delete(name)

@@ -5,8 +5,8 @@ from datetime import timedelta
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.platforms.ledger import Move, read_ledger
-from intent_platform.platforms.ports import PREDICT_FUNCTION, ModelRegistry, Platform, Served, Session
-from intent_platform.platforms.publish import in_window, replace_window
+from intent_platform.platforms.loading import in_window, replace_window
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ModelRegistry, Platform, ScoringModel
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.platforms.versions import MODEL_NAME, validated_version_name
 from intent_platform.tables import SCORES
@@ -15,7 +15,9 @@ CHAMPION, AT_THE_TIME = "champion", "at_the_time"
 _SELECT = statement_beside(__file__, "scores.sql")
 
 
-def resolve_model(model: str, window: Window, session: Session, registry: ModelRegistry) -> list[tuple[Window, str]]:
+def resolve_model(
+    model: str, window: Window, connection: Connection, registry: ModelRegistry
+) -> list[tuple[Window, str]]:
     """The version that scores each part of `window`, settled once before the first row (D11).
 
     `model` is `champion` (of now), `at_the_time` (of each day, by the ledger), or a version name.
@@ -25,7 +27,7 @@ def resolve_model(model: str, window: Window, session: Session, registry: ModelR
         InvalidVersionName, UnknownVersion: a version was named that is none.
     """
     if model == AT_THE_TIME:
-        return read_ledger(session).champions_of(window)
+        return read_ledger(connection).champions_of(window)
     if model != CHAMPION:
         return [(window, registry.version(validated_version_name(model)).name)]
     champion = registry.champion()
@@ -36,35 +38,35 @@ def resolve_model(model: str, window: Window, session: Session, registry: ModelR
     return [(window, champion)]
 
 
-def serve_versions(platform: Platform, model: str, window: Window) -> list[tuple[Window, Served]]:
+def scoring_models(platform: Platform, model: str, window: Window) -> list[tuple[Window, ScoringModel]]:
     """What scores each part of `window`, ready to; see `resolve_model`. No session is open when it returns."""
-    with platform.warehouse.session() as session:
-        spans = resolve_model(model, window, session, platform.registry)
-    served = {version: platform.registry.serve(version) for _, version in spans}
-    return [(span, served[version]) for span, version in spans]
+    with platform.warehouse.connect() as connection:
+        spans = resolve_model(model, window, connection, platform.registry)
+    scoring_model = {version: platform.registry.scoring_model(version) for _, version in spans}
+    return [(span, scoring_model[version]) for span, version in spans]
 
 
-def score_window(session: Session, window: Window, served: Served) -> int:
+def score_window(connection: Connection, window: Window, scoring_model: ScoringModel) -> int:
     """Replace the scores of `window` by those of one version, in one transaction; how many."""
-    session.use_model(served)
-    select = _SELECT.format(predict=f"{PREDICT_FUNCTION}({', '.join(served.features)})")
+    connection.use_model(scoring_model)
+    select = _SELECT.format(predict=f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})")
     return replace_window(
-        session,
+        connection,
         SCORES,
         window,
         select,
         model_name=MODEL_NAME,
-        model_version=served.version,
+        model_version=scoring_model.version,
         scored_at=wall_clock(now()),
     )
 
 
-def outdated_scores(session: Session, window: Window, move: Move) -> Window | None:
+def outdated_scores(connection: Connection, window: Window, move: Move) -> Window | None:
     """The days of `window` from the first to the last that another version scored before the champion's last move.
 
     Scores given after the move are somebody's choice. None when there are no such days.
     """
-    found = session.fetch(
+    found = connection.fetch(
         "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "  # noqa: S608
         f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion AND SCORED_AT < :moved_at",
         start=window.start,

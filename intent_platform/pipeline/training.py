@@ -13,15 +13,15 @@ from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.search import Trial
 from intent_platform.modelling.training import train
 from intent_platform.partitions import Window, day_of, training_window
-from intent_platform.platforms.ports import Platform, Session
-from intent_platform.platforms.publish import in_window
+from intent_platform.platforms.loading import in_window
+from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.versions import ModelVersion, Provenance
 from intent_platform.settings import TrainingSettings
 from intent_platform.tables import DATASET
 
 
 @dataclass(frozen=True)
-class Trained:
+class LoggedChallenger:
     """A month's challenger as it was logged, and the trials that led to it."""
 
     version: ModelVersion
@@ -35,15 +35,15 @@ def train_challenger(
     *,
     run_id: str,
     report: Callable[[Trial], None] | None = None,
-) -> Trained:
+) -> LoggedChallenger:
     """Train the challenger of monthly key `month` and log it; `report` is told of every trial.
 
     Raises:
         TrainingRefused: the training window cannot carry a model.
     """
     window = training_window(month, settings.months)
-    with platform.warehouse.session() as session:
-        rows = training_rows(session, window, settings)
+    with platform.warehouse.connect() as connection:
+        rows = training_rows(connection, window, settings)
     try:
         training = train(rows, settings, report=report)
     except TrainingRefused as error:
@@ -54,7 +54,7 @@ def train_challenger(
             month=day_of(month),
             training_window=window,
             sessions=training.sessions,
-            positives=training.positives,
+            purchases=training.positives,
             features=training.model.features,
             parameters=training.parameters,
             metrics=training.metrics.as_dict(),
@@ -65,24 +65,26 @@ def train_challenger(
         ),
         training.trials,
     )
-    return Trained(version, training.trials)
+    return LoggedChallenger(version, training.trials)
 
 
-def train_in_warehouse(platform: Platform, month: str, *, run_id: str) -> Trained:
+def train_in_warehouse(platform: Platform, month: str, *, run_id: str) -> LoggedChallenger:
     """The same by the stored procedure TRAINING, next to the data; it must have been deployed.
 
     Raises:
         WarehouseError: there is no such procedure, or no warehouse to run it.
     """
-    with platform.warehouse.session() as session:
-        called = session.fetch("CALL TRAINING(:month, :run_id)", month=day_of(month), run_id=run_id)
+    with platform.warehouse.connect() as connection:
+        called = connection.fetch("CALL TRAINING(:month, :run_id)", month=day_of(month), run_id=run_id)
     answer = json.loads(called.column(0)[0].as_py())
     if "refused" in answer:
         raise TrainingRefused(answer["refused"])
-    return Trained(platform.registry.version(answer["version"]), [Trial(**trial) for trial in answer["trials"]])
+    return LoggedChallenger(
+        platform.registry.version(answer["version"]), [Trial(**trial) for trial in answer["trials"]]
+    )
 
 
-def training_rows(session: Session, window: Window, training: TrainingSettings) -> pa.Table:
+def training_rows(connection: Connection, window: Window, training: TrainingSettings) -> pa.Table:
     """The sessions of `window` with the features to train on, all of them or `max_sessions` at most.
 
     The sample keeps the share of purchases, is the same every time, and is drawn where the data is.
@@ -90,8 +92,8 @@ def training_rows(session: Session, window: Window, training: TrainingSettings) 
     columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *training.features))
     query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"  # noqa: S608
     if training.max_sessions is None:
-        return session.fetch(query, start=window.start, end=window.end)
-    return session.fetch(
+        return connection.fetch(query, start=window.start, end=window.end)
+    return connection.fetch(
         query + " QUALIFY ROW_NUMBER() OVER (PARTITION BY REVENUE "
         "ORDER BY MD5(CONCAT(:seed, UID, CAST(SESSION_DATE AS VARCHAR))), UID, SESSION_DATE) "
         "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / COUNT(*) OVER ()))",

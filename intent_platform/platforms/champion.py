@@ -37,22 +37,22 @@ def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof
         UnknownVersion, InvalidVersionName: there is no such version.
         VersionUnfit: it cannot be loaded, or gives something else than probabilities.
     """
-    served = registry.serve(name)
-    gone = sorted(set(served.features) - set(DATASET.column_names))
+    scoring_model = registry.scoring_model(name)
+    gone = sorted(set(scoring_model.features) - set(DATASET.column_names))
     if gone:
         raise VersionUnfit(
             f"version {name} needs {', '.join(gone)}, which {DATASET.name} has no more: choose another version"
         )
-    with warehouse.session() as session:
-        session.use_model(served)
-        scores = session.fetch(
-            f"SELECT {PREDICT_FUNCTION}({', '.join(served.features)}) AS SCORE "  # noqa: S608
+    with warehouse.connect() as connection:
+        connection.use_model(scoring_model)
+        scores = connection.fetch(
+            f"SELECT {PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE "  # noqa: S608
             f"FROM (SELECT * FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows) NEWEST",
             rows=_SAMPLE_ROWS,
         )["SCORE"].to_numpy()
         if len(scores) == 0:  # a made-up session still proves that the version scores
-            zeros = ", ".join("0.0" for _ in served.features)
-            scores = session.fetch(f"SELECT {PREDICT_FUNCTION}({zeros}) AS SCORE")["SCORE"].to_numpy()
+            zeros = ", ".join("0.0" for _ in scoring_model.features)
+            scores = connection.fetch(f"SELECT {PREDICT_FUNCTION}({zeros}) AS SCORE")["SCORE"].to_numpy()
     if not np.all(np.isfinite(scores)) or scores.min() < 0 or scores.max() > 1:
         raise VersionUnfit(
             f"version {name} gave something else than probabilities on the newest {len(scores)} sessions: "
@@ -71,14 +71,14 @@ def move_champion(
     metrics: Mapping[str, object],
     run_id: str,
     effective_date: date | None = None,
-    quarantine_left: str | None = None,
+    quarantine_reason: str | None = None,
 ) -> Proof:
     """Make `to` the champion if `expected` still is, and write the ledger.
 
     The ledger row is written first and committed last, around the move of the pointer: a failure of either
     leaves both as they were, but for the first champion, whom a failed commit leaves without a row.
     `effective_date` (default: today in Asia/Tokyo) is the first session date that the new champion stands for
-    when the past is reconstructed. `quarantine_left` is why the champion left is quarantined; None leaves it as it
+    when the past is reconstructed. `quarantine_reason` is why the champion left is quarantined; None leaves it as it
     is. The new champion is in quarantine no longer.
 
     Raises:
@@ -88,15 +88,15 @@ def move_champion(
     registry = platform.registry
     proof = prove_fit(platform.warehouse, registry, to)
     with ExitStack() as undo:
-        if expected is not None and quarantine_left is not None:
+        if expected is not None and quarantine_reason is not None:
             # Marked first: an interruption then leaves a marked champion, never an unmarked loser.
             undo.callback(registry.set_quarantine, expected, registry.version(expected).quarantine)
-            registry.set_quarantine(expected, quarantine_left)
-        with platform.warehouse.session(writing=True) as session, session.transaction():
+            registry.set_quarantine(expected, quarantine_reason)
+        with platform.warehouse.connect(writing=True) as connection, connection.transaction():
             # Where sessions do not exclude each other, an update waits for others of the table and an insert does not.
-            session.execute("UPDATE CHAMPION_HISTORY SET MOVE = MOVE WHERE MOVE = 1")
-            latest, moment = read_ledger(session).latest, now()
-            session.execute(
+            connection.execute("UPDATE CHAMPION_HISTORY SET MOVE = MOVE WHERE MOVE = 1")
+            latest, moment = read_ledger(connection).latest, now()
+            connection.execute(
                 "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "
                 ":cause, :reason, :metrics, :run_id",
                 move=latest.number + 1 if latest else 1,

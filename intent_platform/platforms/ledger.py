@@ -10,7 +10,7 @@ from typing import Literal
 
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window
-from intent_platform.platforms.ports import Session
+from intent_platform.platforms.ports import Connection
 
 Cause = Literal["first", "promotion", "force", "rollback"]
 
@@ -77,9 +77,9 @@ class Ledger:
         return [(Window(start, end), version) for (start, version), end in zip(starts, ends, strict=True)]
 
 
-def read_ledger(session: Session) -> Ledger:
+def read_ledger(connection: Connection) -> Ledger:
     """The ledger as it is now."""
-    rows = session.fetch(
+    rows = connection.fetch(
         "SELECT MOVE, MOVED_AT, EFFECTIVE_DATE, FROM_VERSION, TO_VERSION, CAUSE, REASON, RUN_ID "
         "FROM CHAMPION_HISTORY ORDER BY MOVE"
     )

@@ -23,7 +23,7 @@ PREDICT_FUNCTION = "PREDICT_PURCHASE_INTENT"
 
 
 @dataclass(frozen=True)
-class Served:
+class ScoringModel:
     """A version as the warehouse of its platform scores with it: it takes `features`, in order.
 
     `model` is None where the warehouse has the registry's models at hand itself.
@@ -34,7 +34,7 @@ class Served:
     model: IntentModel | None = None
 
 
-class Session(Protocol):
+class Connection(Protocol):
     """One conversation with the warehouse. Not for use by several threads."""
 
     def fetch(self, sql: str, **values: Value) -> pa.Table:
@@ -63,7 +63,7 @@ class Session(Protocol):
             WarehouseError: another process holds it.
         """
 
-    def use_model(self, served: Served) -> None:
+    def use_model(self, scoring_model: ScoringModel) -> None:
         """Let this version answer `PREDICT_FUNCTION` in the statements that follow. Before `transaction()`."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -73,10 +73,12 @@ class Session(Protocol):
 class Warehouse(Protocol):
     """Where the tables are."""
 
-    def session(self, *, writing: bool = False, patience: float | None = None) -> AbstractContextManager[Session]:
+    def connect(
+        self, *, writing: bool = False, timeout_seconds: float | None = None
+    ) -> AbstractContextManager[Connection]:
         """Connect, creating the tables of `tables.TABLES` that are missing; always closed on leaving.
 
-        `patience` is how many seconds to wait for a busy warehouse; None leaves it to the settings.
+        `timeout_seconds` is how many seconds to wait for a busy warehouse; None leaves it to the settings.
 
         Raises:
             WarehouseError: it cannot be reached or written, is busy for too long, or its tables have other columns.
@@ -108,7 +110,7 @@ class ModelRegistry(Protocol):
             VersionUnfit: its artifact cannot be read.
         """
 
-    def serve(self, name: str) -> Served:
+    def scoring_model(self, name: str) -> ScoringModel:
         """That version, for the sessions of the platform's warehouse.
 
         Raises:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from intent_platform.errors import InvalidVersionName
 from intent_platform.modelling.drift import Profile
@@ -55,7 +55,7 @@ class Provenance(BaseModel):
     """What a version carries: where it came from and how good it looked.
 
     `metrics` are out-of-fold, never of training rows. `training_window` is half-open, Asia/Tokyo. `profiles` are those
-    of `modelling.training.Training`; a version of an earlier release has none.
+    of `modelling.training.TrainedModel`; a version of an earlier release has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +63,7 @@ class Provenance(BaseModel):
     month: date
     training_window: Window
     sessions: int
-    positives: int
+    purchases: int = Field(validation_alias=AliasChoices("purchases", "positives"))  # as earlier releases wrote it
     features: tuple[str, ...]
     parameters: Mapping[str, str | int | float | bool]
     metrics: Mapping[str, float | None]

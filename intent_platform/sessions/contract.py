@@ -41,7 +41,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Received:
+class RawBatch:
     """A batch as it came: one column for each of `SESSION_COLUMNS`, text or typed, and where it came from.
 
     `ignored_columns` are those that the file had besides; they are kept out.
@@ -53,14 +53,14 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Checked:
+class ValidatedBatch:
     """A batch, split: `accepted` as `ACCEPTED_SCHEMA`, `rejected` as `REJECTED_SCHEMA`; together all its rows."""
 
     accepted: pa.Table
     rejected: pa.Table
 
     @classmethod
-    def empty(cls) -> "Checked":
+    def empty(cls) -> "ValidatedBatch":
         """No rows, with the columns that batches have."""
         return cls(ACCEPTED_SCHEMA.empty_table(), REJECTED_SCHEMA.empty_table())
 
@@ -73,7 +73,7 @@ class _Objection:
     sentence: Callable[[str], str]
 
 
-def check(received: Received, within: Window) -> Checked:
+def validate(received: RawBatch, within: Window) -> ValidatedBatch:
     """Split a batch. A date outside `within` (half-open, Asia/Tokyo) breaks the contract like any other cell.
 
     Every cell that breaks a rule gives a reason; a row with any is rejected whole, as it came.
@@ -94,7 +94,7 @@ def check(received: Received, within: Window) -> Checked:
     if objections:
         accepted = accepted.filter(pa.array(~rejected))
     origins = pa.repeat(pa.scalar(received.origin, pa.string()), accepted.num_rows)
-    return Checked(
+    return ValidatedBatch(
         accepted=accepted.append_column("ORIGIN", origins).cast(ACCEPTED_SCHEMA),
         rejected=_rejected(received, values["SESSION_DATE"], objections, np.flatnonzero(rejected)),
     )
@@ -235,7 +235,7 @@ def _flags(condition: pa.ChunkedArray) -> Flags:
 
 
 def _rejected(
-    received: Received,
+    received: RawBatch,
     dates: pa.ChunkedArray,
     objections: Sequence[tuple[Column, _Objection]],
     rows: npt.NDArray[np.intp],

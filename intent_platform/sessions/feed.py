@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from intent_platform.partitions import Window
-from intent_platform.sessions.contract import Received
+from intent_platform.sessions.contract import RawBatch
 from intent_platform.settings import Settings
 
 
@@ -24,7 +24,7 @@ class Feed(Protocol):
         Otherwise it delivers additions, and a load replaces rows by key.
         """
 
-    def is_at_hand(self) -> bool:
+    def is_available(self) -> bool:
         """Whether it can deliver without fetching anything first."""
 
     def extent(self) -> Window | None:
@@ -34,19 +34,19 @@ class Feed(Protocol):
             FeedError: it cannot deliver at all.
         """
 
-    def possible_days(self) -> Window:
+    def accepted_days(self) -> Window:
         """The days that a session of it may have; a row of another day is rejected."""
 
-    def held_back(self, window: Window) -> list[str]:
+    def deferred(self, window: Window) -> list[str]:
         """What a load of `window` leaves where it is, a sentence for each."""
 
-    def late(self, window: Window) -> Mapping[date, date]:
+    def completion_days(self, window: Window) -> Mapping[date, date]:
         """The days of `window` that were not whole when they were over, and the day since which they are."""
 
-    def faults(self) -> list[str]:
+    def unreadable(self) -> list[str]:
         """What it has and cannot deliver, a sentence for each; nothing else waits for it."""
 
-    def deliver(self, window: Window) -> AbstractContextManager[Iterator[Received]]:
+    def deliver(self, window: Window) -> AbstractContextManager[Iterator[RawBatch]]:
         """The sessions of `window`, batch by batch. Leaving without an exception says that they are safely in.
 
         Raises:

@@ -14,9 +14,9 @@ from hashlib import file_digest
 from pathlib import Path
 
 from intent_platform.partitions import Window, now
-from intent_platform.sessions.contract import Received
+from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.file_scans import COLUMNS, forget_scan, scan_file
 from intent_platform.sessions.files import header_of, read_batches
-from intent_platform.sessions.looks import COLUMNS, forget, look_at
 from intent_platform.settings import LandingSettings
 
 _SUFFIXES = (".csv", ".parquet")
@@ -64,7 +64,7 @@ class LandingFeed:
     name: str = "landing"
     replaces_window: bool = False
 
-    def is_at_hand(self) -> bool:
+    def is_available(self) -> bool:
         """Always: an empty folder delivers nothing."""
         return True
 
@@ -72,15 +72,15 @@ class LandingFeed:
         """Open-ended."""
         return
 
-    def possible_days(self) -> Window:
+    def accepted_days(self) -> Window:
         """From the first partition to today, Asia/Tokyo."""
         tomorrow = now().date() + timedelta(days=1)
         return Window(min(self.first_day, tomorrow), tomorrow)
 
-    def pending(self, patience: float | None = None) -> list[LandingFile]:
+    def pending(self, timeout_seconds: float | None = None) -> list[LandingFile]:
         """The complete files that wait, by name. A file is read through once, when it is seen first.
 
-        With `patience` (seconds) it returns by then without those that are still being read; they are there later.
+        With `timeout_seconds` it returns by then without those that are still being read; they are there later.
         """
         if not self.folder.is_dir():
             return []
@@ -89,20 +89,20 @@ class LandingFeed:
             for path in self.folder.iterdir()
             if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
-        looks = []
+        scans = []
         for path in paths:
             try:
                 state = path.stat()
             except FileNotFoundError:  # a load took it just now
                 continue
             if self._is_complete(path, state.st_mtime):
-                looks.append((path, state, look_at(path, state.st_size, state.st_mtime_ns)))
-        wait([look for _, _, look in looks], patience)
-        possible = self.possible_days()
+                scans.append((path, state, scan_file(path, state.st_size, state.st_mtime_ns)))
+        wait([scan for _, _, scan in scans], timeout_seconds)
+        possible = self.accepted_days()
         return [
-            LandingFile(path, state.st_size, state.st_mtime_ns, look.result().span(possible), look.result().fault)
-            for path, state, look in looks
-            if look.done()
+            LandingFile(path, state.st_size, state.st_mtime_ns, scan.result().span(possible), scan.result().fault)
+            for path, state, scan in scans
+            if scan.done()
         ]
 
     def _is_complete(self, path: Path, written: float) -> bool:
@@ -116,21 +116,21 @@ class LandingFeed:
         fits = {file: file.span is None or file.span.intersection(window) == file.span for file in readable}
         return [file for file in readable if fits[file]], [file for file in readable if not fits[file]]
 
-    def held_back(self, window: Window) -> list[str]:
+    def deferred(self, window: Window) -> list[str]:
         """The files whose days reach beyond `window`."""
         _, waiting = self.split(window)
         return [f"{file.name} has sessions of {file.span} and waits for a load of all these days" for file in waiting]
 
-    def late(self, window: Window) -> dict[date, date]:  # noqa: ARG002  late files are new files
+    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002  late files are new files
         """None: what comes late is a file of its own, which the landing sensor sees."""
         return {}
 
-    def faults(self) -> list[str]:
+    def unreadable(self) -> list[str]:
         """The files that cannot be read: they stay, and hold up nothing else."""
         return [f"{file.fault}; mend it or take it away" for file in self.pending() if file.fault is not None]
 
     @contextmanager
-    def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
+    def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
         """The rows of every file whose days all lie in `window`; on success these files are moved.
 
         A file that changed meanwhile stays, and comes again.
@@ -141,17 +141,17 @@ class LandingFeed:
             if file.is_unchanged:
                 _move(file.path, self.folder / "accepted")
                 _done_file(file.path).unlink(missing_ok=True)
-                forget(file.path)
+                forget_scan(file.path)
 
 
 def _done_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.done")
 
 
-def _batches(path: Path) -> Iterator[Received]:
+def _batches(path: Path) -> Iterator[RawBatch]:
     ignored = tuple(sorted(name for name in header_of(path) if name.upper() not in COLUMNS))
     for rows in read_batches(path, COLUMNS):
-        yield Received(rows, origin=path.name, ignored_columns=ignored)
+        yield RawBatch(rows, origin=path.name, ignored_columns=ignored)
 
 
 def _move(path: Path, folder: Path) -> None:

@@ -21,7 +21,7 @@ class TableFeed:
     name: str = "table"
     replaces_window: bool = True
 
-    def is_at_hand(self) -> bool:
+    def is_available(self) -> bool:
         """Always: there is nothing to fetch."""
         return True
 
@@ -29,20 +29,20 @@ class TableFeed:
         """Open-ended."""
         return
 
-    def possible_days(self) -> Window:
+    def accepted_days(self) -> Window:
         """From the first partition to today, Asia/Tokyo."""
         tomorrow = now().date() + timedelta(days=1)
         return Window(min(self.first_day, tomorrow), tomorrow)
 
-    def held_back(self, window: Window) -> list[str]:  # noqa: ARG002  nothing is loaded
+    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  nothing is loaded
         """Nothing."""
         return []
 
-    def late(self, window: Window) -> dict[date, date]:  # noqa: ARG002  changes are found by observing
+    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002  changes are found by observing
         """Nothing."""
         return {}
 
-    def faults(self) -> list[str]:
+    def unreadable(self) -> list[str]:
         """Nothing: rows that break the contract are found where they are."""
         return []
 

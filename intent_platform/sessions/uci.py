@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, add_months
-from intent_platform.sessions.contract import Received
+from intent_platform.sessions.contract import RawBatch
 from intent_platform.sessions.files import header_of, read_batches
 from intent_platform.settings import Settings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS
@@ -53,7 +53,7 @@ class UciFeed:
     name: str = "uci"
     replaces_window: bool = True
 
-    def is_at_hand(self) -> bool:
+    def is_available(self) -> bool:
         """Whether a file was given, or the home has its copy."""
         return self.settings.uci.csv is not None or self.settings.uci_copy.exists()
 
@@ -69,30 +69,30 @@ class UciFeed:
             )
         return clipped
 
-    def possible_days(self) -> Window:
+    def accepted_days(self) -> Window:
         """The days of `extent`."""
         return self.extent()
 
-    def held_back(self, window: Window) -> list[str]:  # noqa: ARG002  every day is delivered whole
+    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  every day is delivered whole
         """Nothing."""
         return []
 
-    def late(self, window: Window) -> dict[date, date]:  # noqa: ARG002
+    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002
         """None: the file is whole."""
         return {}
 
-    def faults(self) -> list[str]:
+    def unreadable(self) -> list[str]:
         """Nothing: a file that cannot be read fails the load."""
         return []
 
     @contextmanager
-    def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
+    def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
         """The sessions of `window`. Rows whose month cannot be read come with the first day of the extent."""
         sessions = self._sessions()
         dates = sessions["SESSION_DATE"]
         wanted = pc.and_(pc.greater_equal(dates, window.start), pc.less(dates, window.end))
         wanted = pc.fill_null(wanted, self.extent().start in window)
-        yield iter([Received(sessions.filter(wanted), origin=self._path().name)])
+        yield iter([RawBatch(sessions.filter(wanted), origin=self._path().name)])
 
     def _path(self) -> Path:
         """The file, as the home has it: a given one is copied once it was read, so that later runs need no path."""

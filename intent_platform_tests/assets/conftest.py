@@ -15,7 +15,7 @@ from intent_platform.partitions import Window, day_of
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
 from intent_platform.settings import Settings, load_settings
-from intent_platform_tests.sessions_made import write_uci_csv
+from intent_platform_tests.builders.sessions import write_uci_csv
 
 MONTHS = {"Feb": 120, "Mar": 300, "May": 400, "June": 300}
 QUICK = {"trials": 2, "folds": 3, "iterations": 60}
@@ -79,8 +79,8 @@ class Shop:
     def rows(self, table: str, columns: str = "*", window: Window | None = None) -> list[tuple[Any, ...]]:
         """The rows of a table, sorted."""
         window = window or Window(day_of("2000-01-01"), day_of("2100-01-01"))
-        with self.platform.warehouse.session() as session:
-            found = session.fetch(
+        with self.platform.warehouse.connect() as connection:
+            found = connection.fetch(
                 f"SELECT {columns} FROM {table} WHERE SESSION_DATE >= :start AND SESSION_DATE < :end",
                 start=window.start,
                 end=window.end,
@@ -89,8 +89,8 @@ class Shop:
 
     def ledger(self) -> list[tuple[str | None, str, str]]:
         """From, to and cause of every move."""
-        with self.platform.warehouse.session() as session:
-            moves = session.fetch("SELECT FROM_VERSION, TO_VERSION, CAUSE FROM CHAMPION_HISTORY ORDER BY MOVE")
+        with self.platform.warehouse.connect() as connection:
+            moves = connection.fetch("SELECT FROM_VERSION, TO_VERSION, CAUSE FROM CHAMPION_HISTORY ORDER BY MOVE")
         return [tuple(move.values()) for move in moves.to_pylist()]
 
 
@@ -106,7 +106,7 @@ def shop_settings(home: Path, made_csv: Path) -> Settings:
         first_day="2024-02-01",
         uci={"csv": made_csv, "year": 2024, "session_dates": "spread"},
         training=defaults.training.model_dump() | QUICK,
-        warehouse={"wait_seconds": 10},
+        warehouse={"timeout_seconds": 10},
     )
 
 

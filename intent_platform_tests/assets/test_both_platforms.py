@@ -28,14 +28,14 @@ from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import prove_fit
 from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.local.warehouse import DuckDBSession
-from intent_platform.platforms.publish import in_window, load_sessions
-from intent_platform.platforms.snowflake.session import SnowflakeSession
-from intent_platform.sessions.contract import Received, check
+from intent_platform.platforms.loading import in_window, load_sessions
+from intent_platform.platforms.local.warehouse import DuckDBConnection
+from intent_platform.platforms.snowflake.connection import SnowflakeConnection
+from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.settings import Settings
 from intent_platform.tables import SESSION_COLUMNS, SOURCE, TABLES
 from intent_platform_tests.assets.conftest import Shop, shop_settings
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 MAY = Window(day_of("2024-05-01"), day_of("2024-05-11"))
 LATE = Window(day_of("2024-07-01"), day_of("2024-07-02"))
@@ -110,10 +110,10 @@ def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> Record:
     for name in ("fetch", "execute"):
         original = getattr(kind, name)
 
-        def keeping(session: Any, sql: str, *, asked: Callable[..., Any] = original, **values: Any) -> Any:
+        def keeping(connection: Any, sql: str, *, asked: Callable[..., Any] = original, **values: Any) -> Any:
             caller = sys._getframe(1)
             record.places.add((caller.f_code.co_filename, caller.f_lineno))
-            answer = asked(session, sql, **values)
+            answer = asked(connection, sql, **values)
             if not sql.lstrip().startswith(("CREATE", "BEGIN", "COMMIT")) and "INFORMATION_SCHEMA" not in sql:
                 record.keep(sql, answer)
             return answer
@@ -149,27 +149,27 @@ def tell(shop: Shop) -> set[str]:
         )
     run("scores_job", MAY.keys[0], MAY.keys[-1])
     run("scores_job", "2024-06-15", "2024-06-30")
-    run("rollback", config={"ops": {"roll_back": {"config": {"version": first, "reason": "the story"}}}})
-    with shop.platform.warehouse.session() as session:
-        latest = read_ledger(session).latest
+    run("rollback", config={"ops": {"rollback_champion": {"config": {"version": first, "reason": "the story"}}}})
+    with shop.platform.warehouse.connect() as connection:
+        latest = read_ledger(connection).latest
         assert latest is not None
-        assert outdated_scores(session, MAY, latest) == MAY
+        assert outdated_scores(connection, MAY, latest) == MAY
     run("scores_job", MAY.keys[0], MAY.keys[-1])
     run("scores_job", MAY.keys[0], config={"ops": {"scores": {"config": {"model": "at_the_time"}}}})
     _load_late(shop)
-    with shop.platform.warehouse.session() as session:
+    with shop.platform.warehouse.connect() as connection:
         capped = shop.settings.training.model_copy(update={"max_sessions": 100})
-        sample = training_rows(session, Window(day_of("2024-02-01"), day_of("2024-05-01")), capped)
+        sample = training_rows(connection, Window(day_of("2024-02-01"), day_of("2024-05-01")), capped)
         assert sample.num_rows <= 100
-        counted(session)
+        counted(connection)
         for table in TABLES:
-            session.fetch(f"SELECT * FROM {table.name}")
+            connection.fetch(f"SELECT * FROM {table.name}")
     failed |= shop.failing_checks() | observe(shop)
     read_as_the_commands_do(shop)
     for name in ("champion_sensor", "catch_up_sensor"):
         ticked(shop, name)
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM DATASET")
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM DATASET")
     prove_fit(shop.platform.warehouse, shop.platform.registry, first)  # on a made-up session
     return failed
 
@@ -177,15 +177,15 @@ def tell(shop: Shop) -> set[str]:
 def observe(shop: Shop) -> set[str]:
     """As if somebody else had filled SOURCE, with a row that breaks the contract; the checks that failed."""
     observing = Shop(shop.settings.model_copy(update={"feed": "table"}), shop.platform, shop.instance)
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute(
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute(
             f"UPDATE SOURCE SET REGION = -1 WHERE UID = (SELECT MIN(UID) FROM SOURCE WHERE {in_window(SOURCE)})",
             start=MAY.start,
             end=MAY.end,
         )
         observed = observed_table(observing.settings)
         assert observed is not None
-        assert extent_of(session, observed) is not None
+        assert extent_of(connection, observed) is not None
     ticked(observing, "table_sensor")
     run = observing.run("sessions_job", MAY.keys[0], MAY.keys[-1])
     assert shop.rows("SOURCE_REJECTED", "FEED", MAY) == [("table",)]
@@ -213,11 +213,11 @@ def _load_late(shop: Shop) -> None:
     """The same landing file twice, one of its rows repeated and one refused: rows are replaced by key."""
     rows = landing_rows(LATE.start, 30)
     broken = rows.slice(0, 1).set_column(rows.column_names.index("REGION"), "REGION", pa.array(["nowhere"]))
-    batch = check(Received(pa.concat_tables([rows, rows.slice(3, 1), broken]), "late.csv"), LATE)
+    batch = validate(RawBatch(pa.concat_tables([rows, rows.slice(3, 1), broken]), "late.csv"), LATE)
     for _ in range(2):
-        with shop.platform.warehouse.session(writing=True) as session:
+        with shop.platform.warehouse.connect(writing=True) as connection:
             counts = load_sessions(
-                session,
+                connection,
                 LATE,
                 [batch],
                 feed="landing",
@@ -239,7 +239,7 @@ def on_snowflake(made_csv: Path, tmp_path: Path, snowflake_settings: Callable[..
 def test_both_platforms_give_the_same_answer_to_every_statement(
     tmp_path, made_csv, empty_registry, on_snowflake, monkeypatch
 ):
-    here, there = recorded(monkeypatch, DuckDBSession), recorded(monkeypatch, SnowflakeSession)
+    here, there = recorded(monkeypatch, DuckDBConnection), recorded(monkeypatch, SnowflakeConnection)
     empty_registry(tmp_path / "home")
     with dg.DagsterInstance.ephemeral() as instance:
         local = shop_settings(tmp_path / "home", made_csv)

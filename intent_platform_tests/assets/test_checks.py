@@ -72,9 +72,9 @@ ALWAYS = {"source:published_counts"}
 @pytest.fixture
 def scored(shop: Shop) -> Shop:
     """Everything in order: all days of the sessions loaded in this instance, and May and June scored."""
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")  # only scored days remain
-        session.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")  # only scored days remain
+        connection.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
     shop.run("sessions_job", "2024-05-01", "2024-06-30")
     shop.run("scores_job", "2024-05-01", "2024-06-30")
     return shop
@@ -85,8 +85,8 @@ def test_each_check_objects_to_its_own_mishap_and_no_other_does(scored: Shop):
     in_order = warehouse.read_bytes()
     assert scored.failing_checks() == ALWAYS
     for mishap, (statement, objecting) in MISHAPS.items():
-        with scored.platform.warehouse.session(writing=True) as session:
-            session.execute(statement)
+        with scored.platform.warehouse.connect(writing=True) as connection:
+            connection.execute(statement)
         assert scored.failing_checks() == ALWAYS | objecting, mishap
         warehouse.write_bytes(in_order)
 
@@ -103,6 +103,6 @@ def test_a_champion_that_cannot_be_read_is_seen(scored: Shop, monkeypatch: pytes
 
 
 def test_rows_that_vanish_after_a_load_are_missed(scored: Shop):
-    with scored.platform.warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM SOURCE WHERE UID = (SELECT MIN(UID) FROM SOURCE)")
+    with scored.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM SOURCE WHERE UID = (SELECT MIN(UID) FROM SOURCE)")
     assert "source:rows_accounted_for" in scored.failing_checks()

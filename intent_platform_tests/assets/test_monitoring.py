@@ -29,7 +29,7 @@ def simulated(home: Path, **scenario: Any) -> Settings:
         feed="simulated",
         simulated={"seed": 0, "sessions_per_day": 400, "scenario": {"kind": "none", **scenario}},
         training=defaults.training.model_dump() | QUICK | {"months": 1},
-        warehouse={"wait_seconds": 10},
+        warehouse={"timeout_seconds": 10},
     )
 
 
@@ -156,7 +156,7 @@ def test_a_promotion_that_was_wrong_is_seen_and_rolled_back(in_july):
         run = shop.run("scores_job", "2025-07-02", JULY[1])
         assert f"{good}, which it replaced, would with" in failed_in(run)["promotion_was_right"]
         assert run.success
-        shop.run("rollback", config={"ops": {"roll_back": {"config": {"version": good, "reason": "worse"}}}})
+        shop.run("rollback", config={"ops": {"rollback_champion": {"config": {"version": good, "reason": "worse"}}}})
         assert "promotion_was_right" not in failed_in(shop.run("scores_job", "2025-07-02", JULY[1]))
 
 
@@ -175,8 +175,8 @@ def test_versions_of_an_earlier_release_are_measured_without_drift(in_july, monk
 
 def test_a_day_that_nobody_scored_has_no_measures(in_july):
     with in_july() as (shop, _):
-        with shop.platform.warehouse.session(writing=True) as session:
-            session.execute("DELETE FROM SCORES WHERE SESSION_DATE = '2025-07-16'")
+        with shop.platform.warehouse.connect(writing=True) as connection:
+            connection.execute("DELETE FROM SCORES WHERE SESSION_DATE = '2025-07-16'")
         job = build_definitions(shop.settings).resolve_job_def("scores_job")
         only = [dg.AssetKey("monitoring")]
         assert job.execute_in_process(instance=shop.instance, partition_key=JULY[1], asset_selection=only).success

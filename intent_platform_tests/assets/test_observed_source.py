@@ -13,9 +13,9 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window
 from intent_platform.pipeline.dataset import SELECT
-from intent_platform.pipeline.observation import observed_table, take_window
+from intent_platform.pipeline.observation import load_observed_window, observed_table
 from intent_platform.platforms import platform_for
-from intent_platform_tests.table_filled import Filler, days, filler, in_a_file, in_snowflake, sessions
+from intent_platform_tests.builders.observed_table import Filler, days, filler, in_a_file, in_snowflake, sessions
 
 __all__ = ["filler"]
 DAY = date(2024, 5, 3)
@@ -106,9 +106,9 @@ def test_a_range_equals_the_days_one_by_one(filler, instance):
     build(filler, instance, BOTH)
     kept, reasons = filler.ours(KEPT), rejected(filler)
     assert (len(kept), len(reasons)) == (33, 2)
-    with platform_for(filler.settings).warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM DATASET")
-        session.execute("DELETE FROM SOURCE_REJECTED")
+    with platform_for(filler.settings).warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM DATASET")
+        connection.execute("DELETE FROM SOURCE_REJECTED")
     for window in (Window(NEXT, BOTH.end), ONE):
         build(filler, instance, window)
     assert filler.ours(KEPT) == kept
@@ -141,11 +141,11 @@ def test_the_same_sessions_give_the_same_dataset_whoever_brings_them(make_settin
     table.put(DAY, 50, REGION=[-1, 1, -1])
     build(table, instance, ONE)
     landing = make_settings(
-        feed="landing", home=tmp_path / "other", landing={"quiet_seconds": 0}, warehouse={"wait_seconds": 5}
+        feed="landing", home=tmp_path / "other", landing={"quiet_seconds": 0}, warehouse={"timeout_seconds": 5}
     )
     landing.landing_folder.mkdir(parents=True)
-    with table.opened() as session:
-        rows = session.fetch("SELECT * FROM SHOP.SESSIONS").drop_columns(["BATCH", "LOADED_AT"])
+    with table.opened() as connection:
+        rows = connection.fetch("SELECT * FROM SHOP.SESSIONS").drop_columns(["BATCH", "LOADED_AT"])
     pyarrow.parquet.write_table(rows, landing.landing_folder / "may.parquet")
     dropped = Filler(landing, "SOURCE", table.opened)
     build(dropped, instance, ONE)
@@ -159,8 +159,8 @@ def test_rows_that_come_while_it_is_read_are_neither_lost_nor_taken_half(filler,
     observed = observed_table(filler.settings)
     assert observed is not None
     platform = platform_for(filler.settings)
-    with platform.warehouse.session(writing=True) as session:
-        execute = session.execute
+    with platform.warehouse.connect(writing=True) as connection:
+        execute = connection.execute
 
         def interrupted(sql: str, **values):
             done = execute(sql, **values)
@@ -168,8 +168,8 @@ def test_rows_that_come_while_it_is_read_are_neither_lost_nor_taken_half(filler,
                 filler.put(DAY, 5, seed=9, REGION=[-1])
             return done
 
-        monkeypatch.setattr(session, "execute", interrupted)
-        taken = take_window(session, observed, ONE, SELECT)
+        monkeypatch.setattr(connection, "execute", interrupted)
+        taken = load_observed_window(connection, observed, ONE, SELECT)
     assert (taken.counts.received, taken.counts.accepted, taken.counts.rejected) == (10, 10, 0)
     assert len(filler.ours(KEPT)) == 10
 

@@ -30,7 +30,7 @@ ATTRIBUTES = ", ".join(name for name in SOURCE.column_names if name != "LOADED_A
 
 
 def rollback(version="", reason="a test"):
-    return {"ops": {"roll_back": {"config": {"version": version, "reason": reason}}}}
+    return {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
 
 
 def scoring(model):
@@ -51,9 +51,9 @@ def test_loading_accounts_for_every_row_and_a_rerun_changes_none(empty_shop):
 def test_a_range_equals_the_days_one_by_one(empty_shop):
     empty_shop.run("sessions_job", "2024-05-01", "2024-05-04")
     source, dataset = empty_shop.rows("SOURCE", ATTRIBUTES), empty_shop.rows("DATASET")
-    with empty_shop.platform.warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM SOURCE")
-        session.execute("DELETE FROM DATASET")
+    with empty_shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM SOURCE")
+        connection.execute("DELETE FROM DATASET")
     for day in ("2024-05-03", "2024-05-01", "2024-05-04", "2024-05-02"):
         empty_shop.run("sessions_job", day)
     assert empty_shop.rows("SOURCE", ATTRIBUTES) == source
@@ -91,8 +91,8 @@ def test_the_whole_month_from_training_to_scores(shop):
     assert [row[:2] for row in scored] == [row[:2] for row in shop.rows("DATASET", window=MAY)]
     assert {row[2] for row in scored} == {champion}
     # The same model, asked in memory, says the same.
-    with shop.platform.warehouse.session() as session:
-        rows = session.fetch("SELECT * FROM DATASET WHERE SESSION_DATE >= :start ORDER BY UID", start=MAY.start)
+    with shop.platform.warehouse.connect() as connection:
+        rows = connection.fetch("SELECT * FROM DATASET WHERE SESSION_DATE >= :start ORDER BY UID", start=MAY.start)
     asked = dict(zip(rows["UID"].to_pylist(), shop.platform.registry.load(champion).predict(rows), strict=True))
     assert {row[0]: row[3] for row in scored} == pytest.approx({row[0]: asked[row[0]] for row in scored}, rel=1e-9)
     # Day by day gives what the range gave.
@@ -105,8 +105,8 @@ def test_rerunning_evaluation_and_alias_moves_nothing(shop):
     champion = shop.champion
     shop.run("evaluation_job", "2024-05-01")
     assert shop.ledger() == [(None, champion, "first")]
-    with shop.platform.warehouse.session() as session:
-        decisions = session.fetch("SELECT CHAMPION, DECISION FROM EVALUATIONS ORDER BY DECIDED_AT").to_pylist()
+    with shop.platform.warehouse.connect() as connection:
+        decisions = connection.fetch("SELECT CHAMPION, DECISION FROM EVALUATIONS ORDER BY DECIDED_AT").to_pylist()
     # Against nobody it was promoted; against itself there is nothing to decide.
     assert [tuple(row.values()) for row in decisions] == [("", "promote"), (champion, "hold")]
 
@@ -120,8 +120,8 @@ def test_promote_then_roll_back_restores_and_the_loser_stays_out(shop):
     before = shop.rows("SCORES", SCORE)
     shop.run("training_job", "2024-06-01")
     second = next(v.name for v in shop.platform.registry.versions() if v.name != first)
-    with shop.platform.warehouse.session(writing=True) as session:  # whoever is better here: let it be the second
-        session.execute(
+    with shop.platform.warehouse.connect(writing=True) as connection:  # whoever is better here: let it be the second
+        connection.execute(
             "INSERT INTO EVALUATIONS SELECT :month, :second, :first, :month, :month, 1, 1, 0.9, 0.8, 0, 1, 'promote', "
             "'[\"made for the test\"]', '{}', :at, 'r'",
             month=day_of("2024-06-01"),
@@ -190,12 +190,12 @@ def test_a_thin_test_window_is_joined_by_months_that_neither_version_was_trained
     september = Provenance.model_validate(
         challenger.provenance.model_dump() | {"training_window": Window(day_of("2024-06-01"), day_of("2024-09-01"))}
     )
-    policy = shop.settings.gate.model_copy(update={"pool_months": 6, "pool_below_positives": 10})
+    policy = shop.settings.gate.model_copy(update={"pool_months": 6, "pool_below_purchases": 10})
     test = evaluation_window("2024-09-01", 14)
     rival = challenger.model_copy(update={"provenance": september})
-    contest = gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, policy)
-    assert contest.pooled == (MAY,)
-    assert len(contest.labels) == len(contest.days) == MONTHS["May"]
+    head_to_head = gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, policy)
+    assert head_to_head.pooled == (MAY,)
+    assert len(head_to_head.labels) == len(head_to_head.days) == MONTHS["May"]
     unpooled = policy.model_copy(update={"pool_months": 0})
     assert len(gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, unpooled).labels) == 0
 
@@ -232,8 +232,8 @@ def test_without_a_champion_there_are_no_scores_and_no_rollback(empty_shop):
 @pytest.mark.parametrize(("month", "why"), [("2024-02-01", "no sessions"), ("2024-03-01", "purchases")])
 def test_a_training_window_that_carries_no_model_is_refused_by_name_and_the_champion_stays(shop, month, why):
     champion = shop.champion
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute("UPDATE DATASET SET REVENUE = 0 WHERE SESSION_DATE < :march", march=day_of("2024-03-01"))
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("UPDATE DATASET SET REVENUE = 0 WHERE SESSION_DATE < :march", march=day_of("2024-03-01"))
     with pytest.raises(TrainingRefused, match=f"{month[:7]}.*{why}"):
         shop.run("training_job", month)
     assert shop.platform.registry.champion() == champion
@@ -243,11 +243,11 @@ def test_a_training_window_that_carries_no_model_is_refused_by_name_and_the_cham
 def test_a_window_above_the_cap_is_sampled_with_its_share_of_purchases_and_the_same_every_time(shop):
     window = training_window("2024-06-01", 3)
     capped = shop.settings.training.model_copy(update={"max_sessions": 300})
-    with shop.platform.warehouse.session() as session:
-        whole = training_rows(session, window, shop.settings.training)
-        one, two = (training_rows(session, window, capped) for _ in range(2))
-        other = training_rows(session, window, capped.model_copy(update={"seed": 1}))
-        roomy = training_rows(session, window, capped.model_copy(update={"max_sessions": 10_000}))
+    with shop.platform.warehouse.connect() as connection:
+        whole = training_rows(connection, window, shop.settings.training)
+        one, two = (training_rows(connection, window, capped) for _ in range(2))
+        other = training_rows(connection, window, capped.model_copy(update={"seed": 1}))
+        roomy = training_rows(connection, window, capped.model_copy(update={"max_sessions": 10_000}))
     share = {name: np.mean(rows["REVENUE"].to_numpy()) for name, rows in (("whole", whole), ("sample", one))}
     assert 298 <= one.num_rows <= 300 < whole.num_rows == roomy.num_rows
     assert share["sample"] == pytest.approx(share["whole"], abs=0.005)
@@ -270,16 +270,16 @@ def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is
 @pytest.mark.parametrize("since", ["another champion", "a move", "nothing"])
 def test_a_promotion_counts_only_while_it_is_about_the_champion_and_nothing_moved_since(shop, since):
     champion = shop.champion
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM EVALUATIONS")
-        session.execute(
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM EVALUATIONS")
+        connection.execute(
             "INSERT INTO EVALUATIONS SELECT :month, 'v_240601_000000', :champion, :month, :month, 1, 1, 0.9, 0.8, 0, "
             "1, 'promote', '[]', '{}', :at, 'r'",
             month=day_of("2024-06-01"),
             champion="v_240401_000000" if since == "another champion" else champion,
             at=wall_clock(now() - timedelta(days=1) if since == "a move" else now()),
         )
-        pending = pending_promotion(session, read_ledger(session), champion)
+        pending = pending_promotion(connection, read_ledger(connection), champion)
     assert (pending is not None) == (since == "nothing")
 
 
@@ -294,8 +294,8 @@ def test_which_model_scores_is_run_config(shop):
     with pytest.raises(UnknownVersion):
         shop.run("scores_job", "2024-06-03", config=scoring("v_000101_000000"))
     assert {row[2] for row in shop.rows("SCORES", SCORE)} == {other}
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute("UPDATE CHAMPION_HISTORY SET EFFECTIVE_DATE = :day", day=day_of("2024-06-02"))
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("UPDATE CHAMPION_HISTORY SET EFFECTIVE_DATE = :day", day=day_of("2024-06-02"))
     shop.run("scores_job", "2024-06-03", config=scoring("at_the_time"))
     assert {row[2] for row in shop.rows("SCORES", SCORE)} == {champion}
 

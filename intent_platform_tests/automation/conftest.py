@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from intent_platform_tests.automation.ticking import YESTERDAY
+from intent_platform_tests.builders.sensors import YESTERDAY
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def landing(make_settings):
     settings = make_settings(
         feed="landing",
         first_day=YESTERDAY - timedelta(days=20),
-        warehouse={"wait_seconds": 5},
+        warehouse={"timeout_seconds": 5},
         landing={"done_files": False, "quiet_seconds": 0},
     )
     settings.landing_folder.mkdir(parents=True)
@@ -38,7 +38,7 @@ def simulated(make_settings):
             first_day="2025-06-01",
             simulated={"seed": 0, "sessions_per_day": 60, "scenario": {"kind": "none"}, **simulated},
             training=training,
-            warehouse={"wait_seconds": 5},
+            warehouse={"timeout_seconds": 5},
         )
 
     return make

@@ -11,7 +11,7 @@ from intent_platform.definitions import build_definitions
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform.sessions.simulated.feed import SimulatedFeed
-from intent_platform_tests.automation.ticking import (
+from intent_platform_tests.builders.sensors import (
     RANGE,
     YESTERDAY,
     carry_out,
@@ -22,7 +22,7 @@ from intent_platform_tests.automation.ticking import (
     move,
     tick,
 )
-from intent_platform_tests.sessions_made import write_uci_csv
+from intent_platform_tests.builders.sessions import write_uci_csv
 
 
 def test_late_sessions_redo_their_day_and_its_scores(landing, instance):
@@ -76,8 +76,8 @@ def test_days_that_fail_too_often_are_given_up_and_announced_once(landing, insta
 
 
 def test_a_promotion_that_was_decided_and_not_carried_out_is_asked_for(landing, instance):
-    with platform_for(landing).warehouse.session(writing=True) as session:
-        session.execute(
+    with platform_for(landing).warehouse.connect(writing=True) as connection:
+        connection.execute(
             "INSERT INTO EVALUATIONS SELECT :month, 'v_240501_000000', '', :month, :month, 1, 1, 0.9, NULL, NULL, "
             "NULL, 'promote', '[]', '{}', :at, 'r'",
             month=date(2024, 5, 1),

@@ -13,7 +13,7 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.platforms import platform_for
-from intent_platform_tests.table_filled import Filler, days, filler, in_a_file
+from intent_platform_tests.builders.observed_table import Filler, days, filler, in_a_file
 
 __all__ = ["filler"]
 TODAY = now().date()
@@ -26,7 +26,7 @@ def sensor_result(filler: Filler, name: str, instance: dg.DagsterInstance) -> An
     return sensor.evaluate_tick(dg.build_sensor_context(instance, resources={"warehouse": warehouse}))
 
 
-def look(filler: Filler, instance: dg.DagsterInstance) -> dict[str, int]:
+def scan(filler: Filler, instance: dg.DagsterInstance) -> dict[str, int]:
     """Tick the sensor as the daemon does; rows of each day that was said to have changed."""
     events = sensor_result(filler, "table_sensor", instance).asset_events
     for event in events:
@@ -64,33 +64,33 @@ def kept(filler: Filler, day: date) -> int:
 def test_a_change_is_said_once_and_its_dataset_asked_for_once(filler, instance):
     filler.put(OLD, 20)
     filler.put(OLDER, 10)
-    assert look(filler, instance) == {str(OLDER): 10, str(OLD): 20}
-    assert look(filler, instance) == {}
+    assert scan(filler, instance) == {str(OLDER): 10, str(OLD): 20}
+    assert scan(filler, instance) == {}
     assert asked(filler, instance) == [day_window(OLDER), day_window(OLD)]
     build(filler, instance, Window(OLDER, OLD + timedelta(days=1)))
     assert (kept(filler, OLDER), kept(filler, OLD)) == (10, 20)
-    assert look(filler, instance) == {}
+    assert scan(filler, instance) == {}
     assert asked(filler, instance) == []
 
     filler.put(OLD, 5, seed=1)  # late rows
-    assert look(filler, instance) == {str(OLD): 25}
+    assert scan(filler, instance) == {str(OLD): 25}
     assert asked(filler, instance) == [day_window(OLD)]
     build(filler, instance, day_window(OLD))
     assert kept(filler, OLD) == 25
     assert asked(filler, instance) == []
 
     filler.run("UPDATE {} SET LOADED_AT = :at WHERE SESSION_DATE = :day", at=wall_clock(now()), day=OLDER)  # corrected
-    assert look(filler, instance) == {str(OLDER): 10}
+    assert scan(filler, instance) == {str(OLDER): 10}
     assert asked(filler, instance) == [day_window(OLDER)]
     build(filler, instance, day_window(OLDER))
     assert asked(filler, instance) == []
 
     filler.run("DELETE FROM {} WHERE SESSION_DATE = :day", day=OLD)  # gone
-    assert look(filler, instance) == {str(OLD): 0}
+    assert scan(filler, instance) == {str(OLD): 0}
     assert asked(filler, instance) == [day_window(OLD)]
     build(filler, instance, day_window(OLD))
     assert (kept(filler, OLDER), kept(filler, OLD)) == (10, 0)
-    assert look(filler, instance) == {}
+    assert scan(filler, instance) == {}
     assert asked(filler, instance) == []
 
 
@@ -98,10 +98,10 @@ def test_what_a_run_read_is_seen_and_not_asked_for_again(filler, instance):
     """The schedule builds a day before the sensor has looked."""
     filler.put(OLD, 20)
     build(filler, instance, day_window(OLD))
-    assert look(filler, instance) == {}
+    assert scan(filler, instance) == {}
     assert asked(filler, instance) == []
     filler.put(OLD, 1, seed=1)
-    assert look(filler, instance) == {str(OLD): 21}
+    assert scan(filler, instance) == {str(OLD): 21}
     assert asked(filler, instance) == [day_window(OLD)]
 
 
@@ -109,29 +109,29 @@ def test_a_change_that_was_said_while_a_run_read_the_state_before_is_not_lost(fi
     filler.put(OLD, 20)
     build(filler, instance, day_window(OLD))
     filler.put(OLD, 5, seed=1)
-    look(filler, instance)
+    scan(filler, instance)
     # A run that began before ends only now: it says what it read, then that dataset is there.
     before = dg.AssetObservation("source", partition=str(OLD), tags={"dagster/data_version": "20 rows, then"})
     instance.report_runless_asset_event(before)
     instance.report_runless_asset_event(dg.AssetMaterialization("dataset", partition=str(OLD)))
-    assert look(filler, instance) == {str(OLD): 25}
+    assert scan(filler, instance) == {str(OLD): 25}
     assert asked(filler, instance) == [day_window(OLD)]
 
 
 def test_late_sessions_redo_their_day_and_then_its_scores(filler, instance):
     filler.put(OLD, 20)
-    look(filler, instance)
+    scan(filler, instance)
     build(filler, instance, day_window(OLD))
     instance.report_runless_asset_event(dg.AssetMaterialization("scores", partition=str(OLD)))
-    with platform_for(filler.settings).warehouse.session(writing=True) as session:
-        session.execute(
+    with platform_for(filler.settings).warehouse.connect(writing=True) as connection:
+        connection.execute(
             "INSERT INTO CHAMPION_HISTORY SELECT 1, :at, :day, NULL, 'v_240101_000000', 'first', 'made', '{}', 'r'",
             at=wall_clock(now()),
             day=OLDER,
         )
     assert asked(filler, instance, "scores_job") == []
     filler.put(OLD, 5, seed=1)
-    look(filler, instance)
+    scan(filler, instance)
     assert asked(filler, instance, "scores_job") == []  # dataset first
     build(filler, instance, day_window(OLD))
     assert asked(filler, instance, "scores_job") == [day_window(OLD)]
@@ -141,14 +141,14 @@ def test_days_that_are_no_partition_yet_wait(filler, instance):
     first = filler.settings.first_day
     for day in (first - timedelta(days=1), first, TODAY - timedelta(days=1), TODAY, TODAY + timedelta(days=1)):
         filler.put(day, 3)
-    assert set(look(filler, instance)) == {str(first), str(TODAY - timedelta(days=1))}
+    assert set(scan(filler, instance)) == {str(first), str(TODAY - timedelta(days=1))}
 
 
 def test_years_of_days_are_said_in_one_look_and_asked_for_as_one_range(make_settings, tmp_path, instance):
     filler = in_a_file(make_settings, tmp_path / "elt.duckdb", first_day=TODAY - timedelta(days=800))
     filler.put(OLD, 700, SESSION_DATE=[OLD - timedelta(days=n) for n in range(700)])
-    assert len(look(filler, instance)) == 700
-    assert look(filler, instance) == {}
+    assert len(scan(filler, instance)) == 700
+    assert scan(filler, instance) == {}
     (window,) = asked(filler, instance)
     assert (len(window), window.end) == (700, OLD + timedelta(days=1))
 
@@ -166,14 +166,14 @@ def test_a_table_that_is_held_is_looked_at_next_time(make_settings, tmp_path, in
     holder.communicate()
     assert not skipped.asset_events
     assert f"held by process {holder.pid}" in skipped.skip_message
-    assert look(filler, instance) == {str(OLD): 3}
+    assert scan(filler, instance) == {str(OLD): 3}
 
 
 def test_a_table_that_cannot_be_read_fails_the_look(filler, instance):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(filler.settings.table), "name", "NOWHERE.AT_ALL")
         with pytest.raises(FeedError, match=r"NOWHERE.AT_ALL cannot be read"):
-            look(filler, instance)
+            scan(filler, instance)
 
 
 def test_another_feed_has_nothing_to_look_at(settings, instance):

@@ -10,12 +10,12 @@ import pytest
 from intent_platform.errors import TrainingRefused, WarehouseError
 from intent_platform.partitions import TIMEZONE, Window, day_of
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
+from intent_platform_tests.builders.observed_table import in_snowflake
 from intent_platform_tests.snowflake_emulator import Fault
-from intent_platform_tests.table_filled import in_snowflake
 
 __all__ = ["made_csv"]
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -47,8 +47,8 @@ def test_tasks_play_a_month_as_the_assets_do(shop, emulator):
     connector = SnowflakeConnector(shop.settings)
     shop.load()
     dataset = shop.rows("DATASET")
-    with shop.platform.warehouse.session(writing=True) as session:
-        session.execute("DELETE FROM DATASET WHERE SESSION_DATE = :day", day=day_of(MAY_LAST))
+    with shop.platform.warehouse.connect(writing=True) as connection:
+        connection.execute("DELETE FROM DATASET WHERE SESSION_DATE = :day", day=day_of(MAY_LAST))
 
     deploy_tasks(connector, lambda _: None, resume=False, dry=False)
     assert emulator.tick(at("2024-06-01T05:00")) == {}  # suspended
@@ -76,7 +76,7 @@ def test_tasks_play_a_month_as_the_assets_do(shop, emulator):
     with pytest.raises(Exception, match="v_000101_000000"):
         call(shop, "CALL ROLLBACK('v_000101_000000', 'a mistake')")
     back = answer([[call(shop, f"CALL ROLLBACK('{second}', 'a rehearsal')")]])
-    assert back == {"left": trained["version"], "champion": second, "moved": True}
+    assert back == {"rolled_back_from": trained["version"], "champion": second, "moved": True}
     assert shop.champion == second
     assert shop.platform.registry.version(str(trained["version"])).quarantine == "rolled back from: a rehearsal"
     assert [cause for _, _, cause in shop.ledger()] == ["first", "rollback"]
@@ -114,8 +114,8 @@ def test_the_procedure_takes_the_days_of_a_table_that_somebody_else_fills(snowfl
 
 
 def call(shop: Shop, sql: str) -> str:
-    with shop.platform.warehouse.session() as session:
-        return str(session.fetch(sql).column(0)[0].as_py())
+    with shop.platform.warehouse.connect() as connection:
+        return str(connection.fetch(sql).column(0)[0].as_py())
 
 
 def test_a_dry_run_shows_every_statement_and_sends_none(shop, emulator):
@@ -137,10 +137,10 @@ def test_every_statement_of_a_task_is_tagged_and_what_is_done_is_logged(shop, em
     connector = SnowflakeConnector(shop.settings)
     place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
     deploy_tasks(connector, lambda _: None, resume=True, dry=False)
-    with shop.platform.warehouse.session() as session:
-        session.execute("CREATE EVENT TABLE EVENTS")
-        session.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
-        session.execute(f"ALTER DATABASE {connector.parameters['database']} SET LOG_LEVEL = INFO")
+    with shop.platform.warehouse.connect() as connection:
+        connection.execute("CREATE EVENT TABLE EVENTS")
+        connection.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
+        connection.execute(f"ALTER DATABASE {connector.parameters['database']} SET LOG_LEVEL = INFO")
     begun = len(emulator.statements)
     emulator.tick(at("2024-06-01T05:00"))
     with pytest.raises(Exception, match="no version is champion yet"):
@@ -153,8 +153,8 @@ def test_every_statement_of_a_task_is_tagged_and_what_is_done_is_logged(shop, em
     assert {tag.get("partitions") for tag in dataset} == {"2024-05-31", None}
     assert all(tag["deployment"] == "dev" for tag in (*dataset, *scores))
     assert any("run" in tag for tag in dataset)
-    with shop.platform.warehouse.session() as session:
-        logged = session.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
+    with shop.platform.warehouse.connect() as connection:
+        logged = connection.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
     told = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
     assert [level for level, _ in told] == ["INFO", "ERROR"]
     assert "is done" in told[0][1]
@@ -163,15 +163,15 @@ def test_every_statement_of_a_task_is_tagged_and_what_is_done_is_logged(shop, em
 
 def test_a_failure_inside_of_a_procedure_says_what_to_do_and_tags_are_given_back(shop, emulator):
     emulator.inject(Fault.DENIED, matching="INSERT INTO DATASET")
-    with shop.platform.warehouse.session() as session:
+    with shop.platform.warehouse.connect() as connection:
         with pytest.raises(WarehouseError, match=r"stored procedure failed.*may not do this in MLSYSTEM_DEV"):
-            session.fetch("CALL DATASET('2024-05-01'::DATE)")
-        session.fetch("SELECT 'afterwards' AS T")
+            connection.fetch("CALL DATASET('2024-05-01'::DATE)")
+        connection.fetch("SELECT 'afterwards' AS T")
     after = next(s for s in reversed(emulator.statements) if "'afterwards'" in s.sql)
     assert '"asset"' not in after.tag
 
 
 def test_a_procedure_that_was_never_deployed_is_named_with_its_remedy(snowflake_settings):
     platform = platform_for(snowflake_settings())
-    with platform.warehouse.session() as session, pytest.raises(WarehouseError, match="make deploy-sproc"):
-        session.fetch("CALL TRAINING('2024-05-01'::DATE, 'a-run')")
+    with platform.warehouse.connect() as connection, pytest.raises(WarehouseError, match="make deploy-sproc"):
+        connection.fetch("CALL TRAINING('2024-05-01'::DATE, 'a-run')")

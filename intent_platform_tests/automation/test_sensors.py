@@ -15,8 +15,8 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window, clock_set_to, merged, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
-from intent_platform.sessions.looks import Look
-from intent_platform_tests.automation.ticking import (
+from intent_platform.sessions.file_scans import FileScan
+from intent_platform_tests.builders.sensors import (
     YESTERDAY,
     carry_out,
     count,
@@ -26,7 +26,7 @@ from intent_platform_tests.automation.ticking import (
     score,
     tick,
 )
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 
 def test_dropped_files_are_asked_for_once_loaded_and_moved(landing, instance):
@@ -85,12 +85,12 @@ def test_a_file_that_cannot_be_read_holds_up_no_other_and_a_check_says_its_name(
 
 def test_a_file_that_takes_long_to_read_is_asked_for_by_a_later_tick(landing, instance, monkeypatch):
     drop(landing, YESTERDAY)
-    look: Future[Look] = Future()
+    scan: Future[FileScan] = Future()
     monkeypatch.setattr(sensors, "_LOOK_SECONDS", 0)
     with monkeypatch.context() as patched:
-        patched.setattr("intent_platform.sessions.landing.look_at", lambda *_: look)
+        patched.setattr("intent_platform.sessions.landing.scan_file", lambda *_: scan)
         assert "no file" in tick(landing, "landing_sensor", instance).skip_message
-        look.set_result(Look([YESTERDAY]))
+        scan.set_result(FileScan([YESTERDAY]))
         (request,) = tick(landing, "landing_sensor", instance).run_requests
     assert days_of(request) == Window(YESTERDAY, YESTERDAY + timedelta(days=1))
     assert carry_out(landing, instance, request).success
@@ -114,8 +114,8 @@ def test_scores_of_another_version_than_the_champion_are_asked_for_until_they_ar
     # As long as it has not worked it is asked for, once a day.
     assert tick(landing, "champion_sensor", instance).run_requests[0].run_key == request.run_key
     # What somebody scored with another version after the move is his choice.
-    with platform_for(landing).warehouse.session(writing=True) as session:
-        session.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))
+    with platform_for(landing).warehouse.connect(writing=True) as connection:
+        connection.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))
     assert "are the champion's" in tick(landing, "champion_sensor", instance).skip_message
 
 

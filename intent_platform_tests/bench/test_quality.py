@@ -11,7 +11,7 @@ from bench.intervals import Judged, difference, replicates
 from bench.rolling import Splits, rolling_splits
 from bench.sessions import bench_settings, dataset_rows
 from intent_platform.partitions import Window
-from intent_platform_tests.sessions_made import write_uci_csv
+from intent_platform_tests.builders.sessions import write_uci_csv
 
 DOCUMENT = Path(bench.quality.__file__).parents[1] / "docs" / "quality.md"
 MONTHS = {"Feb": 40, "Mar": 150, "May": 200, "June": 120, "Oct": 60, "Nov": 150, "Dec": 120}

@@ -14,7 +14,7 @@ from intent_platform.partitions import add_months, now
 from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
 from intent_platform.tables import TABLES
-from intent_platform_tests.sessions_made import write_uci_csv
+from intent_platform_tests.builders.sessions import write_uci_csv
 
 MONTHS = {"Mar": 300, "May": 300, "June": 200}
 
@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry) -> Pat
         "HOME": str(home),
         "TRAINING_TRIALS": "1",
         "TRAINING_FOLDS": "2",
-        "WAREHOUSE_WAIT_SECONDS": "1",
+        "WAREHOUSE_TIMEOUT_SECONDS": "1",
     }.items():
         monkeypatch.setenv(f"INTENT_PLATFORM_{name}", value)
     return home

@@ -68,7 +68,7 @@ def test_a_file_that_comes_twice_is_told_on_the_morning_after(story_of):
 
 def test_late_rows_are_waited_for_and_the_day_and_its_scores_made_again(story_of):
     story = story_of("late_rows", 7)
-    assert (SECOND_DAY + timedelta(days=1), "source: nothing_is_held_back") in of_kind(story, "warning")
+    assert (SECOND_DAY + timedelta(days=1), "source: nothing_is_deferred") in of_kind(story, "warning")
     made_again = [entry for entry in story if entry.text == str(SECOND_DAY) and entry.kind == "did"]
     assert [entry.subject for entry in made_again] == ["catch_up_sensor: sessions_job", "catch_up_sensor: scores_job"]
     assert all(entry.day == SECOND_DAY + timedelta(days=4) for entry in made_again)

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from intent_platform.__main__ import main
-from intent_platform_tests.table_filled import Filler, in_a_file
+from intent_platform_tests.builders.observed_table import Filler, in_a_file
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def filler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_settings, empty
         "TABLE_RELATION": "shop.sessions",
         "TRAINING_TRIALS": "1",
         "TRAINING_FOLDS": "2",
-        "WAREHOUSE_WAIT_SECONDS": "5",
+        "WAREHOUSE_TIMEOUT_SECONDS": "5",
     }.items():
         monkeypatch.setenv(f"INTENT_PLATFORM_{name}", value)
     return filler

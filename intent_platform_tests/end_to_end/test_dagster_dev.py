@@ -8,8 +8,8 @@ import pytest
 from intent_platform.partitions import TIMEZONE, Window, day_of
 from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
+from intent_platform_tests.builders.sessions import write_uci_csv
 from intent_platform_tests.end_to_end.webserver import Webserver, dagster_dev
-from intent_platform_tests.sessions_made import write_uci_csv
 
 pytestmark = pytest.mark.e2e
 
@@ -63,7 +63,9 @@ def test_the_story(server: Webserver, home: Path):
 
     # Thirty days of scores, as a backfill from the UI. Meanwhile a version that does not exist is refused.
     scoring = server.backfill(["scores"], SCORED.keys)
-    refused = server.launch("rollback", config={"ops": {"roll_back": {"config": {"version": "v_000101_000000"}}}})
+    refused = server.launch(
+        "rollback", config={"ops": {"rollback_champion": {"config": {"version": "v_000101_000000"}}}}
+    )
     assert server.finish(refused) == "FAILURE"
     assert "has no version v_000101_000000" in server.errors(refused)
     assert platform.registry.champion() == first
@@ -72,7 +74,7 @@ def test_the_story(server: Webserver, home: Path):
 
     # The rollback job from the launchpad moves the pointer, and the sensor asks for the re-scoring.
     rollback = server.launch(
-        "rollback", config={"ops": {"roll_back": {"config": {"version": other, "reason": "a rehearsal"}}}}
+        "rollback", config={"ops": {"rollback_champion": {"config": {"version": other, "reason": "a rehearsal"}}}}
     )
     succeed(server, rollback)
     assert platform.registry.champion() == other
@@ -84,16 +86,16 @@ def test_the_story(server: Webserver, home: Path):
     succeed(server, requested["id"])
     assert versions_that_scored(platform) == {other}
 
-    with platform.warehouse.session() as session:
-        moves = session.fetch("SELECT FROM_VERSION, TO_VERSION, CAUSE, RUN_ID FROM CHAMPION_HISTORY ORDER BY MOVE")
-        unscored = session.fetch(
+    with platform.warehouse.connect() as connection:
+        moves = connection.fetch("SELECT FROM_VERSION, TO_VERSION, CAUSE, RUN_ID FROM CHAMPION_HISTORY ORDER BY MOVE")
+        unscored = connection.fetch(
             "SELECT COUNT(*) AS COUNTED FROM DATASET D LEFT JOIN SCORES S ON S.UID = D.UID "
             "AND S.SESSION_DATE = D.SESSION_DATE WHERE D.SESSION_DATE >= :start AND D.SESSION_DATE < :end "
             "AND S.UID IS NULL",
             start=SCORED.start,
             end=SCORED.end,
         )
-        loaded = session.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")
+        loaded = connection.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")
     assert [tuple(move.values())[:3] for move in moves.to_pylist()] == [
         (None, first, "first"),
         (first, other, "rollback"),
@@ -104,8 +106,8 @@ def test_the_story(server: Webserver, home: Path):
 
 
 def versions_that_scored(platform) -> set[str]:
-    with platform.warehouse.session() as session:
-        rows = session.fetch(
+    with platform.warehouse.connect() as connection:
+        rows = connection.fetch(
             "SELECT DISTINCT MODEL_VERSION FROM SCORES WHERE SESSION_DATE >= :start AND SESSION_DATE < :end",
             start=SCORED.start,
             end=SCORED.end,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from intent_platform.modelling.training import Training, train
+from intent_platform.modelling.training import TrainedModel, train
 from intent_platform.settings import IntRange, Settings, TrainingSettings
 from intent_platform.tables import DATASET, MODEL_INPUTS
 
@@ -81,7 +81,7 @@ def quickened(training: TrainingSettings) -> TrainingSettings:
 
 
 @pytest.fixture(scope="session")
-def trained() -> Training:
+def trained() -> TrainedModel:
     """One quick training on 1,200 made sessions, for the tests that only look at it."""
     from intent_platform.settings import load_settings
 

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from intent_platform.modelling import bootstrap
 from intent_platform.modelling.bootstrap import average_precision, chance_pr_auc, pr_auc_difference
-from intent_platform_tests.modelling.scored import scored_rows
+from intent_platform_tests.builders.scores import scored_rows
 
 few_scores = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9, 1.0])  # few of them: many ties
 

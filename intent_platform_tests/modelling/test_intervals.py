@@ -6,7 +6,7 @@ from scipy.stats import t, ttest_rel
 from sklearn.metrics import roc_auc_score
 
 from intent_platform.modelling.intervals import mean_difference, roc_auc_difference
-from intent_platform_tests.modelling.scored import scored_rows
+from intent_platform_tests.builders.scores import scored_rows
 
 
 def delong_by_definition(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from intent_platform.modelling.contest import Contender, Contest, windows_to_pool
+from intent_platform.modelling.head_to_head import Contender, HeadToHead, windows_to_pool
 from intent_platform.modelling.metrics import measure
 from intent_platform.modelling.replay import History, play, policies
 from intent_platform.partitions import Window, training_window
@@ -35,9 +35,9 @@ def courses(history: History):
 
 def test_never_keeps_the_first_and_always_takes_each():
     played = courses(made_history({4: 1.0, 5: 1.0, 7: 1.0}))
-    assert [served.champion for served in played["never"].served] == ["of April"] * 5
+    assert [service_month.champion for service_month in played["never"].service_months] == ["of April"] * 5
     assert played["never"].moves == 1
-    assert [served.champion for served in played["always"].served] == [
+    assert [service_month.champion for service_month in played["always"].service_months] == [
         *("of April", "of May", "of May", "of July", "of July")
     ]
     assert played["always"].moves == 3
@@ -46,14 +46,14 @@ def test_never_keeps_the_first_and_always_takes_each():
 def test_all_policies_serve_the_same_months_from_the_first_challenger_with_skill_on():
     played = courses(made_history({4: 0.0, 5: 2.0, 6: 1.0}))
     for course in played.values():
-        assert [served.window.start.month for served in course.served] == [5, 6, 7, 8]
-        assert course.served[0].champion == "of May"
+        assert [service_month.window.start.month for service_month in course.service_months] == [5, 6, 7, 8]
+        assert course.service_months[0].champion == "of May"
 
 
 @pytest.mark.parametrize("policy", ["evidence", "greater"])
 def test_a_policy_that_looks_takes_the_better_and_leaves_the_worse(policy):
     course = courses(made_history({4: 1.0, 5: 3.0, 6: 0.2, 7: 0.2}))[policy]
-    assert [served.champion for served in course.served] == ["of April", *["of May"] * 4]
+    assert [service_month.champion for service_month in course.service_months] == ["of April", *["of May"] * 4]
     assert (course.moves, course.regret) == (2, 0.0)
 
 
@@ -61,39 +61,41 @@ def test_regret_is_against_versions_that_were_there_by_then():
     """July's is by far the best, but nobody could have served it in May."""
     played = courses(made_history({4: 1.0, 5: 1.0, 7: 4.0}))
     for course in played.values():
-        for served in course.served:
-            assert served.best >= served.pr_auc
-        early = [served for served in course.served if served.window.end <= date(2024, 7, 15)]
-        assert max(served.best for served in early) < 0.6 < course.served[-1].best
+        for service_month in course.service_months:
+            assert service_month.best >= service_month.pr_auc
+        early = [
+            service_month for service_month in course.service_months if service_month.window.end <= date(2024, 7, 15)
+        ]
+        assert max(service_month.best for service_month in early) < 0.6 < course.service_months[-1].best
     assert played["always"].regret < played["never"].regret
 
 
 def test_a_champion_serves_from_one_evaluation_to_the_next_and_is_measured_on_those_days_alone():
     history = made_history({4: 1.0})
-    first = courses(history)["never"].served[0]
+    first = courses(history)["never"].service_months[0]
     assert first.window == Window(date(2024, 4, 15), date(2024, 5, 15))
-    served = (history.days >= np.datetime64("2024-04-15")) & (history.days < np.datetime64("2024-05-15"))
+    service_month = (history.days >= np.datetime64("2024-04-15")) & (history.days < np.datetime64("2024-05-15"))
     scores = history.challengers[date(2024, 4, 1)].scores
-    assert first.pr_auc == measure(history.labels[served], scores[served]).pr_auc
+    assert first.pr_auc == measure(history.labels[service_month], scores[service_month]).pr_auc
 
 
 def test_the_contest_is_on_the_days_that_an_evaluation_tests_on_and_pools_as_it_does():
     history = made_history({4: 1.0, 8: 1.0})
     champion = history.challengers[date(2024, 4, 1)]
-    pooling = GATE.model_copy(update={"pool_months": 6, "pool_below_positives": 10_000})
+    pooling = GATE.model_copy(update={"pool_months": 6, "pool_below_purchases": 10_000})
     for gate, pooled in ((GATE, ()), (pooling, (Window(date(2024, 4, 1), date(2024, 5, 1)),))):
-        contest: Contest = history.contest(date(2024, 8, 1), champion, 14, gate)
+        head_to_head: HeadToHead = history.head_to_head(date(2024, 8, 1), champion, 14, gate)
         windows = (Window(date(2024, 8, 1), date(2024, 8, 15)), *pooled)
-        assert contest.windows == windows
-        assert len(contest.labels) == sum(40 * len(window) for window in windows)
-        assert {*np.unique(contest.days)} == {np.datetime64(day) for window in windows for day in window}
+        assert head_to_head.windows == windows
+        assert len(head_to_head.labels) == sum(40 * len(window) for window in windows)
+        assert {*np.unique(head_to_head.days)} == {np.datetime64(day) for window in windows for day in window}
 
 
 def test_months_without_purchases_are_not_served():
     history = made_history({4: 1.0})
     history.labels[history.days >= np.datetime64("2024-06-15")] = 0
     course = courses(history)["always"]
-    assert [served.window.start.month for served in course.served] == [4, 5]
+    assert [service_month.window.start.month for service_month in course.service_months] == [4, 5]
     nothing = play(made_history({}), MONTHS, "always", policies(GATE)["always"], 14, GATE)
     assert np.isnan(nothing.pr_auc)
 

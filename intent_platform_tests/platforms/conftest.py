@@ -29,7 +29,7 @@ def platform(target, make_settings, empty_registry, snowflake_settings) -> Platf
     """Each platform in turn, empty."""
     if target != "local":
         return platform_for(snowflake_settings(target))
-    settings = make_settings(deployment="local", warehouse={"wait_seconds": 5})
+    settings = make_settings(deployment="local", warehouse={"timeout_seconds": 5})
     empty_registry(settings.home)
     return platform_for(settings)
 
@@ -55,7 +55,7 @@ def provenance(month: str) -> Provenance:
         month=date.fromisoformat(month),
         training_window=training_window(month, 3),
         sessions=300,
-        positives=120,
+        purchases=120,
         features=FEATURES,
         parameters={"depth": 2, "learning_rate": 0.1},
         metrics={"pr_auc": 0.7, "precision": None},

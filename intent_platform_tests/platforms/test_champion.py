@@ -11,7 +11,7 @@ from intent_platform.modelling.model import IntentModel
 from intent_platform.partitions import Window
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import Ledger, Move, read_ledger
-from intent_platform.platforms.ports import Served
+from intent_platform.platforms.ports import ScoringModel
 
 
 def move(platform, to, expected, cause="promotion", **rest):
@@ -21,8 +21,8 @@ def move(platform, to, expected, cause="promotion", **rest):
 
 
 def ledger(platform) -> Ledger:
-    with platform.warehouse.session() as session:
-        return read_ledger(session)
+    with platform.warehouse.connect() as connection:
+        return read_ledger(connection)
 
 
 def test_every_move_is_in_the_ledger_and_the_last_is_where_the_pointer_is(platform, log):
@@ -87,7 +87,7 @@ def test_a_move_may_quarantine_the_champion_left_and_frees_the_new_one(platform,
     one, two = log().name, log().name
     move(platform, one, None, "first")
     platform.registry.set_quarantine(two, "rolled back from: long ago")
-    move(platform, two, one, "rollback", quarantine_left="scores too high")
+    move(platform, two, one, "rollback", quarantine_reason="scores too high")
     assert platform.registry.version(one).quarantine == "scores too high"
     assert platform.registry.version(two).quarantine is None
 
@@ -103,15 +103,15 @@ def test_a_move_that_fails_leaves_every_mark_as_it_was(platform, log, monkeypatc
 
     monkeypatch.setattr(type(platform.registry), "move_champion", unreachable)
     with pytest.raises(ConnectionError):
-        move(platform, two, one, "rollback", quarantine_left="scores too high")
+        move(platform, two, one, "rollback", quarantine_reason="scores too high")
     assert platform.registry.version(one).quarantine == mark
 
 
 def test_a_ledger_that_cannot_be_committed_takes_the_pointer_back_and_says_why(platform, log, monkeypatch):
     one, two = log().name, log().name
     move(platform, one, None, "first")
-    with platform.warehouse.session() as session:
-        kind = type(session)
+    with platform.warehouse.connect() as connection:
+        kind = type(connection)
     whole = kind.transaction
 
     @contextmanager
@@ -122,7 +122,7 @@ def test_a_ledger_that_cannot_be_committed_takes_the_pointer_back_and_says_why(p
 
     monkeypatch.setattr(kind, "transaction", disk_full)
     with pytest.raises(OSError, match="no space left"):
-        move(platform, two, one, "rollback", quarantine_left="scores too high")
+        move(platform, two, one, "rollback", quarantine_reason="scores too high")
     assert platform.registry.champion() == one
     assert platform.registry.version(one).quarantine is None
     assert len(ledger(platform).moves) == 1
@@ -131,7 +131,9 @@ def test_a_ledger_that_cannot_be_committed_takes_the_pointer_back_and_says_why(p
 def test_a_version_whose_features_are_gone_is_unfit(platform, log, model, monkeypatch):
     one = log().name
     gone = IntentModel(model.classifier, (*model.features[:-1], "MOOD"))
-    monkeypatch.setattr(type(platform.registry), "serve", lambda self, name: Served(name, gone.features, gone))
+    monkeypatch.setattr(
+        type(platform.registry), "scoring_model", lambda self, name: ScoringModel(name, gone.features, gone)
+    )
     with pytest.raises(VersionUnfit, match="MOOD"):
         move(platform, one, None, "first")
 

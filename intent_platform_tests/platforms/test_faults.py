@@ -10,14 +10,14 @@ from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.publish import load_sessions, replace_window
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.loading import load_sessions, replace_window
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform.sessions.contract import Received, check
+from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.tables import SCORES
+from intent_platform_tests.builders.sessions import landing_rows
 from intent_platform_tests.platforms.conftest import provenance
-from intent_platform_tests.sessions_made import landing_rows
 from intent_platform_tests.snowflake_emulator import Fault
 
 
@@ -37,13 +37,13 @@ def account(snowflake_settings):
 
 
 def put(platform, uid: str) -> None:
-    with platform.warehouse.session(writing=True) as session:
-        replace_window(session, SCORES, DAY, SCORED, uid=uid, at=datetime(2024, 5, 2, 8))  # noqa: DTZ001  wall clock
+    with platform.warehouse.connect(writing=True) as connection:
+        replace_window(connection, SCORES, DAY, SCORED, uid=uid, at=datetime(2024, 5, 2, 8))  # noqa: DTZ001  wall clock
 
 
 def scored(platform) -> list[str]:
-    with platform.warehouse.session() as session:
-        found: list[str] = session.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
+    with platform.warehouse.connect() as connection:
+        found: list[str] = connection.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
     return found
 
 
@@ -80,10 +80,10 @@ def test_a_load_that_meets_a_fault_leaves_the_day_of_before(account, emulator, f
     day = Window(date(2024, 7, 1), date(2024, 7, 2))
 
     def load(rows: int) -> None:
-        batch = check(Received(landing_rows(day.start, rows), "a.csv"), day)
-        with account.warehouse.session(writing=True) as session:
+        batch = validate(RawBatch(landing_rows(day.start, rows), "a.csv"), day)
+        with account.warehouse.connect(writing=True) as connection:
             load_sessions(
-                session,
+                connection,
                 day,
                 [batch],
                 feed="uci",
@@ -93,8 +93,8 @@ def test_a_load_that_meets_a_fault_leaves_the_day_of_before(account, emulator, f
             )
 
     def loaded() -> int:
-        with account.warehouse.session() as session:
-            return int(session.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")["COUNTED"][0].as_py())
+        with account.warehouse.connect() as connection:
+            return int(connection.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")["COUNTED"][0].as_py())
 
     load(20)
     emulator.inject(fault, matching=matching)
@@ -139,8 +139,8 @@ def test_a_move_of_the_champion_that_is_refused_leaves_no_line_in_the_ledger(acc
     with pytest.raises(WarehouseError, match="run it again"):
         move_champion(account, name, expected=None, cause="first", reason="the story", metrics={}, run_id="a-run")
     assert account.registry.champion() is None
-    with account.warehouse.session() as session:
-        assert read_ledger(session).moves == ()
+    with account.warehouse.connect() as connection:
+        assert read_ledger(connection).moves == ()
 
 
 def test_a_server_that_is_away_for_a_moment_is_asked_again(account, emulator):
@@ -160,8 +160,8 @@ def test_an_account_that_nobody_answers_for_is_named(make_settings):
 
 
 def test_every_statement_carries_the_tag_of_its_run(snowflake_settings, emulator):
-    with platform_for(snowflake_settings()).warehouse.session() as session:
-        session.fetch("SELECT 'tagged' AS T")
+    with platform_for(snowflake_settings()).warehouse.connect() as connection:
+        connection.fetch("SELECT 'tagged' AS T")
     sent = next(statement for statement in reversed(emulator.statements) if "'tagged'" in statement.sql)
     assert '"app": "intent_platform"' in sent.tag
     assert '"deployment": "dev"' in sent.tag

@@ -6,31 +6,33 @@ import pyarrow as pa
 import pytest
 
 from intent_platform.partitions import Window
-from intent_platform.platforms.publish import LoadCounts, load_sessions
-from intent_platform.sessions.contract import Checked, Received, check
+from intent_platform.platforms.loading import LoadCounts, load_sessions
+from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.tables import SESSION_COLUMNS
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 DAY = Window(date(2024, 5, 13), date(2024, 5, 14))
 AT = datetime(2024, 5, 14, 5)  # noqa: DTZ001  wall clock
 NAMES = [column.name for column in SESSION_COLUMNS]
 
 
-def batch(rows: pa.Table, region: int, origin: str = "a") -> Checked:
+def batch(rows: pa.Table, region: int, origin: str = "a") -> ValidatedBatch:
     """`rows` with one region, by which it shows whose row was taken."""
     at = rows.schema.get_field_index("REGION")
     rows = rows.set_column(at, "REGION", pa.array([str(region)] * rows.num_rows))
-    return check(Received(rows.select(NAMES), origin), DAY)
+    return validate(RawBatch(rows.select(NAMES), origin), DAY)
 
 
-def load(platform, batches: list[Checked], *, replacing: bool = True) -> LoadCounts:
-    with platform.warehouse.session(writing=True) as session:
-        return load_sessions(session, DAY, iter(batches), feed="landing", replacing=replacing, undated=DAY.start, at=AT)
+def load(platform, batches: list[ValidatedBatch], *, replacing: bool = True) -> LoadCounts:
+    with platform.warehouse.connect(writing=True) as connection:
+        return load_sessions(
+            connection, DAY, iter(batches), feed="landing", replacing=replacing, undated=DAY.start, at=AT
+        )
 
 
 def loaded(platform) -> dict[str, int]:
-    with platform.warehouse.session() as session:
-        rows = session.fetch("SELECT UID, REGION FROM SOURCE ORDER BY UID").to_pylist()
+    with platform.warehouse.connect() as connection:
+        rows = connection.fetch("SELECT UID, REGION FROM SOURCE ORDER BY UID").to_pylist()
     assert len({row["UID"] for row in rows}) == len(rows)
     return {row["UID"]: row["REGION"] for row in rows}
 
@@ -47,8 +49,10 @@ def test_the_first_arrival_of_a_key_counts_across_batches_and_within_one(platfor
     regions = loaded(platform)
     uids = rows["UID"].to_pylist()
     assert [regions[uid] for uid in uids] == [1] * 8 + [2] * 4
-    with platform.warehouse.session() as session:
-        rejected = session.fetch("SELECT ORIGIN, COUNT(*) AS N FROM SOURCE_REJECTED GROUP BY 1 ORDER BY 1").to_pylist()
+    with platform.warehouse.connect() as connection:
+        rejected = connection.fetch(
+            "SELECT ORIGIN, COUNT(*) AS N FROM SOURCE_REJECTED GROUP BY 1 ORDER BY 1"
+        ).to_pylist()
     assert rejected == [{"ORIGIN": "b", "N": 6}, {"ORIGIN": "c", "N": 12}]
 
 
@@ -68,6 +72,6 @@ def test_what_fails_halfway_leaves_the_day_as_it_was(platform):
         yield batch(rows.slice(0, 5), 2)
         raise RuntimeError("the feed is gone")
 
-    with platform.warehouse.session(writing=True) as session, pytest.raises(RuntimeError, match="the feed is gone"):
-        load_sessions(session, DAY, stumbling(), feed="landing", replacing=True, undated=DAY.start, at=AT)
+    with platform.warehouse.connect(writing=True) as connection, pytest.raises(RuntimeError, match="the feed is gone"):
+        load_sessions(connection, DAY, stumbling(), feed="landing", replacing=True, undated=DAY.start, at=AT)
     assert set(loaded(platform).values()) == {1}

@@ -49,16 +49,16 @@ def test_a_home_that_was_moved_loads_its_versions_and_keeps_new_ones(make_settin
 
 def test_a_transaction_that_cannot_be_committed_says_why(settings):
     with (
-        platform_for(settings).warehouse.session(writing=True) as session,
+        platform_for(settings).warehouse.connect(writing=True) as connection,
         pytest.raises(duckdb.TransactionException, match="no transaction"),
-        session.transaction(),
+        connection.transaction(),
     ):
-        session.execute("ROLLBACK")  # so that COMMIT fails, and ROLLBACK after it
+        connection.execute("ROLLBACK")  # so that COMMIT fails, and ROLLBACK after it
 
 
 def test_numbers_of_numpy_are_numbers(settings):
-    with platform_for(settings).warehouse.session() as session:
-        assert session.fetch("SELECT :x AS X", x=np.float64(0.1))["X"].to_pylist() == [0.1]
+    with platform_for(settings).warehouse.connect() as connection:
+        assert connection.fetch("SELECT :x AS X", x=np.float64(0.1))["X"].to_pylist() == [0.1]
 
 
 def staged_in(home) -> list[str]:
@@ -69,10 +69,10 @@ def test_staged_batches_are_beside_the_warehouse_and_gone_with_their_session(mak
     settings = make_settings(home=tmp_path / "home [1] *")  # a pattern of files, were it not escaped
 
     def stage_and_stumble() -> None:
-        with platform_for(settings).warehouse.session(writing=True) as session:
-            session.stage("ARRIVED", pa.table({"N": [1, 2]}))
-            session.stage("ARRIVED", pa.table({"N": [3]}))
-            assert session.fetch("SELECT SUM(N) AS TOTAL FROM ARRIVED")["TOTAL"].to_pylist() == [6]
+        with platform_for(settings).warehouse.connect(writing=True) as connection:
+            connection.stage("ARRIVED", pa.table({"N": [1, 2]}))
+            connection.stage("ARRIVED", pa.table({"N": [3]}))
+            assert connection.fetch("SELECT SUM(N) AS TOTAL FROM ARRIVED")["TOTAL"].to_pylist() == [6]
             assert len(staged_in(settings.home)) == 1
             raise RuntimeError("mine")
 
@@ -82,16 +82,16 @@ def test_staged_batches_are_beside_the_warehouse_and_gone_with_their_session(mak
 
 
 def test_what_a_killed_process_staged_is_removed_by_the_next_load(settings):
-    with platform_for(settings).warehouse.session(writing=True):
+    with platform_for(settings).warehouse.connect(writing=True):
         pass
     (settings.home / ".staged-0-killed" / "RECEIVED").mkdir(parents=True)
-    with platform_for(settings).warehouse.session(writing=True) as session:
-        session.stage("ARRIVED", pa.table({"N": [1]}))
+    with platform_for(settings).warehouse.connect(writing=True) as connection:
+        connection.stage("ARRIVED", pa.table({"N": [1]}))
         assert ".staged-0-killed" not in staged_in(settings.home)
 
 
 def test_the_warehouse_keeps_to_its_memory(make_settings):
-    settings = make_settings(warehouse={"wait_seconds": 5, "memory_gb": 0.25})
-    with platform_for(settings).warehouse.session() as session:
-        (limit,) = session.fetch("SELECT CURRENT_SETTING('memory_limit') AS MEMORY")["MEMORY"].to_pylist()
+    settings = make_settings(warehouse={"timeout_seconds": 5, "memory_gb": 0.25})
+    with platform_for(settings).warehouse.connect() as connection:
+        (limit,) = connection.fetch("SELECT CURRENT_SETTING('memory_limit') AS MEMORY")["MEMORY"].to_pylist()
     assert limit == "238.4 MiB"

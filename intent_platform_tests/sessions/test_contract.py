@@ -9,9 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intent_platform.partitions import TIMEZONE, Window
-from intent_platform.sessions.contract import ACCEPTED_SCHEMA, ARROW_TYPES, REJECTED_SCHEMA, Checked, Received, check
+from intent_platform.sessions.contract import (
+    ACCEPTED_SCHEMA,
+    ARROW_TYPES,
+    REJECTED_SCHEMA,
+    RawBatch,
+    ValidatedBatch,
+    validate,
+)
 from intent_platform.tables import SESSION_COLUMNS
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 repeatable = settings(
     derandomize=True, deadline=None, database=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -46,12 +53,12 @@ def as_text(rows: list[dict[str, str | None]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in NAMES]))
 
 
-def checked(rows: pa.Table | list[dict[str, str | None]], within: Window = MAY) -> Checked:
-    return check(Received(rows if isinstance(rows, pa.Table) else as_text(rows), "file.csv"), within)
+def validated(rows: pa.Table | list[dict[str, str | None]], within: Window = MAY) -> ValidatedBatch:
+    return validate(RawBatch(rows if isinstance(rows, pa.Table) else as_text(rows), "file.csv"), within)
 
 
 def reasons(rows: pa.Table | list[dict[str, str | None]]) -> list[list[str]]:
-    return [json.loads(text) for text in checked(rows).rejected["REASONS"].to_pylist()]
+    return [json.loads(text) for text in validated(rows).rejected["REASONS"].to_pylist()]
 
 
 def with_column(name: str, cells: pa.Array) -> pa.Table:
@@ -59,7 +66,7 @@ def with_column(name: str, cells: pa.Array) -> pa.Table:
     return as_text([VALID] * len(cells)).set_column(NAMES.index(name), name, cells)
 
 
-def assert_contract_holds(result: Checked, received: int, within: Window = MAY) -> None:
+def assert_contract_holds(result: ValidatedBatch, received: int, within: Window = MAY) -> None:
     """Nothing is lost, and what was accepted meets every rule of the contract, by plain Python."""
     assert result.accepted.schema.equals(ACCEPTED_SCHEMA)
     assert result.rejected.schema.equals(REJECTED_SCHEMA)
@@ -84,23 +91,27 @@ def assert_contract_holds(result: Checked, received: int, within: Window = MAY) 
 @repeatable
 @given(text_rows())
 def test_whatever_text_comes_no_row_is_lost_and_none_is_accepted_wrongly(rows):
-    assert_contract_holds(checked(rows), len(rows))
+    assert_contract_holds(validated(rows), len(rows))
 
 
 @repeatable
 @given(text_rows())
 def test_a_row_is_judged_by_itself_whatever_comes_with_it(rows):
-    alone = [checked([row]) for row in rows]
-    together = checked(rows)
-    assert together.accepted.equals(pa.concat_tables([Checked.empty().accepted, *(one.accepted for one in alone)]))
-    assert together.rejected.equals(pa.concat_tables([Checked.empty().rejected, *(one.rejected for one in alone)]))
+    alone = [validated([row]) for row in rows]
+    together = validated(rows)
+    assert together.accepted.equals(
+        pa.concat_tables([ValidatedBatch.empty().accepted, *(one.accepted for one in alone)])
+    )
+    assert together.rejected.equals(
+        pa.concat_tables([ValidatedBatch.empty().rejected, *(one.rejected for one in alone)])
+    )
 
 
 @repeatable
 @given(text_rows())
 def test_a_valid_row_stays_accepted_among_any_others(rows):
     uid = "7a3f0c52-0b5e-4b5e-9d3c-000000000000"
-    accepted = checked([*rows, VALID | {"UID": uid}]).accepted
+    accepted = validated([*rows, VALID | {"UID": uid}]).accepted
     assert uid in accepted["UID"].to_pylist()
 
 
@@ -120,7 +131,7 @@ def test_all_that_is_wrong_with_a_row_is_listed_in_the_order_of_its_columns(chan
 @repeatable
 @given(text_rows())
 def test_a_rejected_row_is_kept_whole_as_it_came(rows):
-    rejected = checked(rows).rejected
+    rejected = validated(rows).rejected
     kept = [json.loads(raw) for raw in rejected["RAW"].to_pylist()]
     remaining = iter(rows)
     assert all(any(row == candidate for candidate in remaining) for row in kept)  # a subsequence, in order
@@ -153,13 +164,13 @@ typed_columns = st.one_of(
 @repeatable
 @given(st.sampled_from(NAMES), typed_columns)
 def test_whatever_type_a_column_has_no_row_is_lost_and_none_is_accepted_wrongly(name, column):
-    assert_contract_holds(checked(with_column(name, column)), len(column))
+    assert_contract_holds(validated(with_column(name, column)), len(column))
 
 
 def test_text_and_typed_columns_are_judged_alike():
     text = landing_rows(date(2024, 5, 17), 200).select(NAMES)
-    from_text = checked(text)
-    from_types = checked(from_text.accepted.drop_columns(["ORIGIN"]))
+    from_text = validated(text)
+    from_types = validated(from_text.accepted.drop_columns(["ORIGIN"]))
     assert from_text.accepted.num_rows == 200
     assert from_types.accepted.equals(from_text.accepted)
 
@@ -187,7 +198,7 @@ def test_each_column_that_is_empty_is_named():
     ],
 )
 def test_a_cell_is_what_its_notation_says(name, cell, value):
-    assert checked([VALID | {name: cell}]).accepted[name].to_pylist() == [value]
+    assert validated([VALID | {name: cell}]).accepted[name].to_pylist() == [value]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +225,7 @@ def test_a_reason_names_column_cell_and_rule(name, cell, sentence):
 
 
 def test_a_long_cell_is_cut_in_the_reason_and_whole_in_the_row():
-    rejected = checked([VALID | {"VISITORTYPE": "x" * 3000}]).rejected
+    rejected = validated([VALID | {"VISITORTYPE": "x" * 3000}]).rejected
     assert len(rejected["REASONS"][0].as_py()) < 200
     assert json.loads(rejected["RAW"][0].as_py())["VISITORTYPE"] == "x" * 3000
 
@@ -225,20 +236,22 @@ def test_a_date_is_accepted_exactly_within_the_window(start, end, day):
     within = Window(min(start, end), max(start, end))
     row = VALID | {"SESSION_DATE": day.isoformat()}
     for rows in (as_text([row]), with_column("SESSION_DATE", pa.array([day], pa.date32()))):
-        assert checked(rows, within).accepted.num_rows == (day in within)
+        assert validated(rows, within).accepted.num_rows == (day in within)
 
 
 def test_a_rejected_row_keeps_its_readable_date():
-    result = checked([VALID | {"BROWSER": "x"}, VALID | {"SESSION_DATE": "x"}, VALID | {"SESSION_DATE": "2031-01-01"}])
+    result = validated(
+        [VALID | {"BROWSER": "x"}, VALID | {"SESSION_DATE": "x"}, VALID | {"SESSION_DATE": "2031-01-01"}]
+    )
     assert result.rejected["SESSION_DATE"].to_pylist() == [date(2024, 5, 17), None, date(2031, 1, 1)]
 
 
 def test_a_time_of_day_is_no_date_but_midnight_is():
     midnight = datetime(2024, 5, 17)  # noqa: DTZ001  a naive column
     times = pa.array([midnight, midnight + timedelta(hours=1)])
-    assert checked(with_column("SESSION_DATE", times)).accepted["SESSION_DATE"].to_pylist() == [midnight.date()]
+    assert validated(with_column("SESSION_DATE", times)).accepted["SESSION_DATE"].to_pylist() == [midnight.date()]
     aware = pa.array([datetime(2024, 5, 17, tzinfo=TIMEZONE)], pa.timestamp("us", "Asia/Tokyo"))
-    assert checked(with_column("SESSION_DATE", aware)).accepted["SESSION_DATE"].to_pylist() == [midnight.date()]
+    assert validated(with_column("SESSION_DATE", aware)).accepted["SESSION_DATE"].to_pylist() == [midnight.date()]
 
 
 def test_an_accepted_schema_has_each_column_of_the_contract_and_the_origin():
@@ -249,5 +262,5 @@ def test_an_accepted_schema_has_each_column_of_the_contract_and_the_origin():
 
 
 def test_a_decimal_is_a_number():
-    accepted = checked(with_column("PAGEVALUES", pa.array([Decimal("1.250")]))).accepted
+    accepted = validated(with_column("PAGEVALUES", pa.array([Decimal("1.250")]))).accepted
     assert accepted["PAGEVALUES"].to_pylist() == [1.25]

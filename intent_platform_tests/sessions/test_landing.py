@@ -8,12 +8,12 @@ import pytest
 from pyarrow import csv, parquet
 
 from intent_platform.partitions import TIMEZONE, Window
-from intent_platform.sessions import landing, looks
-from intent_platform.sessions.contract import Checked, Received, check
+from intent_platform.sessions import file_scans, landing
+from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings import LandingSettings
 from intent_platform.tables import SESSION_COLUMNS
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 NAMES = [column.name for column in SESSION_COLUMNS]
 TODAY = date(2024, 5, 20)
@@ -44,12 +44,12 @@ def one_day(window_start: date) -> Window:
     return Window(window_start, window_start + timedelta(days=1))
 
 
-def take(feed: LandingFeed, window: Window) -> list[Received]:
+def take(feed: LandingFeed, window: Window) -> list[RawBatch]:
     with feed.deliver(window) as batches:
         return list(batches)
 
 
-def uids(received: list[Received]) -> list[str]:
+def uids(received: list[RawBatch]) -> list[str]:
     return [uid for batch in received for uid in batch.rows["UID"].to_pylist()]
 
 
@@ -62,8 +62,8 @@ def accepted_files(feed: LandingFeed) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def checked(feed: LandingFeed, received: list[Received]) -> list[Checked]:
-    return [check(batch, feed.possible_days()) for batch in received]
+def validated(feed: LandingFeed, received: list[RawBatch]) -> list[ValidatedBatch]:
+    return [validate(batch, feed.accepted_days()) for batch in received]
 
 
 @pytest.mark.parametrize("name", ["monday.csv", "monday.parquet", "MONDAY.CSV", "Monday.Parquet"])
@@ -73,7 +73,7 @@ def test_a_file_is_delivered_whole_and_then_moved(feed, name):
     received = take(feed, one_day(MONDAY))
     assert pa.concat_tables([batch.rows for batch in received]).equals(rows.select(NAMES))
     assert {batch.origin for batch in received} == {name}
-    assert sum(batch.accepted.num_rows for batch in checked(feed, received)) == 30
+    assert sum(batch.accepted.num_rows for batch in validated(feed, received)) == 30
     assert (waiting(feed), accepted_files(feed)) == ([], [name])
     assert feed.pending() == []
     assert take(feed, one_day(MONDAY)) == []
@@ -81,9 +81,9 @@ def test_a_file_is_delivered_whole_and_then_moved(feed, name):
 
 def test_a_csv_file_and_a_typed_parquet_file_give_the_same_sessions(feed):
     drop(feed, "text.csv", landing_rows(MONDAY, 50))
-    (text,) = checked(feed, take(feed, PAST))
+    (text,) = validated(feed, take(feed, PAST))
     drop(feed, "typed.parquet", text.accepted)
-    (typed,) = checked(feed, take(feed, PAST))
+    (typed,) = validated(feed, take(feed, PAST))
     assert typed.accepted.select(NAMES).equals(text.accepted.select(NAMES))
 
 
@@ -153,7 +153,7 @@ def test_a_file_of_two_days_waits_for_a_window_that_covers_both(feed):
     assert [file.span for file in feed.pending()] == [Window(MONDAY, date(2024, 5, 15))]
     for too_narrow in (one_day(MONDAY), one_day(TUESDAY), Window(TUESDAY, TODAY), Window(MONDAY, MONDAY)):
         assert take(feed, too_narrow) == []
-        assert [sentence.split()[0] for sentence in feed.held_back(too_narrow)] == ["both.csv"]
+        assert [sentence.split()[0] for sentence in feed.deferred(too_narrow)] == ["both.csv"]
     assert len(uids(take(feed, Window(MONDAY, date(2024, 5, 15))))) == 5
 
 
@@ -171,7 +171,7 @@ def test_rows_of_impossible_days_hold_no_file_back_and_are_rejected(feed, day, n
     odd = odd.set_column(odd.schema.get_field_index("SESSION_DATE"), "SESSION_DATE", pa.array([day] * 2))
     drop(feed, name, pa.concat_tables([landing_rows(MONDAY, 3), odd]))
     assert [file.span for file in feed.pending()] == [one_day(MONDAY)]
-    (batch,) = checked(feed, take(feed, one_day(MONDAY)))
+    (batch,) = validated(feed, take(feed, one_day(MONDAY)))
     assert (batch.accepted.num_rows, batch.rejected.num_rows) == (3, 2)
     assert all("SESSION_DATE" in why for why in batch.rejected["REASONS"].to_pylist())
     assert accepted_files(feed) == [name]
@@ -181,7 +181,7 @@ def test_a_file_without_any_possible_day_is_taken_by_every_window_and_rejected(f
     rows = landing_rows(date(2031, 1, 1), 4)
     drop(feed, "future.csv", rows)
     assert [file.span for file in feed.pending()] == [None]
-    (batch,) = checked(feed, take(feed, one_day(MONDAY)))
+    (batch,) = validated(feed, take(feed, one_day(MONDAY)))
     assert (batch.accepted.num_rows, batch.rejected.num_rows) == (0, 4)
 
 
@@ -189,7 +189,7 @@ def test_sessions_of_today_make_the_file_wait_until_the_day_is_over(feed, monkey
     drop(feed, "today.csv", pa.concat_tables([landing_rows(MONDAY, 2), landing_rows(TODAY, 3)]))
     assert take(feed, PAST) == []
     monkeypatch.setattr(landing, "now", lambda: datetime(2024, 5, 21, 5, tzinfo=TIMEZONE))
-    (batch,) = checked(feed, take(feed, Window(MONDAY, date(2024, 5, 21))))
+    (batch,) = validated(feed, take(feed, Window(MONDAY, date(2024, 5, 21))))
     assert batch.accepted.num_rows == 5
 
 
@@ -211,7 +211,7 @@ def test_other_columns_are_kept_out_and_named(feed, name):
     (batch,) = take(feed, PAST)
     assert batch.rows.column_names == NAMES
     assert batch.ignored_columns == ("Note", "user, agent")
-    assert checked(feed, [batch])[0].accepted.num_rows == 2
+    assert validated(feed, [batch])[0].accepted.num_rows == 2
 
 
 @pytest.mark.parametrize("name", ["monday.csv", "monday.parquet"])
@@ -234,7 +234,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(feed):
 
 def refusal(feed: LandingFeed) -> str:
     """What is said of the one unreadable file; it stays, and another one is taken all the same."""
-    (fault,) = feed.faults()
+    (fault,) = feed.unreadable()
     before = waiting(feed)
     drop(feed, "good.csv", landing_rows(TUESDAY, 4))
     assert len(uids(take(feed, PAST))) == 4
@@ -306,7 +306,7 @@ def test_a_file_that_is_still_being_written_is_left_alone_and_lost_to_nobody(fee
 def test_a_file_is_read_through_once_however_often_it_is_looked_at(feed, monkeypatch):
     drop(feed, "monday.csv", landing_rows(MONDAY, 4))
     first = feed.pending()
-    monkeypatch.setattr(looks, "read_batches", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(file_scans, "read_batches", lambda *_: pytest.fail("read again"))
     assert feed.pending() == first
 
 
@@ -318,7 +318,7 @@ def test_nothing_waits_where_no_folder_is(tmp_path):
 
 
 def test_possible_days_reach_from_the_first_partition_to_today(feed):
-    assert feed.possible_days() == Window(date(2024, 1, 1), date(2024, 5, 21))
-    assert LandingFeed(feed.folder, date(2030, 1, 1), AT_ONCE).possible_days() == Window(
+    assert feed.accepted_days() == Window(date(2024, 1, 1), date(2024, 5, 21))
+    assert LandingFeed(feed.folder, date(2030, 1, 1), AT_ONCE).accepted_days() == Window(
         date(2024, 5, 21), date(2024, 5, 21)
     )

@@ -7,10 +7,10 @@ import pytest
 from pyarrow import csv
 
 from intent_platform.partitions import Window
-from intent_platform.sessions.contract import Received, check
+from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.sessions.simulated.seasons import closeness
 from intent_platform.sessions.simulated.sessions import BLOCK_ROWS
-from intent_platform_tests.sessions.simulated_made import DAY, FIRST_DAY, TODAY, day_of, feed_of, rows_of
+from intent_platform_tests.builders.simulated import DAY, FIRST_DAY, TODAY, day_of, feed_of, rows_of
 
 WEEK = Window(DAY, DAY + timedelta(days=7))
 
@@ -72,9 +72,9 @@ def test_the_contract_accepts_every_row():
     year = Window(FIRST_DAY, FIRST_DAY + timedelta(days=366))
     with feed.deliver(year) as batches:
         for batch in batches:
-            checked = check(batch, feed.possible_days())
-            assert checked.rejected.num_rows == 0
-            assert checked.accepted.num_rows == batch.rows.num_rows
+            validated = validate(batch, feed.accepted_days())
+            assert validated.rejected.num_rows == 0
+            assert validated.accepted.num_rows == batch.rows.num_rows
 
 
 def test_rows_are_consistent_in_themselves():
@@ -91,7 +91,7 @@ def test_rows_are_consistent_in_themselves():
 
 def test_the_future_is_not_delivered_and_the_extent_ends_yesterday():
     feed = feed_of(today=lambda: DAY)
-    assert feed.extent() == feed.possible_days() == Window(FIRST_DAY, DAY)
+    assert feed.extent() == feed.accepted_days() == Window(FIRST_DAY, DAY)
     assert pc.unique(
         rows_of(feed, Window(DAY - timedelta(days=1), DAY + timedelta(days=5)))["SESSION_DATE"]
     ).to_pylist() == [DAY - timedelta(days=1)]
@@ -100,7 +100,7 @@ def test_the_future_is_not_delivered_and_the_extent_ends_yesterday():
     assert len(feed_of(today=lambda: FIRST_DAY - timedelta(days=9)).extent()) == 0
 
 
-def iter_of(feed, window) -> list[Received]:
+def iter_of(feed, window) -> list[RawBatch]:
     with feed.deliver(window) as batches:
         return list(batches)
 

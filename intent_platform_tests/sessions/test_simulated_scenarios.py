@@ -8,14 +8,14 @@ import pytest
 
 from intent_platform.errors import SettingsError
 from intent_platform.partitions import Window
+from intent_platform.platforms.loading import load_sessions
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
-from intent_platform.platforms.publish import load_sessions
-from intent_platform.sessions.contract import check
+from intent_platform.sessions.contract import validate
 from intent_platform.sessions.simulated import scenarios
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.sessions.simulated.scenarios import scenario_of
 from intent_platform.settings import ScenarioSettings
-from intent_platform_tests.sessions.simulated_made import DAY, day_of, feed_of, rows_of
+from intent_platform_tests.builders.simulated import DAY, day_of, feed_of, rows_of
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
 KINDS = sorted(scenarios._KINDS)
@@ -42,12 +42,12 @@ def value_of_pagevalues(rows: pa.Table) -> float:
 
 def loaded(feed: SimulatedFeed, window: Window, path) -> tuple[int, int]:
     """Accepted and rejected rows of a load into a new warehouse."""
-    warehouse = DuckDBWarehouse(path=str(path / "warehouse.duckdb"), wait_seconds=1, memory_gb=2)
-    with warehouse.session(writing=True) as session, feed.deliver(window) as batches:
+    warehouse = DuckDBWarehouse(path=str(path / "warehouse.duckdb"), timeout_seconds=1, memory_gb=2)
+    with warehouse.connect(writing=True) as connection, feed.deliver(window) as batches:
         counts = load_sessions(
-            session,
+            connection,
             window,
-            (check(batch, feed.possible_days()) for batch in batches),
+            (validate(batch, feed.accepted_days()) for batch in batches),
             feed="simulated",
             replacing=True,
             undated=window.start,
@@ -117,11 +117,11 @@ def test_a_browser_release_renames_and_changes_nothing_else():
 def test_broken_cells_are_rejected_by_the_contract_and_named(kind, column):
     feed = under(kind, strength=0.4)
     with feed.deliver(Window(DAY, AFTER)) as batches:
-        checked = check(next(batches), feed.possible_days())
-    total = checked.accepted.num_rows + checked.rejected.num_rows
+        validated = validate(next(batches), feed.accepted_days())
+    total = validated.accepted.num_rows + validated.rejected.num_rows
     assert total == day_of(plain()).num_rows
-    assert checked.rejected.num_rows / total == pytest.approx(0.4, abs=0.05)
-    assert all(column in reasons for reasons in checked.rejected["REASONS"].to_pylist())
+    assert validated.rejected.num_rows / total == pytest.approx(0.4, abs=0.05)
+    assert all(column in reasons for reasons in validated.rejected["REASONS"].to_pylist())
 
 
 def test_a_doubled_file_is_accepted_once(tmp_path):
@@ -157,7 +157,7 @@ def test_late_rows_are_announced_and_come_later():
     for days, feed in asked.items():
         complete = days > scenarios.LATE_DAYS
         assert day_of(feed).equals(whole if complete else early)
-        assert len(feed.held_back(Window(DAY, AFTER))) == (not complete)
+        assert len(feed.deferred(Window(DAY, AFTER))) == (not complete)
 
 
 def test_a_peak_is_a_week_of_more_sessions_and_readier_buyers():

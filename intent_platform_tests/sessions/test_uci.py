@@ -11,7 +11,7 @@ import pytest
 from intent_platform.partitions import Window
 from intent_platform.sessions.uci import PUBLISHED_PURCHASES, PUBLISHED_SESSIONS, UciFeed
 from intent_platform.tables import MONTH_NAMES
-from intent_platform_tests.sessions.uci_made import checked, delivered, made, write
+from intent_platform_tests.builders.uci import delivered, made, validated, write
 
 PUBLISHED_PER_MONTH = dict(
     zip(
@@ -67,7 +67,7 @@ def test_a_typed_frame_and_the_text_give_the_same_sessions(open_uci, tmp_path):
     typed = tmp_path / "typed.csv"
     frame = pd.read_csv(text)
     frame.astype({"ProductRelated": float}).to_csv(typed, index=False)
-    from_text, from_frame = checked(open_uci(text)), checked(open_uci(typed))
+    from_text, from_frame = validated(open_uci(text)), validated(open_uci(typed))
     assert from_text.accepted.num_rows == 100
     assert from_text.accepted.equals(from_frame.accepted)
 
@@ -84,7 +84,7 @@ def test_the_days_of_the_extent_share_out_every_row_exactly_once(open_uci, tmp_p
     assert sum(day.num_rows for day in days) == len(rows)
     assert days[0]["SESSION_DATE"].null_count == 4
     assert delivered(feed, Window(date(2024, 5, 1), date(2030, 1, 1))).num_rows == 0
-    result = checked(feed)
+    result = validated(feed)
     assert (result.accepted.num_rows, result.rejected.num_rows) == (80, 4)
 
 
@@ -96,7 +96,7 @@ def test_month_start_puts_sessions_on_the_first(open_uci, tmp_path):
 @pytest.mark.parametrize("year", [2023, 2024])
 def test_spread_fills_the_month_with_weekend_sessions_on_weekends(open_uci, tmp_path, year):
     feed = open_uci(write(tmp_path / "a.csv", made(Feb=600)), "spread", year, first_day=date(2020, 1, 1))
-    accepted = checked(feed).accepted
+    accepted = validated(feed).accepted
     days = accepted["SESSION_DATE"].to_pylist()
     assert set(days) == {date(year, 2, day + 1) for day in range(monthrange(year, 2)[1])}
     assert [day.weekday() >= 5 for day in days] == accepted["WEEKEND"].to_pylist()
@@ -105,7 +105,7 @@ def test_spread_fills_the_month_with_weekend_sessions_on_weekends(open_uci, tmp_
 def test_months_are_understood_as_people_write_them_and_kept_as_uci_does(open_uci, tmp_path):
     spelt = ("Jan", "february", " MAR ", "April", "may", "Jun", "July", "aug", "Sept", "OCTOBER", "Nov", "December")
     rows = [row | {"Month": month} for row, month in zip(made(May=12), spelt, strict=True)]
-    accepted = checked(open_uci(write(tmp_path / "a.csv", rows))).accepted
+    accepted = validated(open_uci(write(tmp_path / "a.csv", rows))).accepted
     assert accepted["MONTH"].to_pylist() == list(MONTH_NAMES)
     assert [day.month for day in accepted["SESSION_DATE"].to_pylist()] == list(range(1, 13))
 
@@ -113,14 +113,14 @@ def test_months_are_understood_as_people_write_them_and_kept_as_uci_does(open_uc
 def test_the_extent_begins_with_the_first_partition(open_uci, tmp_path):
     path = write(tmp_path / "a.csv", made(Feb=5, May=5))
     feed = open_uci(path, first_day=date(2024, 3, 1))
-    assert feed.extent() == feed.possible_days() == Window(date(2024, 3, 1), date(2024, 6, 1))
+    assert feed.extent() == feed.accepted_days() == Window(date(2024, 3, 1), date(2024, 6, 1))
     assert delivered(feed)["MONTH"].to_pylist() == ["May"] * 5
 
 
 @pytest.mark.parametrize("session_dates", SPREADS)
 def test_the_published_file_is_accepted_whole(open_uci, uci_csv, session_dates):
     feed = open_uci(uci_csv, session_dates)
-    result = checked(feed)
+    result = validated(feed)
     assert feed.extent() == Window(date(2024, 2, 1), date(2025, 1, 1))
     assert result.rejected.num_rows == 0
     assert result.accepted.num_rows == PUBLISHED_SESSIONS == 12_330

@@ -11,8 +11,8 @@ import ucimlrepo
 
 from intent_platform.errors import FeedError
 from intent_platform.sessions.uci import UciFeed, fetch
-from intent_platform_tests.sessions.uci_made import checked, delivered, made, write
-from intent_platform_tests.sessions_made import HEADER, write_uci_csv
+from intent_platform_tests.builders.sessions import HEADER, write_uci_csv
+from intent_platform_tests.builders.uci import delivered, made, validated, write
 
 
 def refusal(feed: UciFeed) -> str:
@@ -74,7 +74,7 @@ def test_the_other_published_variant_loses_exactly_its_47_broken_rows(open_uci, 
     rows = made(Mar=100, Nov=100)
     broken = [row | {"Administrative_Duration": "-1", "ProductRelated_Duration": -1} for row in rows[:33]]
     broken += [row | dict.fromkeys(HEADER[:8], "") for row in rows[33:47]]
-    result = checked(open_uci(write(tmp_path / "a.csv", broken + rows[47:])))
+    result = validated(open_uci(write(tmp_path / "a.csv", broken + rows[47:])))
     assert (result.accepted.num_rows, result.rejected.num_rows) == (153, 47)
     assert Counter(why.count("below 0") for why in result.rejected["REASONS"].to_pylist()) == {2: 33, 0: 14}
     assert Counter(why.count("is empty") for why in result.rejected["REASONS"].to_pylist()) == {0: 33, 8: 14}
@@ -121,14 +121,14 @@ def test_without_a_file_the_published_one_is_fetched_once(open_uci, tmp_path, mo
     asked = serve(monkeypatch, pd.read_csv(path))
     before = socket.getdefaulttimeout()
     feed = open_uci(None)
-    fetched, again = checked(feed), checked(open_uci(None))
+    fetched, again = validated(feed), validated(open_uci(None))
     assert [data_set for data_set, _ in asked] == [468]
     assert all(timeout for _, timeout in asked), "a server that is silent would be waited for without end"
     assert socket.getdefaulttimeout() == before
     assert fetched.accepted.equals(again.accepted)
     assert [file.name for file in feed.settings.uci_copy.parent.iterdir()] == ["uci.csv"]
     assert fetched.accepted.num_rows == 60
-    assert fetched.accepted.equals(checked(open_uci(path)).accepted)
+    assert fetched.accepted.equals(validated(open_uci(path)).accepted)
 
 
 def test_a_failed_fetch_says_what_to_do_and_leaves_nothing(open_uci, tmp_path, monkeypatch):

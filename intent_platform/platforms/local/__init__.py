@@ -11,7 +11,7 @@ def local_platform(settings: Settings) -> Platform:
     return Platform(
         warehouse=DuckDBWarehouse(
             path=str(settings.warehouse_file),
-            wait_seconds=settings.warehouse.wait_seconds,
+            timeout_seconds=settings.warehouse.timeout_seconds,
             memory_gb=settings.warehouse.memory_gb,
             attached=None if settings.table.file is None else str(settings.table.file),
         ),

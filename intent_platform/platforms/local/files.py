@@ -25,15 +25,15 @@ _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 Opened = TypeVar("Opened")
 
 
-def patiently(attempt: Callable[[], Opened], what: str, patience: float) -> Opened:
-    """The result of `attempt`, which is repeated for `patience` seconds while another process holds the file.
+def retry_while_busy(attempt: Callable[[], Opened], what: str, timeout_seconds: float) -> Opened:
+    """The result of `attempt`, which is repeated for `timeout_seconds` seconds while another process holds the file.
 
     Raises:
         WarehouseError: patience ended; the text names `what` and who holds it.
     """
     import duckdb
 
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout_seconds
     pause = _FIRST_PAUSE_SECONDS
     while True:
         try:
@@ -43,14 +43,14 @@ def patiently(attempt: Callable[[], Opened], what: str, patience: float) -> Open
                 raise
             if time.monotonic() + pause > deadline:
                 raise WarehouseError(
-                    f"{what} is held by {_holder(error)} and did not become free within {patience:g} s: wait for it "
-                    "or stop it, then try again"
+                    f"{what} is held by {_holder(error)} and did not become free within {timeout_seconds:g} s: "
+                    "wait for it or stop it, then try again"
                 ) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-def attach(connection: "duckdb.DuckDBPyConnection", file: str, patience: float) -> None:
+def attach(connection: "duckdb.DuckDBPyConnection", file: str, timeout_seconds: float) -> None:
     """Read `file` beside the connection's own database, as `ATTACHED`. Nothing can be written to it.
 
     Raises:
@@ -62,7 +62,7 @@ def attach(connection: "duckdb.DuckDBPyConnection", file: str, patience: float) 
     quoted = file.replace("'", "''")
     statement = f"ATTACH IF NOT EXISTS '{quoted}' AS {ATTACHED} (READ_ONLY)"
     try:
-        patiently(lambda: connection.execute(statement), f"the observed table's file {file}", patience)
+        retry_while_busy(lambda: connection.execute(statement), f"the observed table's file {file}", timeout_seconds)
     except duckdb.Error as error:
         raise FeedError(
             f"the observed table's file {file} cannot be read: {first_line(error)}; name a DuckDB file in table.file"
@@ -70,7 +70,7 @@ def attach(connection: "duckdb.DuckDBPyConnection", file: str, patience: float) 
 
 
 def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[str, str]:
-    """The columns of a relation in upper case, and their types by the contract's names; see `ports.Session`."""
+    """The columns of a relation in upper case, and their types by the contract's names; see `ports.Connection`."""
     import duckdb
 
     try:

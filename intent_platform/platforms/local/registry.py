@@ -23,7 +23,7 @@ from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion, V
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.local.trials import log_trials
-from intent_platform.platforms.ports import Served
+from intent_platform.platforms.ports import ScoringModel
 from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
@@ -155,10 +155,10 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 f"version {name} cannot be loaded ({error}): choose another one, the registry lists them"
             ) from error
 
-    def serve(self, name: str) -> Served:
+    def scoring_model(self, name: str) -> ScoringModel:
         """The version with its model: DuckDB scores in this process."""
         model = self.load(name)
-        return Served(name, model.features, model)
+        return ScoringModel(name, model.features, model)
 
     def champion(self) -> str | None:
         """Where the pointer is."""

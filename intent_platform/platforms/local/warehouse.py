@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.local.files import attach, described, first_line, patiently
+from intent_platform.platforms.local.files import attach, described, first_line, retry_while_busy
 from intent_platform.platforms.local.staging import Staging
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Served, Value
+from intent_platform.platforms.ports import PREDICT_FUNCTION, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
 from intent_platform.tables import TABLES, Table
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class DuckDBSession:
-    """One open connection; see `ports.Session`."""
+class DuckDBConnection:
+    """One open connection; see `ports.Connection`."""
 
     def __init__(
         self, connection: "duckdb.DuckDBPyConnection", staging: Staging, attach: Callable[[], None] = lambda: None
     ) -> None:
         """`attach` brings the database of the observed table to the connection."""
-        self._connection = connection
+        self._duckdb = connection
         self._staging = staging
         self._attach = attach
         self._has_model = False
@@ -41,37 +41,37 @@ class DuckDBSession:
     def fetch(self, sql: str, **values: Value) -> pa.Table:
         """All rows of a query as an Arrow table."""
         with self._faults_of_the_model():
-            return self._connection.sql(render(sql, "duckdb", values)).to_arrow_table()
+            return self._duckdb.sql(render(sql, "duckdb", values)).to_arrow_table()
 
     def execute(self, sql: str, **values: Value) -> int:
         """Run one statement; the number of rows that it changed."""
         with self._faults_of_the_model():
-            counted = self._connection.execute(render(sql, "duckdb", values)).fetchone()
+            counted = self._duckdb.execute(render(sql, "duckdb", values)).fetchone()
         return int(counted[0]) if counted else 0
 
     def stage(self, name: str, batch: pa.Table) -> None:
         """Append `batch` to the temporary table `name`, which is a view of files."""
         files = literal(self._staging.append(name, batch), "duckdb")
-        self._connection.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")  # noqa: S608
+        self._duckdb.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")  # noqa: S608
 
     def describe(self, relation: str) -> dict[str, str]:
-        """The columns of a table or view of somebody else; see `ports.Session`."""
+        """The columns of a table or view of somebody else; see `ports.Connection`."""
         self._attach()
-        return described(self._connection, relation)
+        return described(self._duckdb, relation)
 
-    def use_model(self, served: Served) -> None:
+    def use_model(self, scoring_model: ScoringModel) -> None:
         """Offer the model as a vectorised Arrow function; DuckDB calls it chunk by chunk."""
         from duckdb.func import FunctionNullHandling, PythonUDFType
         from duckdb.sqltypes import DOUBLE
 
-        model = served.model
+        model = scoring_model.model
         assert model is not None, "the local registry serves models"  # noqa: S101  for the type checker
 
         def predict(*columns: pa.ChunkedArray) -> pa.Array:
             try:
                 return pa.array(model.predict_columns(columns))
             except ValueError as error:
-                self._fault = VersionUnfit(f"version {served.version} cannot score a session: {error}")
+                self._fault = VersionUnfit(f"version {scoring_model.version} cannot score a session: {error}")
                 raise
 
         # DuckDB counts the parameters that the function declares.
@@ -79,9 +79,9 @@ class DuckDBSession:
             [Parameter(feature, Parameter.POSITIONAL_ONLY) for feature in model.features]
         )
         if self._has_model:
-            self._connection.remove_function(PREDICT_FUNCTION)
+            self._duckdb.remove_function(PREDICT_FUNCTION)
         # Not "special", an empty cell would skip the model; DATASET has none, and a mistake should show.
-        self._connection.create_function(
+        self._duckdb.create_function(
             PREDICT_FUNCTION,
             predict,
             [DOUBLE for _ in model.features],
@@ -109,50 +109,52 @@ class DuckDBSession:
         """All or nothing."""
         import duckdb
 
-        self._connection.execute("BEGIN TRANSACTION")
+        self._duckdb.execute("BEGIN TRANSACTION")
         try:
             yield
-            self._connection.execute("COMMIT")
+            self._duckdb.execute("COMMIT")
         except BaseException:
             with suppress(duckdb.Error):  # a commit that failed has ended the transaction: its own error counts
-                self._connection.execute("ROLLBACK")
+                self._duckdb.execute("ROLLBACK")
             raise
 
 
 class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
-    """The DuckDB file at `path`, created on first use. A busy file is waited for up to `wait_seconds`.
+    """The DuckDB file at `path`, created on first use. A busy file is waited for up to `timeout_seconds`.
 
     A session keeps to `memory_gb` (10^9 bytes) and takes to the disk for more. `attached` is the file of the observed
     table, when it has one of its own.
     """
 
     path: str
-    wait_seconds: float
+    timeout_seconds: float
     memory_gb: float
     attached: str | None = None
 
     @contextmanager
-    def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[DuckDBSession]:
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[DuckDBConnection]:
         """A connection of its own, closed on leaving; see `ports.Warehouse`."""
-        patience = self.wait_seconds if patience is None else patience
+        timeout_seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         if not Path(self.path).exists():
-            self._create(patience)
+            self._create(timeout_seconds)
         with closing(Staging(Path(self.path))) as staging:
-            with self._connected(patience, writing=writing) as connection:
+            with self._connected(timeout_seconds, writing=writing) as connection:
                 if _has_all_tables(connection, self.path):
-                    yield self._session(connection, staging, patience)
+                    yield self._offered(connection, staging, timeout_seconds)
                     return
-            self._create(patience)  # a table is new in this release
-            with self._connected(patience, writing=writing) as connection:
-                yield self._session(connection, staging, patience)
+            self._create(timeout_seconds)  # a table is new in this release
+            with self._connected(timeout_seconds, writing=writing) as connection:
+                yield self._offered(connection, staging, timeout_seconds)
 
-    def _session(self, connection: "duckdb.DuckDBPyConnection", staging: Staging, patience: float) -> DuckDBSession:
+    def _offered(
+        self, connection: "duckdb.DuckDBPyConnection", staging: Staging, timeout_seconds: float
+    ) -> DuckDBConnection:
         attached = self.attached
         if attached is None:
-            return DuckDBSession(connection, staging)
-        return DuckDBSession(connection, staging, lambda: attach(connection, attached, patience))
+            return DuckDBConnection(connection, staging)
+        return DuckDBConnection(connection, staging, lambda: attach(connection, attached, timeout_seconds))
 
-    def _create(self, patience: float) -> None:
+    def _create(self, timeout_seconds: float) -> None:
         """Make the file and the tables that are missing."""
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
@@ -161,15 +163,15 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
                 f"cannot create the folder of {self.path} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder "
                 "that you may write"
             ) from error
-        with self._connected(patience, writing=True) as connection:
+        with self._connected(timeout_seconds, writing=True) as connection:
             for table in TABLES:
                 connection.execute(_ddl(table))
                 for statement in _comments(table):
                     connection.execute(statement)
 
     @contextmanager
-    def _connected(self, patience: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
-        connection = self._connect_patiently(patience, writing=writing)
+    def _connected(self, timeout_seconds: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
+        connection = self._connect_patiently(timeout_seconds, writing=writing)
         try:
             connection.execute(f"SET TimeZone = '{TIMEZONE_NAME}'")
             connection.execute(f"SET memory_limit = '{self.memory_gb}GB'")
@@ -178,12 +180,12 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         finally:
             connection.close()
 
-    def _connect_patiently(self, patience: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
+    def _connect_patiently(self, timeout_seconds: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
         try:
-            return patiently(
-                lambda: duckdb.connect(self.path, read_only=not writing), f"the warehouse {self.path}", patience
+            return retry_while_busy(
+                lambda: duckdb.connect(self.path, read_only=not writing), f"the warehouse {self.path}", timeout_seconds
             )
         except (duckdb.IOException, duckdb.ConnectionException) as error:
             raise WarehouseError(

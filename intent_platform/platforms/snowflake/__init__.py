@@ -4,7 +4,7 @@ What was tried without an account, and what never was against a real one, is in 
 """
 
 from intent_platform.platforms.ports import Platform
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
 from intent_platform.platforms.snowflake.warehouse import SnowflakeWarehouse
 from intent_platform.settings import Settings

@@ -1,105 +1,132 @@
-"""Connecting to Snowflake, and what each session says of itself.
+"""One conversation with Snowflake over a connection that somebody else opened and closes.
 
-Built on `dagster_snowflake.SnowflakeResource`. Where the parameters come from is in `parameters`, what a failure means
-to a user in `failures`.
+Knows no Dagster, so that the stored procedures run on it too.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.snowflake.failures import explained
-from intent_platform.platforms.snowflake.parameters import connection_parameters
-from intent_platform.platforms.snowflake.query_tag import query_tag
-from intent_platform.settings import Settings
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from intent_platform.errors import FeedError
+from intent_platform.platforms.ports import ScoringModel, Value
+from intent_platform.platforms.snowflake.failures import explained, first_line
+from intent_platform.platforms.snowflake.results import as_table
+from intent_platform.platforms.snowflake.statements import bound
+from intent_platform.platforms.versions import MODEL_NAME
 
 if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
-    from snowflake.snowpark import Session
+    from snowflake.connector import SnowflakeConnection as Client
+    from snowflake.connector.cursor import ResultMetadata, SnowflakeCursor
 
-_LOGIN_SECONDS = 60
-_NETWORK_SECONDS = 300
-#: What `SnowflakeResource` calls the parameters that it knows; the connector's others are passed through it.
-_RESOURCE_FIELDS = {
-    **{name: name for name in ("account", "user", "password", "role", "warehouse", "database", "schema")},
-    "authenticator": "authenticator",
-    "private_key_file": "private_key_path",
-    "private_key_file_pwd": "private_key_password",
-}
-#: Single sign-on and a second factor are asked for once, not for every connection, where the account allows it.
-_KEEPING_LOGINS = {"client_store_temporary_credential": True, "client_request_mfa_token": True}
+_STAGE = "ARRIVING"  # temporary, of this session alone
 
 
-@dataclass(frozen=True)
-class SnowflakeConnector:
-    """How to connect to the account of a deployment. Opens nothing until it is asked to."""
+class SnowflakeConnection:
+    """Statements over one connection; see `ports.Connection`. `parameters` are for messages."""
 
-    settings: Settings
+    def __init__(self, client: "Client", parameters: Mapping[str, Any]) -> None:
+        self._client = client
+        self._parameters = parameters
+        self._model: str | None = None
+        self._staged = 0
 
-    @cached_property
-    def parameters(self) -> Mapping[str, Any]:
-        """The connection's parameters, by the connector's names; see `parameters.connection_parameters`."""
-        return connection_parameters(self.settings)
+    def fetch(self, sql: str, **values: Value) -> pa.Table:
+        """All rows of a query as an Arrow table."""
+        with self._cursor() as cursor:
+            cursor.execute(bound(sql, values, self._model))
+            return as_table(cursor)
 
-    @property
-    def place(self) -> str:
-        """`account/DATABASE.SCHEMA`, for messages."""
-        found = self.parameters
-        return f"{found['account']}/{found['database']}.{found['schema']}".upper()
+    def execute(self, sql: str, **values: Value) -> int:
+        """Run one statement; the number of rows that it changed."""
+        with self._cursor() as cursor:
+            cursor.execute(bound(sql, values, self._model))
+            return max(0, cursor.rowcount or 0)
+
+    def stage(self, name: str, batch: pa.Table) -> None:
+        """Append `batch` to the temporary table `name`: as a Parquet file through a temporary stage."""
+        columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
+        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})")
+        if batch.num_rows == 0:
+            return
+        self.execute(f"CREATE TEMPORARY STAGE IF NOT EXISTS {_STAGE}")
+        self._staged += 1
+        with TemporaryDirectory() as folder, self._cursor() as cursor:
+            file = Path(folder) / f"{name.lower()}_{self._staged}.parquet"
+            pq.write_table(batch, file, compression="snappy")
+            cursor.execute(f"PUT 'file://{file.as_posix()}' @{_STAGE} AUTO_COMPRESS = FALSE")
+            cursor.execute(
+                f"COPY INTO {name} FROM @{_STAGE}/{file.name} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+                "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE PURGE = TRUE"
+            )
+
+    def describe(self, relation: str) -> dict[str, str]:
+        """The columns of a table or view of somebody else; see `ports.Connection`. Needs no warehouse."""
+        from snowflake.connector import errors
+
+        with self._cursor() as cursor:
+            try:
+                columns = cursor.describe(f"SELECT * FROM {relation}")  # noqa: S608
+            except errors.ProgrammingError as error:
+                raise FeedError(
+                    f"the observed table {relation} cannot be read: create it, name another one in table.relation, or "
+                    f"grant the role SELECT on it and USAGE of where it is. Snowflake says: {first_line(error)}"
+                ) from error
+        return {column.name: _contract_type(column) for column in columns}
+
+    def use_model(self, scoring_model: ScoringModel) -> None:
+        """Let the scoring function be a method of the registered version: no row leaves the warehouse."""
+        self._model = f"{MODEL_NAME}, {scoring_model.version.upper()}"
 
     @contextmanager
-    def open(
-        self, *, lock_seconds: float | None = None, login_seconds: int = _LOGIN_SECONDS, schema: bool = True
-    ) -> Iterator["SnowflakeConnection"]:
-        """A connection of its own, always closed on leaving.
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. DDL inside would commit: there is none."""
+        from snowflake.connector import errors
 
-        Statements carry a query tag, times are Asia/Tokyo, and one whose client is gone is ended. `lock_seconds` is
-        how long a statement waits for another transaction; without `schema` the session begins outside of schema and
-        role, which may not exist yet.
-
-        Raises:
-            SettingsError: the parameters are incomplete.
-            WarehouseError: Snowflake cannot be reached or refuses; the text says what to do.
-        """
-        from dagster_snowflake import SnowflakeResource
-
-        session_parameters: dict[str, object] = {
-            "QUERY_TAG": query_tag(self.settings.deployment),
-            "TIMEZONE": TIMEZONE_NAME,
-            "ABORT_DETACHED_QUERY": True,
-        }
-        if self.settings.snowflake.statement_timeout_seconds is not None:
-            session_parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = self.settings.snowflake.statement_timeout_seconds
-        if lock_seconds is not None:
-            session_parameters["LOCK_TIMEOUT"] = max(1, round(lock_seconds))
-        found = {n: v for n, v in self.parameters.items() if schema or n not in ("database", "schema", "role")}
-        known = {ours: found.pop(name) for name, ours in _RESOURCE_FIELDS.items() if name in found}
-        resource = SnowflakeResource(
-            **{"user": "", **known},
-            login_timeout=login_seconds,
-            network_timeout=_NETWORK_SECONDS,
-            autocommit=True,
-            additional_snowflake_connection_args={**_KEEPING_LOGINS, **found, "session_parameters": session_parameters},
-        )
-        with explained(self.parameters), resource.get_connection() as connection:
-            try:
-                yield connection
-            finally:
-                connection.close()  # the resource leaves it open after an exception
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            with suppress(errors.Error):  # where the connection is gone, so is the transaction
+                self._client.cursor().execute("ROLLBACK")
+            raise
 
     @contextmanager
-    def snowpark(self) -> Iterator["Session"]:
-        """The same as a Snowpark session."""
-        from snowflake.snowpark import Session
-        from snowflake.snowpark.exceptions import SnowparkClientException
+    def _cursor(self) -> Iterator["SnowflakeCursor"]:
+        with explained(self._parameters), self._client.cursor() as cursor:
+            yield cursor
 
-        with self.open() as connection:
-            session = Session.builder.configs({"connection": connection}).create()
-            try:
-                yield session
-            finally:
-                with suppress(SnowparkClientException):  # a session that is gone cannot be closed: its own error counts
-                    session.close()
+
+def _sql_type(arrow: pa.DataType) -> str:
+    if pa.types.is_boolean(arrow):
+        return "BOOLEAN"
+    if pa.types.is_integer(arrow):
+        return "INTEGER"
+    if pa.types.is_floating(arrow):
+        return "DOUBLE"
+    if pa.types.is_date(arrow):
+        return "DATE"
+    if pa.types.is_timestamp(arrow):
+        return "TIMESTAMP_NTZ"
+    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
+        return "VARCHAR"
+    raise TypeError(f"no SQL type for Arrow's {arrow}")
+
+
+def _contract_type(column: "ResultMetadata") -> str:
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    match FIELD_ID_TO_NAME[column.type_code]:
+        case "FIXED":
+            return "DOUBLE" if column.scale else "INTEGER"
+        case "REAL":
+            return "DOUBLE"
+        case "TEXT":
+            return "VARCHAR"
+        case other:
+            return other

@@ -15,7 +15,7 @@ import yaml
 
 import intent_platform
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import STAGE, run
 from intent_platform.platforms.snowflake.query_tag import query_tag
 from intent_platform.platforms.sql import statement_beside
@@ -44,29 +44,29 @@ class Procedure:
 
 
 PROCEDURES = (
-    Procedure("DATASET", (("SESSION_DATE", "DATE"),), "dataset", "Sessions with model features, of a day"),
+    Procedure("DATASET", (("SESSION_DATE", "DATE"),), "run_dataset", "Sessions with model features, of a day"),
     Procedure(
         "TRAINING",
         (("MONTH", "DATE"), ("RUN_ID", "VARCHAR DEFAULT NULL")),
-        "training",
+        "run_training",
         "The challenger of a month",
     ),
     Procedure(
         "MODEL_EVALUATION",
         (("MONTH", "DATE"),),
-        "model_evaluation",
+        "run_model_evaluation",
         "Challenger against champion, and the promotion that follows",
     ),
     Procedure(
         "PREDICTION",
         (("SESSION_DATE", "DATE"), ("MODEL", "VARCHAR DEFAULT NULL")),
-        "prediction",
+        "run_prediction",
         "The scores of a day",
     ),
     Procedure(
         "ROLLBACK",
         (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", "VARCHAR DEFAULT 'no reason given'")),
-        "rollback",
+        "run_rollback",
         "The champion goes back to a version; the one left is quarantined",
     ),
 )

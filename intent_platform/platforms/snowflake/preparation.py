@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from intent_platform.errors import SettingsError
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.tables import SCORES, TABLES
 

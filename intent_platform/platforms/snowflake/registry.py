@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
-from intent_platform.platforms.ports import Served
+from intent_platform.platforms.ports import ScoringModel
 from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
 from intent_platform.platforms.versions import (
     MODEL_NAME,
@@ -93,10 +93,10 @@ class SnowflakeRegistry:
             files.export(folder)
             return exported_model(Path(folder), version)
 
-    def serve(self, name: str) -> Served:
+    def scoring_model(self, name: str) -> ScoringModel:
         """The version by its name: the warehouse has it at hand."""
         version = self.version(name)
-        return Served(version.name, version.provenance.features)
+        return ScoringModel(version.name, version.provenance.features)
 
     def champion(self) -> str | None:
         """Where the pointer is."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from intent_platform.errors import WarehouseError
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
-from intent_platform.platforms.snowflake.session import SnowflakeSession
+from intent_platform.platforms.snowflake.connection import SnowflakeConnection
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.tables import TABLES
 
 if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector import SnowflakeConnection as Client
 
 
 @dataclass
@@ -22,24 +22,24 @@ class SnowflakeWarehouse:
     _checked: bool = field(default=False, init=False, repr=False)
 
     @contextmanager
-    def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[SnowflakeSession]:  # noqa: ARG002  all sessions may write
-        """A connection of its own, closed on leaving. `patience` is how long a statement waits for a lock."""
-        wait = self.connector.settings.warehouse.wait_seconds if patience is None else patience
-        with self.connector.open(lock_seconds=wait) as connection:
-            session = SnowflakeSession(connection, self.connector.parameters)
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  all sessions may write
+        """A connection of its own, closed on leaving. `timeout_seconds` is how long a statement waits for a lock."""
+        wait = self.connector.settings.warehouse.timeout_seconds if timeout_seconds is None else timeout_seconds
+        with self.connector.open(lock_seconds=wait) as client:
+            connection = SnowflakeConnection(client, self.connector.parameters)
             if not self._checked:
-                _make_missing_tables(session, self.connector.place)
+                _make_missing_tables(connection, self.connector.place)
                 self._checked = True
-            yield session
+            yield connection
 
 
-def _make_missing_tables(session: SnowflakeSession, place: str) -> None:
+def _make_missing_tables(connection: SnowflakeConnection, place: str) -> None:
     """Make the tables of the contract that are missing.
 
     Raises:
         WarehouseError: one that is there has other columns, or the role may not make one.
     """
-    listed = session.fetch(
+    listed = connection.fetch(
         "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = CURRENT_SCHEMA()"
     )
     found: dict[str, set[str]] = {}
@@ -48,7 +48,7 @@ def _make_missing_tables(session: SnowflakeSession, place: str) -> None:
     for table in TABLES:
         columns = found.get(table.name)
         if columns is None:
-            session.execute(table.ddl)
+            connection.execute(table.ddl)
         elif columns != set(table.column_names):
             different = ", ".join(sorted(columns.symmetric_difference(table.column_names)))
             raise WarehouseError(
@@ -61,10 +61,10 @@ def _make_missing_tables(session: SnowflakeSession, place: str) -> None:
 class BorrowedWarehouse:
     """The warehouse of a session that is under way: a stored procedure has one, and cannot open another."""
 
-    connection: "SnowflakeConnection"
+    client: "Client"
     parameters: Mapping[str, Any]  # for messages
 
     @contextmanager
-    def session(self, *, writing: bool = False, patience: float | None = None) -> Iterator[SnowflakeSession]:  # noqa: ARG002  it is what it is
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  it is what it is
         """The one session, left open."""
-        yield SnowflakeSession(self.connection, self.parameters)
+        yield SnowflakeConnection(self.client, self.parameters)

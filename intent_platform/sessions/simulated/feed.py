@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from intent_platform.partitions import Window, now
-from intent_platform.sessions.contract import Received
+from intent_platform.sessions.contract import RawBatch
 from intent_platform.sessions.simulated.figures import load_figures
 from intent_platform.sessions.simulated.scenarios import LATE_DAYS, Scenario, scenario_of
 from intent_platform.sessions.simulated.seasons import Mix, closeness, is_weekend, mix_of
 from intent_platform.sessions.simulated.sessions import BLOCK_ROWS, Sessions
-from intent_platform.sessions.simulated.visitors import MEMORY, Roll, hashes, uids
+from intent_platform.sessions.simulated.visitors import MEMORY, VisitorRoster, hashes, uids
 from intent_platform.settings import Settings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS, VISITOR_TYPES
 
@@ -54,7 +54,7 @@ class SimulatedFeed:
             simulated.seed, simulated.sessions_per_day, settings.first_day, scenario=scenario_of(simulated.scenario)
         )
 
-    def is_at_hand(self) -> bool:
+    def is_available(self) -> bool:
         """Always."""
         return True
 
@@ -62,11 +62,11 @@ class SimulatedFeed:
         """From `first_day` to yesterday, Asia/Tokyo."""
         return Window(self.first_day, max(self.first_day, self.today()))
 
-    def possible_days(self) -> Window:
+    def accepted_days(self) -> Window:
         """The days of `extent`."""
         return self.extent()
 
-    def held_back(self, window: Window) -> list[str]:
+    def deferred(self, window: Window) -> list[str]:
         """The days some of whose rows are late."""
         today = self.today()
         waiting = [day for day in window.intersection(self.extent()) if self._share_to_come(day, today)]
@@ -76,18 +76,18 @@ class SimulatedFeed:
             for day in waiting
         ]
 
-    def late(self, window: Window) -> dict[date, date]:
+    def completion_days(self, window: Window) -> dict[date, date]:
         """The days of `window` of which the scenario lets rows come late, once these are there."""
         today = self.today()
         days = window.intersection(self.extent())
         return {day: _complete_on(day) for day in days if self.scenario.late_share(day) and _complete_on(day) <= today}
 
-    def faults(self) -> list[str]:
+    def unreadable(self) -> list[str]:
         """Nothing: what is broken by a scenario is broken within the rows."""
         return []
 
     @contextmanager
-    def deliver(self, window: Window) -> Iterator[Iterator[Received]]:
+    def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
         """The sessions of `window` as far as the days are over and the scenario lets them arrive."""
         today = self.today()
         days = window.intersection(self.extent())
@@ -99,17 +99,17 @@ class SimulatedFeed:
             for batch in self._batches(source, today, mix_on)
         )
 
-    def _batches(self, day: date, today: date, mix_on: Callable[[date], Mix]) -> Iterator[Received]:
+    def _batches(self, day: date, today: date, mix_on: Callable[[date], Mix]) -> Iterator[RawBatch]:
         figures = load_figures()
-        roll = Roll.of(self.seed, day, mix_on)
+        roster = VisitorRoster.of(self.seed, day, mix_on)
         sessions = Sessions(figures, self.seed, day, self.scenario.tendency(day))
         share_to_come = self._share_to_come(day, today)
         blocks: list[pa.Table] = []
-        for number, first in enumerate(range(0, roll.mix.sessions, BLOCK_ROWS)):
-            rows = _block(self.seed, roll, sessions, self.scenario, number, first)
+        for number, first in enumerate(range(0, roster.mix.sessions, BLOCK_ROWS)):
+            rows = _block(self.seed, roster, sessions, self.scenario, number, first)
             blocks.append(self._arrived(rows, day, number, share_to_come))
-            if len(blocks) == self.blocks_per_batch or first + BLOCK_ROWS >= roll.mix.sessions:
-                yield Received(pa.concat_tables(blocks), origin=f"{self.name} {day}")
+            if len(blocks) == self.blocks_per_batch or first + BLOCK_ROWS >= roster.mix.sessions:
+                yield RawBatch(pa.concat_tables(blocks), origin=f"{self.name} {day}")
                 blocks = []
 
     def _mix(self, day: date) -> Mix:
@@ -131,11 +131,13 @@ def _complete_on(day: date) -> date:
     return day + timedelta(days=LATE_DAYS + 1)
 
 
-def _block(seed: int, roll: Roll, sessions: Sessions, scenario: Scenario, number: int, first: int) -> pa.Table:
+def _block(
+    seed: int, roster: VisitorRoster, sessions: Sessions, scenario: Scenario, number: int, first: int
+) -> pa.Table:
     """The rows of a day from `first` on, `BLOCK_ROWS` of them or what is left."""
-    numbers, types = roll.rows(first, min(first + BLOCK_ROWS, roll.mix.sessions))
+    numbers, types = roster.rows(first, min(first + BLOCK_ROWS, roster.mix.sessions))
     first_hash, second_hash, traits = hashes(seed, numbers)
-    day = roll.day
+    day = roster.day
     drawn = sessions.block(number, types, traits)
     changed = scenario.changed(day, drawn, np.random.default_rng([seed, day.toordinal(), 3, number]))
     columns = {name: pa.array(column) for name, column in changed.items()} | {

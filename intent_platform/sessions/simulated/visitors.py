@@ -39,7 +39,7 @@ _UUID_TEXT = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class Roll:
+class VisitorRoster:
     """The visitors of one day, by row number.
 
     Row numbers are shuffled by `start + step × row`, modulo their count, and so are the visitors who may return:
@@ -56,7 +56,7 @@ class Roll:
     pool_start: int
 
     @classmethod
-    def of(cls, seed: int, day: date, mix_on: Callable[[date], Mix]) -> "Roll":
+    def of(cls, seed: int, day: date, mix_on: Callable[[date], Mix]) -> "VisitorRoster":
         """Who may come on `day`; `mix_on` gives the counts of any day."""
         before = [day - timedelta(days=n) for n in range(MEMORY, 0, -1)]
         ends = np.cumsum([mix_on(earlier).new for earlier in before], dtype=np.uint64)

@@ -11,13 +11,13 @@ _END = object()
 
 
 @contextmanager
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
+def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
     """`items` in their order, of which up to `depth` are made or being made before they are asked for.
 
     What `items` raises is raised where the item would have come. On leaving, no thread works on them any more.
     """
     iterator = iter(items)
-    maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+    maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
     waiting = deque(maker.submit(next, iterator, _END) for _ in range(depth))
 
     def made() -> Iterator[Item]:

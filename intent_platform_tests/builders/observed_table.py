@@ -15,14 +15,14 @@ import pytest
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.local.staging import Staging
-from intent_platform.platforms.local.warehouse import DuckDBSession
-from intent_platform.platforms.ports import Session
-from intent_platform.platforms.snowflake.connection import SnowflakeConnector
-from intent_platform.platforms.snowflake.session import SnowflakeSession
+from intent_platform.platforms.local.warehouse import DuckDBConnection
+from intent_platform.platforms.ports import Connection
+from intent_platform.platforms.snowflake.connection import SnowflakeConnection
+from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.sessions.contract import typed
 from intent_platform.settings import Settings
 from intent_platform.tables import SESSION_COLUMNS
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 _NAMES = ", ".join(column.name for column in SESSION_COLUMNS)
 #: Columns of their own order and looser than ours, without FEED, with one that we do not know.
@@ -36,7 +36,7 @@ class Filler:
 
     settings: Settings
     table: str
-    opened: Callable[[], AbstractContextManager[Session]]
+    opened: Callable[[], AbstractContextManager[Connection]]
     feed: bool = False
     _batches: int = field(default=0, init=False)
 
@@ -49,9 +49,9 @@ class Filler:
             rows = rows.set_column(rows.column_names.index(name), name, changed)
         self._batches += 1
         feed = (", FEED", ", 'elt'") if self.feed else ("", "")
-        with self.opened() as session:
-            session.stage(f"BATCH_{self._batches}", rows)
-            session.execute(
+        with self.opened() as connection:
+            connection.stage(f"BATCH_{self._batches}", rows)
+            connection.execute(
                 f"INSERT INTO {self.table} ({_NAMES}, LOADED_AT{feed[0]}) SELECT {_NAMES}, :at{feed[1]} "
                 f"FROM BATCH_{self._batches}",
                 at=at or datetime.combine(day + timedelta(days=1), datetime.min.time()) + timedelta(hours=3),
@@ -59,18 +59,18 @@ class Filler:
 
     def run(self, sql: str, **values: Any) -> None:
         """Run one statement of theirs, `{}` for the table."""
-        with self.opened() as session:
-            session.execute(sql.format(self.table), **values)
+        with self.opened() as connection:
+            connection.execute(sql.format(self.table), **values)
 
     def contents(self) -> list[str]:
         """All rows of the table, as text."""
-        with self.opened() as session:
-            return sorted(map(repr, session.fetch(f"SELECT * FROM {self.table}").to_pylist()))
+        with self.opened() as connection:
+            return sorted(map(repr, connection.fetch(f"SELECT * FROM {self.table}").to_pylist()))
 
     def ours(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         """What the platform's own tables answer."""
-        with platform_for(self.settings).warehouse.session() as session:
-            return [tuple(row.values()) for row in session.fetch(sql, **values).to_pylist()]
+        with platform_for(self.settings).warehouse.connect() as connection:
+            return [tuple(row.values()) for row in connection.fetch(sql, **values).to_pylist()]
 
 
 def sessions(day: date, n: int, seed: int = 0) -> pa.Table:
@@ -89,12 +89,12 @@ def in_a_file(make_settings: Callable[..., Settings], file: Path, **overrides: A
     """A table of a schema of its own in a DuckDB file."""
 
     @contextmanager
-    def opened() -> Iterator[Session]:
-        with duckdb.connect(str(file)) as connection, closing(Staging(file)) as staging:
-            yield DuckDBSession(connection, staging)
+    def opened() -> Iterator[Connection]:
+        with duckdb.connect(str(file)) as database, closing(Staging(file)) as staging:
+            yield DuckDBConnection(database, staging)
 
     settings = make_settings(
-        feed="table", table={"relation": "shop.sessions", "file": file}, warehouse={"wait_seconds": 5}, **overrides
+        feed="table", table={"relation": "shop.sessions", "file": file}, warehouse={"timeout_seconds": 5}, **overrides
     )
     filler = Filler(settings, "SHOP.SESSIONS", opened)
     filler.run("CREATE SCHEMA SHOP")
@@ -104,9 +104,9 @@ def in_a_file(make_settings: Callable[..., Settings], file: Path, **overrides: A
 
 def in_our_source(make_settings: Callable[..., Settings], **overrides: Any) -> Filler:
     """SOURCE of the local warehouse."""
-    settings = make_settings(feed="table", warehouse={"wait_seconds": 5}, **overrides)
+    settings = make_settings(feed="table", warehouse={"timeout_seconds": 5}, **overrides)
     warehouse = platform_for(settings).warehouse
-    return Filler(settings, "SOURCE", lambda: warehouse.session(writing=True), feed=True)
+    return Filler(settings, "SOURCE", lambda: warehouse.connect(writing=True), feed=True)
 
 
 @contextmanager
@@ -118,9 +118,9 @@ def in_snowflake(snowflake_settings: Callable[..., Settings], **overrides: Any) 
     connector = SnowflakeConnector(settings)
 
     @contextmanager
-    def opened() -> Iterator[Session]:
-        with connector.open() as connection:
-            yield SnowflakeSession(connection, {})
+    def opened() -> Iterator[Connection]:
+        with connector.open() as client:
+            yield SnowflakeConnection(client, {})
 
     filler = Filler(settings, table, opened)
     for statement in (f"CREATE DATABASE {database}", f"CREATE SCHEMA {database}.SHOP", DDL):

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from intent_platform.partitions import Window
-from intent_platform.platforms.ports import Session, Value
-from intent_platform.sessions.contract import Checked
+from intent_platform.platforms.ports import Connection, Value
+from intent_platform.sessions.contract import ValidatedBatch
 from intent_platform.tables import SESSION_COLUMNS, SOURCE, SOURCE_REJECTED, Table
 
 _ATTRIBUTES = ", ".join(column.name for column in SESSION_COLUMNS)
@@ -68,9 +68,11 @@ def in_window(table: Table) -> str:
     return f"{table.date_column} >= :start AND {table.date_column} < :end"
 
 
-def delete_window(session: Session, table: Table, window: Window, condition: str = "TRUE", **values: Value) -> int:
+def delete_window(
+    connection: Connection, table: Table, window: Window, condition: str = "TRUE", **values: Value
+) -> int:
     """Delete the rows of `window` that meet `condition`; how many there were."""
-    return session.execute(
+    return connection.execute(
         f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",  # noqa: S608
         start=window.start,
         end=window.end,
@@ -78,19 +80,19 @@ def delete_window(session: Session, table: Table, window: Window, condition: str
     )
 
 
-def replace_window(session: Session, table: Table, window: Window, select: str, **values: Value) -> int:
+def replace_window(connection: Connection, table: Table, window: Window, select: str, **values: Value) -> int:
     """Replace the table's rows of `window` by those of `select`, which binds `:start` and `:end`; how many.
 
     `select` gives the table's columns in order.
     """
-    with session.transaction():
-        return refill_window(session, table, window, select, **values)
+    with connection.transaction():
+        return refill_window(connection, table, window, select, **values)
 
 
-def refill_window(session: Session, table: Table, window: Window, select: str, **values: Value) -> int:
+def refill_window(connection: Connection, table: Table, window: Window, select: str, **values: Value) -> int:
     """What `replace_window` does, within a transaction that is under way."""
-    delete_window(session, table, window)
-    return session.execute(
+    delete_window(connection, table, window)
+    return connection.execute(
         f"INSERT INTO {table.name} ({', '.join(table.column_names)}) {select}",
         start=window.start,
         end=window.end,
@@ -99,9 +101,9 @@ def refill_window(session: Session, table: Table, window: Window, select: str, *
 
 
 def load_sessions(
-    session: Session,
+    connection: Connection,
     window: Window,
-    batches: Iterable[Checked],
+    batches: Iterable[ValidatedBatch],
     *,
     feed: str,
     replacing: bool,
@@ -119,23 +121,25 @@ def load_sessions(
         RuntimeError: accepted + rejected is not received; nothing was loaded.
     """
     received = 0
-    for batch in chain((Checked.empty(),), batches):  # the empty one makes both temporary tables
+    for batch in chain((ValidatedBatch.empty(),), batches):  # the empty one makes both temporary tables
         arrivals = pa.array(np.arange(received, received + batch.accepted.num_rows))
-        session.stage("RECEIVED", batch.accepted.append_column("ARRIVAL", arrivals))
-        session.stage("REFUSED", batch.rejected)
+        connection.stage("RECEIVED", batch.accepted.append_column("ARRIVAL", arrivals))
+        connection.stage("REFUSED", batch.rejected)
         received += batch.accepted.num_rows + batch.rejected.num_rows
-    session.stage("REPEATED", session.fetch(_FIND_REPEATED))
-    with session.transaction():
+    connection.stage("REPEATED", connection.fetch(_FIND_REPEATED))
+    with connection.transaction():
         if replacing:
-            delete_window(session, SOURCE, window)
-            delete_window(session, SOURCE_REJECTED, window, "FEED = :feed", feed=feed)
+            delete_window(connection, SOURCE, window)
+            delete_window(connection, SOURCE_REJECTED, window, "FEED = :feed", feed=feed)
         else:
-            session.execute("DELETE FROM SOURCE WHERE (UID, SESSION_DATE) IN (SELECT UID, SESSION_DATE FROM RECEIVED)")
-            session.execute(_FORGET_REFUSED, feed=feed)
-            session.execute(_FORGET_REPEATED, feed=feed)
-        accepted = session.execute(_ACCEPT, feed=feed, at=at)
-        rejected = session.execute(_REJECT, feed=feed, at=at, undated=undated, start=window.start, end=window.end)
-        rejected += session.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
+            connection.execute(
+                "DELETE FROM SOURCE WHERE (UID, SESSION_DATE) IN (SELECT UID, SESSION_DATE FROM RECEIVED)"
+            )
+            connection.execute(_FORGET_REFUSED, feed=feed)
+            connection.execute(_FORGET_REPEATED, feed=feed)
+        accepted = connection.execute(_ACCEPT, feed=feed, at=at)
+        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, start=window.start, end=window.end)
+        rejected += connection.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")
     return LoadCounts(received, accepted, rejected)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from intent_platform.modelling.contest import Comparison, GuardrailMetric
+from intent_platform.modelling.head_to_head import Comparison, GuardrailMetric
 from intent_platform.modelling.intervals import Interval
 from intent_platform.modelling.metrics import Metrics
 
@@ -60,22 +60,22 @@ class Reason:
 
 def quarantined(c: Comparison) -> Iterator[Reason]:
     """A version that was rolled back from does not come back by itself."""
-    challenger = c.contest.challenger
+    challenger = c.head_to_head.challenger
     if challenger.quarantine is not None:
         yield Reason("quarantined", f"{challenger.name} is quarantined: {challenger.quarantine}")
 
 
 def same_version(c: Comparison) -> Iterator[Reason]:
     """The champion cannot replace itself."""
-    challenger, champion = c.contest.challenger, c.contest.champion
+    challenger, champion = c.head_to_head.challenger, c.head_to_head.champion
     if champion is not None and challenger.name == champion.name:
         yield Reason("same_version", f"{challenger.name} is the champion already")
 
 
 def challenger_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
     """An exam that was seen before proves nothing."""
-    challenger = c.contest.challenger
-    for tested in c.contest.windows:
+    challenger = c.head_to_head.challenger
+    for tested in c.head_to_head.windows:
         if challenger.training_window.overlaps(tested):
             yield Reason(
                 "challenger_saw_the_test_window",
@@ -86,8 +86,8 @@ def challenger_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
 
 def champion_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
     """The same for the champion, which would be flattered."""
-    champion = c.contest.champion
-    for tested in c.contest.windows:
+    champion = c.head_to_head.champion
+    for tested in c.head_to_head.windows:
         if champion is not None and champion.training_window.overlaps(tested):
             yield Reason(
                 "champion_saw_the_test_window",
@@ -98,7 +98,7 @@ def champion_saw_the_test_window(c: Comparison) -> Iterator[Reason]:
 
 def champion_knows_later_days(c: Comparison) -> Iterator[Reason]:
     """A past month evaluated again is no reason to leave a champion that was trained after it."""
-    champion, tested = c.contest.champion, c.contest.test_window
+    champion, tested = c.head_to_head.champion, c.head_to_head.test_window
     if champion is not None and champion.training_window.start >= tested.end:
         yield Reason(
             "champion_knows_later_days",
@@ -125,7 +125,7 @@ def one_class(c: Comparison) -> Iterator[Reason]:
 
 def too_few_positives(c: Comparison) -> Iterator[Reason]:
     """Fewer purchases than the policy asks for decide nothing."""
-    positives, needed = c.challenger.positives, c.policy.minimum_positives
+    positives, needed = c.challenger.positives, c.policy.minimum_purchases
     if c.has_both_classes and positives < needed:
         yield Reason("too_few_positives", f"{_tested(c)} has {positives} purchases, at least {needed} are needed")
 
@@ -135,8 +135,8 @@ def too_few_positives(c: Comparison) -> Iterator[Reason]:
 
 def identical_scores(c: Comparison) -> Iterator[Reason]:
     """There is nothing to choose between."""
-    champion = c.contest.champion
-    if champion is not None and np.array_equal(c.contest.challenger.scores, champion.scores):
+    champion = c.head_to_head.champion
+    if champion is not None and np.array_equal(c.head_to_head.challenger.scores, champion.scores):
         yield Reason("identical_scores", "both versions give every session the same score")
 
 
@@ -180,10 +180,10 @@ def superior(c: Comparison) -> Iterator[Reason]:
 
 def fresher_and_not_worse(c: Comparison) -> Iterator[Reason]:
     """Trained on later days, and not worse by the margin: the non-inferiority test of the same interval."""
-    margin, champion = c.policy.fresher_margin, c.contest.champion
+    margin, champion = c.policy.fresher_margin, c.head_to_head.champion
     if margin is None or champion is None:
         return
-    trained, against = c.contest.challenger.training_window, champion.training_window
+    trained, against = c.head_to_head.challenger.training_window, champion.training_window
     if trained.end <= against.end:
         return
     if _interval(c).low > -margin:
@@ -233,7 +233,10 @@ def _against_chance(c: Comparison) -> tuple[bool, str]:
             f"{'' if beats else 'not '}above {c.chance:.4f}, which {(1 + c.policy.confidence) / 2:.1%} of rankings by "
             "chance do not exceed"
         )
-    pr_auc, prevalence = _pr_auc(c.contest.challenger.out_of_fold), c.contest.challenger.out_of_fold.prevalence or 0.0
+    pr_auc, prevalence = (
+        _pr_auc(c.head_to_head.challenger.out_of_fold),
+        c.head_to_head.challenger.out_of_fold.prevalence or 0.0,
+    )
     beats = pr_auc > prevalence
     return beats, (
         f"out of fold (the test window has {c.challenger.positives} purchases, too few) its PR-AUC {pr_auc:.4f} is "
@@ -242,8 +245,8 @@ def _against_chance(c: Comparison) -> tuple[bool, str]:
 
 
 def _tested(c: Comparison) -> str:
-    pooled = f" with {len(c.contest.pooled)} earlier windows" if c.contest.pooled else ""
-    return f"the test window {c.contest.test_window}{pooled}"
+    pooled = f" with {len(c.head_to_head.pooled)} earlier windows" if c.head_to_head.pooled else ""
+    return f"the test window {c.head_to_head.test_window}{pooled}"
 
 
 def _interval(c: Comparison) -> Interval:

@@ -3,16 +3,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from intent_platform.sessions.ahead import ahead
+from intent_platform.sessions.prefetch import prefetch
 
 
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")}
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("prefetch")}
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_everything_comes_in_its_order_and_no_thread_is_left(depth):
-    with ahead(iter(range(100)), depth) as items:
+    with prefetch(iter(range(100)), depth) as items:
         assert list(items) == list(range(100))
     assert threads() == set()
 
@@ -25,7 +25,7 @@ def test_no_more_is_made_than_was_asked_for_and_the_depth():
             made.append(number)
             yield number
 
-    with ahead(making(), depth=2) as items:
+    with prefetch(making(), depth=2) as items:
         for number in items:
             assert len(made) <= number + 3
             if number == 10:
@@ -40,7 +40,7 @@ def test_an_error_comes_where_its_item_would_have():
         yield "second"
         raise ValueError("the third")
 
-    with ahead(stumbling()) as items:
+    with prefetch(stumbling()) as items:
         assert (next(items), next(items)) == ("first", "second")
         with pytest.raises(ValueError, match="the third"):
             next(items)
@@ -49,7 +49,7 @@ def test_an_error_comes_where_its_item_would_have():
 
 def test_an_error_of_the_user_ends_the_making():
     def stumble() -> None:
-        with ahead(iter(range(100))) as items:
+        with prefetch(iter(range(100))) as items:
             next(items)
             raise RuntimeError("mine")
 

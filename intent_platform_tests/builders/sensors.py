@@ -10,7 +10,7 @@ from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.platforms import platform_for
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 YESTERDAY = now().date() - timedelta(days=1)
@@ -41,13 +41,13 @@ def days_of(request) -> Window:
 
 
 def count(settings, table) -> Any:
-    with platform_for(settings).warehouse.session() as session:
-        return session.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table}")["COUNTED"][0].as_py()
+    with platform_for(settings).warehouse.connect() as connection:
+        return connection.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table}")["COUNTED"][0].as_py()
 
 
 def move(settings, number, to, day=date(2024, 1, 1)) -> None:
-    with platform_for(settings).warehouse.session(writing=True) as session:
-        session.execute(
+    with platform_for(settings).warehouse.connect(writing=True) as connection:
+        connection.execute(
             "INSERT INTO CHAMPION_HISTORY SELECT :number, :at, :day, NULL, :to, 'first', 'made', '{}', 'r'",
             number=number,
             to=to,
@@ -57,8 +57,8 @@ def move(settings, number, to, day=date(2024, 1, 1)) -> None:
 
 
 def score(settings, day, by) -> None:
-    with platform_for(settings).warehouse.session(writing=True) as session:
-        session.execute(
+    with platform_for(settings).warehouse.connect(writing=True) as connection:
+        connection.execute(
             "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', :by, 0.5, :at",
             day=day,
             by=by,

@@ -27,7 +27,7 @@ _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="landing")
 
 
 @dataclass(frozen=True)
-class Look:
+class FileScan:
     """The days that a file has rows of, ascending, or why it cannot be read."""
 
     days: Sequence[date] = ()
@@ -40,31 +40,31 @@ class Look:
 
 
 @lru_cache(maxsize=10_000)
-def look_at(path: Path, size: int, mtime_ns: int) -> "Future[Look]":
+def scan_file(path: Path, size: int, mtime_ns: int) -> "Future[FileScan]":
     """What is in the file of this state. The first one to ask for it starts the reading."""
     return _READER.submit(_remembered_or_read, path, size, mtime_ns)
 
 
-def forget(path: Path) -> None:
+def forget_scan(path: Path) -> None:
     """Remove what is remembered beside a file that is gone."""
     with suppress(OSError):  # there never was a note, or others are left
         _note(path).unlink()
         _note(path).parent.rmdir()
 
 
-def _remembered_or_read(path: Path, size: int, mtime_ns: int) -> Look:
+def _remembered_or_read(path: Path, size: int, mtime_ns: int) -> FileScan:
     state = {"size": size, "mtime_ns": mtime_ns}
     with suppress(OSError, ValueError, KeyError, TypeError):  # no note, or none of ours: read the file
         note = json.loads(_note(path).read_text(encoding="utf-8"))
         if {name: note[name] for name in state} == state:
-            return Look([date.fromisoformat(day) for day in note["days"]])
+            return FileScan([date.fromisoformat(day) for day in note["days"]])
     try:
-        look = Look(_days(path))
+        scan = FileScan(_days(path))
     except FeedError as error:  # not written down: it may be the disk, and no fault of the file
-        return Look(fault=str(error))
+        return FileScan(fault=str(error))
     with suppress(OSError):  # another process will read the file again then
-        _write(_note(path), json.dumps(state | {"days": [day.isoformat() for day in look.days]}))
-    return look
+        _write(_note(path), json.dumps(state | {"days": [day.isoformat() for day in scan.days]}))
+    return scan
 
 
 def _days(path: Path) -> list[date]:
@@ -83,7 +83,7 @@ def _distinct(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _note(path: Path) -> Path:
-    return path.parent / ".looked" / f"{path.name}.json"
+    return path.parent / ".scans" / f"{path.name}.json"
 
 
 def _write(path: Path, text: str) -> None:

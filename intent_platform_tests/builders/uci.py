@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from intent_platform.partitions import Window
-from intent_platform.sessions.contract import Checked, Received, check
+from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.uci import UciFeed
-from intent_platform_tests.sessions_made import HEADER, made_rows
+from intent_platform_tests.builders.sessions import HEADER, made_rows
 
 Row = dict[str, object]
 
@@ -31,5 +31,5 @@ def delivered(feed: UciFeed, window: Window | None = None) -> pa.Table:
         return pa.concat_tables([batch.rows for batch in batches])
 
 
-def checked(feed: UciFeed) -> Checked:
-    return check(Received(delivered(feed), "uci.csv"), feed.possible_days())
+def validated(feed: UciFeed) -> ValidatedBatch:
+    return validate(RawBatch(delivered(feed), "uci.csv"), feed.accepted_days())

@@ -1,4 +1,4 @@
-"""What a decision rests on: the facts of a challenge (`Contest`) and all that is measured from them (`Comparison`).
+"""What a decision rests on: the facts of a challenge (`HeadToHead`) and all that is measured from them (`Comparison`).
 
 No judgement here: the rules are in `rules`, their order in `promotion`.
 """
@@ -36,7 +36,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Contest:
+class HeadToHead:
     """A challenger and the champion (or none) on the same rows.
 
     `labels` (0 or 1), `days` and `slices` (VISITORTYPE) have shape (rows,), in the order of both scores. The rows are
@@ -115,19 +115,19 @@ class Guardrail:
 class Comparison:
     """A contest under a policy, measured. Nothing is computed before a rule or a reader asks."""
 
-    contest: Contest
+    head_to_head: HeadToHead
     policy: GateSettings
 
     @cached_property
     def challenger(self) -> Metrics:
         """Of the challenger on the rows tested."""
-        return measure(self.contest.labels, self.contest.challenger.scores)
+        return measure(self.head_to_head.labels, self.head_to_head.challenger.scores)
 
     @cached_property
     def champion(self) -> Metrics | None:
         """Of the champion on the rows tested; None when there is no champion."""
-        champion = self.contest.champion
-        return None if champion is None else measure(self.contest.labels, champion.scores)
+        champion = self.head_to_head.champion
+        return None if champion is None else measure(self.head_to_head.labels, champion.scores)
 
     @property
     def has_both_classes(self) -> bool:
@@ -137,27 +137,31 @@ class Comparison:
     @property
     def has_evidence(self) -> bool:
         """Whether there are both classes and as many purchases as the policy asks for."""
-        return self.has_both_classes and self.challenger.positives >= self.policy.minimum_positives
+        return self.has_both_classes and self.challenger.positives >= self.policy.minimum_purchases
 
     @cached_property
     def clusters(self) -> Clusters:
         """The day of each row, numbered; None when there are fewer days than `gate.cluster_days`."""
-        days, numbers = np.unique(self.contest.days, return_inverse=True)
+        days, numbers = np.unique(self.head_to_head.days, return_inverse=True)
         return numbers if len(days) >= self.policy.cluster_days else None
 
     @cached_property
     def difference(self) -> Interval | None:
         """Challenger's PR-AUC minus the champion's, by paired bootstrap; None without a champion or PR-AUC."""
-        return self._pr_auc_difference(np.ones(len(self.contest.labels), dtype=bool))
+        return self._pr_auc_difference(np.ones(len(self.head_to_head.labels), dtype=bool))
 
     @cached_property
     def roc_auc_difference(self) -> Interval | None:
         """The second opinion: challenger's ROC-AUC minus the champion's, by DeLong; None where it is not defined."""
-        contest = self.contest
-        if contest.champion is None or not 2 <= self.challenger.positives <= self.challenger.sessions - 2:
+        head_to_head = self.head_to_head
+        if head_to_head.champion is None or not 2 <= self.challenger.positives <= self.challenger.sessions - 2:
             return None
         return roc_auc_difference(
-            contest.labels, contest.challenger.scores, contest.champion.scores, self.clusters, self.policy.confidence
+            head_to_head.labels,
+            head_to_head.challenger.scores,
+            head_to_head.champion.scores,
+            self.clusters,
+            self.policy.confidence,
         )
 
     @cached_property
@@ -166,11 +170,11 @@ class Comparison:
 
         As sure as "superior" is: the level is that of the upper end of the policy's two-sided interval.
         """
-        if self.contest.champion is not None or not self.has_both_classes:
+        if self.head_to_head.champion is not None or not self.has_both_classes:
             return None
         return chance_pr_auc(
-            self.contest.labels,
-            self.contest.challenger.scores,
+            self.head_to_head.labels,
+            self.head_to_head.challenger.scores,
             resamples=self.policy.resamples,
             level=(1 + self.policy.confidence) / 2,
             seed=self.policy.seed,
@@ -182,8 +186,8 @@ class Comparison:
         return (*self._guardrails(), *self._slices())
 
     def _guardrails(self) -> Iterator[Guardrail]:
-        contest = self.contest
-        if contest.champion is None or self.champion is None or not self.has_both_classes:
+        head_to_head = self.head_to_head
+        if head_to_head.champion is None or self.champion is None or not self.has_both_classes:
             return
         for metric, margin in self.policy.guardrail_margins.items():
             if metric == "roc_auc":
@@ -193,8 +197,8 @@ class Comparison:
             else:
                 loss = _LOSSES[metric]
                 interval = mean_difference(
-                    loss(contest.labels, contest.challenger.scores),
-                    loss(contest.labels, contest.champion.scores),
+                    loss(head_to_head.labels, head_to_head.challenger.scores),
+                    loss(head_to_head.labels, head_to_head.champion.scores),
                     self.clusters,
                     self.policy.confidence,
                 )
@@ -204,17 +208,17 @@ class Comparison:
             yield Guardrail(metric, None, purchases, challenger, champion, worse_by, at_worst, margin)
 
     def _slices(self) -> Iterator[Guardrail]:
-        contest = self.contest
-        if contest.champion is None:
+        head_to_head = self.head_to_head
+        if head_to_head.champion is None:
             return
-        for name in np.unique(contest.slices):
-            members = contest.slices == name
-            labels = contest.labels[members]
-            if labels.sum() < self.policy.slice_minimum_positives:
+        for name in np.unique(head_to_head.slices):
+            members = head_to_head.slices == name
+            labels = head_to_head.labels[members]
+            if labels.sum() < self.policy.slice_minimum_purchases:
                 continue
             challenger, champion = (
                 measure(labels, contender.scores[members]).pr_auc
-                for contender in (contest.challenger, contest.champion)
+                for contender in (head_to_head.challenger, head_to_head.champion)
             )
             difference = self._pr_auc_difference(members)
             if challenger is not None and champion is not None and difference is not None:
@@ -230,16 +234,16 @@ class Comparison:
                 )
 
     def _pr_auc_difference(self, members: npt.NDArray[np.bool_]) -> Interval | None:
-        contest, labels = self.contest, self.contest.labels[members]
-        if contest.champion is None or not 0 < labels.sum() < len(labels):
+        head_to_head, labels = self.head_to_head, self.head_to_head.labels[members]
+        if head_to_head.champion is None or not 0 < labels.sum() < len(labels):
             return None
         clusters = self.clusters
         if clusters is not None:  # a slice may be missing on some days
             clusters = np.unique(clusters[members], return_inverse=True)[1]
         return pr_auc_difference(
             labels,
-            contest.challenger.scores[members],
-            contest.champion.scores[members],
+            head_to_head.challenger.scores[members],
+            head_to_head.champion.scores[members],
             resamples=self.policy.resamples,
             confidence=self.policy.confidence,
             seed=self.policy.seed,

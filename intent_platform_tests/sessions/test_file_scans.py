@@ -8,10 +8,10 @@ from pyarrow import csv
 
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window
-from intent_platform.sessions import files, looks
+from intent_platform.sessions import file_scans, files
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings import LandingSettings
-from intent_platform_tests.sessions_made import landing_rows
+from intent_platform_tests.builders.sessions import landing_rows
 
 MONDAY = Window(date(2024, 5, 13), date(2024, 5, 14))
 
@@ -38,13 +38,13 @@ def reads(monkeypatch) -> list[str]:
         read.append(path.name)
         return before(path, columns)
 
-    monkeypatch.setattr(looks, "read_batches", noted)
+    monkeypatch.setattr(file_scans, "read_batches", noted)
     return read
 
 
 def in_another_process() -> None:
     """What this process remembers is forgotten."""
-    looks.look_at.cache_clear()
+    file_scans.scan_file.cache_clear()
 
 
 def test_another_process_does_not_read_a_file_again(feed, dropped, reads):
@@ -66,7 +66,7 @@ def test_a_file_that_changed_is_read_again(feed, dropped, reads):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"size": 1}'])
 def test_a_note_that_says_nothing_makes_the_file_be_read(feed, dropped, reads, text):
     first = feed.pending()
-    (note,) = (feed.folder / ".looked").iterdir()
+    (note,) = (feed.folder / ".scans").iterdir()
     note.write_text(text)
     in_another_process()
     assert feed.pending() == first
@@ -92,7 +92,7 @@ def test_a_fault_is_found_again_by_another_process(feed, dropped, reads):
 
 
 def test_where_no_note_can_be_written_the_file_is_read_and_taken_all_the_same(feed, dropped):
-    (feed.folder / ".looked").write_text("no folder")
+    (feed.folder / ".scans").write_text("no folder")
     assert [file.span for file in feed.pending()] == [MONDAY]
     with feed.deliver(MONDAY) as batches:
         assert len(list(batches)) == 1
@@ -116,7 +116,7 @@ def test_a_file_that_takes_long_is_seen_by_a_later_tick_and_holds_up_none_that_i
             raise FeedError("nobody let it go on")
         yield from before(path, columns)
 
-    monkeypatch.setattr(looks, "read_batches", slow)
-    assert feed.pending(patience=0) == feed.pending(patience=0.01) == known
+    monkeypatch.setattr(file_scans, "read_batches", slow)
+    assert feed.pending(timeout_seconds=0) == feed.pending(timeout_seconds=0.01) == known
     goes_on.set()
     assert [(file.name, file.span) for file in feed.pending()] == [("large.csv", MONDAY), ("monday.csv", MONDAY)]
