@@ -4,7 +4,7 @@ The only place where windows are computed. Time zone Asia/Tokyo throughout; wind
 Dagster is imported by the functions that need it, so that the pure core can use `Window`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -45,6 +45,11 @@ class Window:
     def keys(self) -> list[str]:
         """The daily partition keys of the window, in order."""
         return [day.isoformat() for day in self]
+
+    @property
+    def bounds(self) -> dict[str, date]:
+        """The values `start` and `end` that the conditions of statements bind."""
+        return {"start": self.start, "end": self.end}
 
     def overlaps(self, other: "Window") -> bool:
         """Whether a day lies in both."""
@@ -97,6 +102,23 @@ def days_window(keys: Iterable[str]) -> Window:
     if len(window) != len(days):
         raise ValueError(f"the daily keys {days[0]} to {days[-1]} are not consecutive")
     return window
+
+
+_PARTITION_TAG = "dagster/partition"
+_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def range_tags(window: Window) -> dict[str, str]:
+    """The tags of one Dagster run over all days of `window`."""
+    return dict(zip(_RANGE_TAGS, (window.keys[0], window.keys[-1]), strict=True))
+
+
+def tagged_window(tags: Mapping[str, str]) -> Window | None:
+    """The days that a Dagster run with these tags covers; None for a run without partitions."""
+    first, last = (tags.get(tag, tags.get(_PARTITION_TAG)) for tag in _RANGE_TAGS)
+    if first is None or last is None:
+        return None
+    return Window(day_of(first), day_of(last) + timedelta(days=1))
 
 
 def month_window(key: str) -> Window:

@@ -23,6 +23,7 @@ BELOW = {
 BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
+BELOW["procedures"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["automation"] = {"assets", *BELOW["assets"]}
 BELOW["definitions"] = {"automation", *BELOW["automation"]}
 BELOW["commands"] = {"definitions", *BELOW["definitions"]}

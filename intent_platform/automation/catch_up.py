@@ -21,13 +21,15 @@ from intent_platform.partitions import (
     merged,
     month_window,
     now,
+    range_tags,
     trailing_window,
     training_window,
 )
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.ports import Warehouse
-from intent_platform.sessions.feed import open_feed
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.feed import Feed
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
 
 #: How long a sensor waits for a warehouse that a run holds: the next tick comes soon.
@@ -71,12 +73,12 @@ class Gap:
 
 def range_request(job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None) -> dg.RunRequest:
     """One run of a daily job over all days of `window`."""
-    keys = window.keys
-    days = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
-    return dg.RunRequest(run_key=run_key, job_name=job, tags={**days, **(tags or {})})
+    return dg.RunRequest(run_key=run_key, job_name=job, tags={**range_tags(window), **(tags or {})})
 
 
-def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def catch_up_sensor(
+    settings: Settings, source: Feed | ObservedTable, status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
     """The sensor; its cursor names the gaps that it gave up."""
     days = settings.scoring.catch_up_days
 
@@ -91,18 +93,18 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         ),
     )
     def catch_up_sensor(
-        context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
     ) -> dg.SensorResult | dg.SkipReason:
-        if not open_feed(settings).is_available():
+        if not source.is_available():
             return dg.SkipReason(f"the feed {settings.feed} was not fetched yet: make demo or make setup does")
         requests = []
         given_up: set[str] = set(json.loads(context.cursor)) if context.cursor else set()
-        if promotion := _pending_promotion(context.instance, warehouse):
+        if promotion := _pending_promotion(context.instance, platform):
             requests.append(promotion)
-        gaps = _sessions_gaps(settings, context.instance)
+        gaps = _sessions_gaps(settings, source, context.instance)
         if all(gap.identity in given_up for gap in gaps):  # months are made of days
-            gaps += _months_gaps(settings, context.instance)
-        gaps += _scores_gaps(settings, context.instance, warehouse)
+            gaps += _months_gaps(settings, source, context.instance)
+        gaps += _scores_gaps(settings, source, context.instance, platform)
         standing = {gap.identity for gap in gaps}
         for gap in gaps:
             attempts = context.instance.get_runs_count(
@@ -130,13 +132,13 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
     return catch_up_sensor
 
 
-def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.RunRequest | None:
+def _pending_promotion(instance: dg.DagsterInstance, platform: Platform) -> dg.RunRequest | None:
     """An evaluation that says promote, and whose champion_alias did not run: asked for once a day, it is idempotent."""
     jobs = (EVALUATION_JOB.name, PROMOTION_JOB.name)
     if any(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_UNFINISHED)) for job in jobs):
         return None
     try:
-        with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+        with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
             ledger = read_ledger(connection)
             pending = pending_promotion(connection, ledger, ledger.latest.to_version if ledger.latest else None)
     except WarehouseError:
@@ -148,16 +150,14 @@ def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg
     )
 
 
-def _sessions_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
+def _sessions_gaps(settings: Settings, source: Feed | ObservedTable, instance: dg.DagsterInstance) -> list[Gap]:
     """Days that are due and not in `dataset`, whose `source` is newer than that, or that the feed has more of now."""
-    changed = dg.DagsterEventType.ASSET_OBSERVATION if settings.feed == "table" else _MATERIALIZED
-    source, dataset = _materialized(instance, "source", changed), _materialized(instance, "dataset")
-    due = _due(settings, settings.schedules.sessions_hour)
+    changed = dg.DagsterEventType.ASSET_OBSERVATION if isinstance(source, ObservedTable) else _MATERIALIZED
+    loaded, dataset = _materialized(instance, "source", changed), _materialized(instance, "dataset")
+    due = _due(settings, source, settings.schedules.sessions_hour)
     missing = {day for day in due if day not in dataset}
-    late = {
-        day for day, final in open_feed(settings).completion_days(due).items() if _loaded_before(instance, day, final)
-    }
-    return _gaps(SESSIONS_JOB.name, missing | late | _stale(dataset, source), source)
+    late = {day for day, final in source.completion_days(due).items() if _loaded_before(instance, day, final)}
+    return _gaps(SESSIONS_JOB.name, missing | late | _stale(dataset, loaded), loaded)
 
 
 def _loaded_before(instance: dg.DagsterInstance, day: date, final: date) -> bool:
@@ -169,10 +169,10 @@ def _loaded_before(instance: dg.DagsterInstance, day: date, final: date) -> bool
     return any(datetime.fromisoformat(str(load.metadata["loaded_at"].value)).date() < final for load in loads)
 
 
-def _months_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
+def _months_gaps(settings: Settings, source: Feed | ObservedTable, instance: dg.DagsterInstance) -> list[Gap]:
     """Months whose challenger or evaluation is due, whose clock is within the look-back days, and that lack it."""
     clocks, today = settings.schedules, now().date()
-    extent = open_feed(settings).extent()
+    extent = source.extent()
     challenged, evaluated = (
         instance.get_materialized_partitions(dg.AssetKey(asset)) for asset in ("challenger_model", "evaluation")
     )
@@ -197,12 +197,16 @@ def _ticked(settings: Settings, month: str, day: int, hour: int) -> bool:
     return tick + _GRACE <= now() < tick + timedelta(days=settings.scoring.catch_up_days)
 
 
-def _scores_gaps(settings: Settings, instance: dg.DagsterInstance, warehouse: Warehouse) -> list[Gap]:
+def _scores_gaps(
+    settings: Settings, source: Feed | ObservedTable, instance: dg.DagsterInstance, platform: Platform
+) -> list[Gap]:
     """Days that are due, in `dataset` and not scored, and scored days whose `dataset` is newer: late sessions."""
     dataset, scores = _materialized(instance, "dataset"), _materialized(instance, "scores")
-    missing = {day for day in _due(settings, settings.schedules.scores_hour) if day in dataset and day not in scores}
+    missing = {
+        day for day in _due(settings, source, settings.schedules.scores_hour) if day in dataset and day not in scores
+    }
     stale = {day for day in _stale(scores, dataset) if day in scores}
-    if not missing | stale or not _has_champion(warehouse):
+    if not missing | stale or not _has_champion(platform):
         return []
     return _gaps(SCORES_JOB.name, missing | stale, dataset)
 
@@ -216,12 +220,12 @@ def _gaps(job: str, days: Iterable[date], upstream: _Materialized) -> list[Gap]:
     return [Gap(job, window, max(upstream.get(day, 0) for day in window)) for window in windows]
 
 
-def _due(settings: Settings, hour: int) -> Window:
+def _due(settings: Settings, source: Feed | ObservedTable, hour: int) -> Window:
     """The look-back days that the feed has and whose schedule (at `hour`, the day after) passed an hour ago."""
     last_due = (now() - timedelta(hours=hour) - _GRACE).date() - timedelta(days=1)
     window = trailing_window(last_due, settings.scoring.catch_up_days)
     window = window.intersection(Window(settings.first_day, max(settings.first_day, window.end)))
-    extent = open_feed(settings).extent()
+    extent = source.extent()
     return window if extent is None else window.intersection(extent)
 
 
@@ -233,9 +237,9 @@ def _materialized(
     return {day_of(key): number for key, number in numbers.items()}
 
 
-def _has_champion(warehouse: Warehouse) -> bool:
+def _has_champion(platform: Platform) -> bool:
     try:
-        with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+        with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
             return read_ledger(connection).latest is not None
     except WarehouseError:
         return False  # busy: the next tick asks again

@@ -9,12 +9,16 @@ from intent_platform.assets.observed_source import observations
 from intent_platform.automation.catch_up import SENSOR_TIMEOUT_SECONDS
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, now
-from intent_platform.pipeline.observation import days_held, observed_table
-from intent_platform.platforms.ports import Warehouse
+from intent_platform.pipeline.observation import days_held
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.feed import Feed
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
 
 
-def table_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def table_sensor(
+    settings: Settings, source: Feed | ObservedTable, status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
     """The sensor. It has no cursor: what was said before is in the instance."""
 
     @dg.sensor(
@@ -24,24 +28,23 @@ def table_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
         description="Days of the observed table whose rows came, went or were loaded again: say so.",
     )
     def table_sensor(
-        context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
     ) -> dg.SensorResult | dg.SkipReason:
         """Level-triggered: rows and latest LOADED_AT of every day that is over, against what was said of it last.
 
         A table that cannot be read fails the tick, so that it is seen; one that is held is looked at next time.
         """
-        observed = observed_table(settings)
-        if observed is None:
+        if not isinstance(source, ObservedTable):
             return dg.SkipReason(f"the feed is {settings.feed}, not table")
         window = Window(settings.first_day, max(settings.first_day, now().date()))
         try:
-            with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
-                held = days_held(connection, observed, window)
+            with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+                held = days_held(connection, source, window)
         except WarehouseError as error:
             return dg.SkipReason(str(error))
         events = observations(context.instance, held, window)
         if not events:
-            return dg.SkipReason(f"no day of {observed.title} changed since it was looked at last")
+            return dg.SkipReason(f"no day of {source.title} changed since it was looked at last")
         return dg.SensorResult(asset_events=events)
 
     return table_sensor

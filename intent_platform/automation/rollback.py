@@ -7,16 +7,16 @@ from typing import Any
 
 import dagster as dg
 
-from intent_platform.assets.champion_alias import (
-    ASSET,
-    champion_metadata,
-    check_champion_scores,
-    check_pointer_matches_ledger,
-)
-from intent_platform.assets.presentation import WRITER_POOL
+from intent_platform.assets.champion_alias import ASSET, champion_metadata
+from intent_platform.assets.checks import check_result
+from intent_platform.assets.pools import WRITER_POOL
+from intent_platform.pipeline.checks import CheckContext
+from intent_platform.pipeline.checks.champion import CHECKS
 from intent_platform.pipeline.promotion import roll_back_to
-from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.feed import Feed
+from intent_platform.sessions.observed_table import ObservedTable
+from intent_platform.settings import Settings
 
 ROLLBACK_JOB = "rollback"
 
@@ -28,45 +28,45 @@ class RollbackConfig(dg.Config):
     reason: str = "no reason given"
 
 
-@dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
-def rollback_champion(
-    context: dg.OpExecutionContext,
-    config: RollbackConfig,
-    warehouse: dg.ResourceParam[Warehouse],
-    registry: dg.ResourceParam[ModelRegistry],
-) -> None:
-    """Move the champion to `config.version`, quarantine the version left, and record it on `champion_alias`."""
-    done = roll_back_to(Platform(warehouse, registry), config.version, config.reason, run_id=context.run_id)
-    if done.proof is None:
-        context.log.warning(f"{done.rolled_back_from} is the champion already: nothing was moved")
-        return
-    scored = done.proof.sessions
-    context.log.info(
-        f"champion moved from {done.rolled_back_from} to {done.champion.name}; it scored {scored} sessions first"
-    )
-    with warehouse.connect() as connection:
-        metadata = champion_metadata(done.champion.name, read_ledger(connection))
-    context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
-    for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
-        evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
-            asset_key=dg.AssetKey(ASSET),
-            check_name=str(result.check_name),
-            passed=result.passed,
-            metadata=result.metadata,
-            severity=result.severity,
-            description=result.description,
+def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.JobDefinition:
+    """The job of one op: it moves the champion completely or not at all."""
+
+    @dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
+    def rollback_champion(
+        context: dg.OpExecutionContext, config: RollbackConfig, platform: dg.ResourceParam[Platform]
+    ) -> None:
+        """Make `config.version` champion, quarantine the version it replaces, and record both on `champion_alias`."""
+        done = roll_back_to(platform, config.version, config.reason, run_id=context.run_id)
+        if done.proof is None:
+            context.log.warning(f"{done.rolled_back_from} is the champion already: nothing was moved")
+            return
+        context.log.info(
+            f"champion moved from {done.rolled_back_from} to {done.champion.name}; "
+            f"it scored {done.proof.sessions} sessions first"
         )
-        context.log_event(evaluation)
+        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(platform)))
+        for check in CHECKS:
+            result = check_result(check, check.judge(CheckContext(platform, settings, source)))
+            evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
+                asset_key=dg.AssetKey(ASSET),
+                check_name=check.name,
+                passed=result.passed,
+                metadata=result.metadata,
+                severity=result.severity,
+                description=result.description,
+            )
+            context.log_event(evaluation)
 
+    @dg.job(
+        name=ROLLBACK_JOB,
+        tags={"dagster/priority": "10"},  # ahead of whatever waits in the queue
+        description=(
+            "Roll the champion back. Config: `version` (empty: the previous champion) and `reason`. The version loads "
+            "and scores a sample before anything moves. The version you roll back from is quarantined, and the last "
+            "scored days are scored again."
+        ),
+    )
+    def rollback_job() -> None:
+        rollback_champion()
 
-@dg.job(
-    name=ROLLBACK_JOB,
-    tags={"dagster/priority": "10"},  # ahead of whatever waits in the queue
-    description=(
-        "Roll the champion back. Config: `version` (empty: the previous champion) and `reason`. The version is loaded "
-        "and scores a sample before anything moves; the one left is quarantined; the last scored days are scored again."
-    ),
-)
-def rollback_job() -> None:
-    """One op, so that it is all or nothing."""
-    rollback_champion()
+    return rollback_job

@@ -27,13 +27,13 @@ from intent_platform.partitions import (
     month_window,
     training_window,
 )
-from intent_platform.pipeline.evaluation import purchases
-from intent_platform.pipeline.observation import extent_of, observed_table
+from intent_platform.pipeline.counts import purchases
 from intent_platform.pipeline.promotion import pending_promotion
+from intent_platform.pipeline.source import available_days
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
-from intent_platform.sessions.feed import open_feed
+from intent_platform.sessions.choice import session_source
 from intent_platform.settings import Settings
 
 _STEPS_PER_MONTH = 5
@@ -48,10 +48,7 @@ def demo(csv: Path | None) -> None:
     settings = settings_with(csv)
     platform = platform_for(settings)
     refuse_a_mixture(settings, platform)  # an account that cannot be reached says so here, before anything is made
-    extent = open_feed(settings).extent()
-    if observed := observed_table(settings):
-        with platform.warehouse.connect() as connection:
-            extent = extent_of(connection, observed)
+    extent = available_days(platform, session_source(settings))
     if extent is None:
         raise FeedError(
             f"the demo plays a feed of known months, and {settings.feed} has none: set feed to simulated or uci"

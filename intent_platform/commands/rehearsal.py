@@ -122,9 +122,7 @@ class Rehearsal:
 
     def _sensed(self, moment: datetime, name: str) -> list[dg.RunRequest]:  # noqa: ARG002  the clock is set to it
         sensor = self._definitions.resolve_sensor_def(name)
-        context = dg.build_sensor_context(
-            self.instance, self._cursors.get(name), resources={"warehouse": self.platform.warehouse}
-        )
+        context = dg.build_sensor_context(self.instance, self._cursors.get(name), resources={"platform": self.platform})
         told = sensor.evaluate_tick(context)
         self._cursors[name] = told.cursor
         return list(told.run_requests or [])

@@ -111,8 +111,7 @@ def _history(platform: Platform, months: Sequence[date], challengers: Mapping[da
             rows = connection.fetch(
                 f"SELECT {', '.join((*columns, *features))} FROM DATASET "  # noqa: S608
                 f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
-                start=window.start,
-                end=window.end,
+                **window.bounds,
             )
             facts.append([rows[name].to_numpy() for name in columns])
             for of, challenger in challengers.items():

@@ -10,10 +10,11 @@ from intent_platform.automation.jobs import SESSIONS_JOB
 from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
-from intent_platform.pipeline.observation import ensure_readable, observed_table
+from intent_platform.pipeline.observation import prepare_observed
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Connection, Platform
-from intent_platform.sessions.feed import open_feed
+from intent_platform.sessions.choice import session_source
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SOURCE, SOURCE_REJECTED, Table
 
@@ -90,8 +91,8 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         if dry_run:
             return
     refuse_a_mixture(settings, platform)
-    extent = open_feed(settings).extent()
-    observed = observed_table(settings)
+    source = session_source(settings)
+    extent, observed = source.extent(), source if isinstance(source, ObservedTable) else None
     with open_instance(settings) as instance:
         if extent is not None:
             run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=extent, only="source")
@@ -100,7 +101,7 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
     sessions = observed.table if observed else SOURCE
     with platform.warehouse.connect() as connection:  # creates the tables that are missing
         if observed:
-            ensure_readable(connection, observed)
+            prepare_observed(connection, observed)
         counts = counted(connection, (sessions, SOURCE_REJECTED))
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: "

@@ -6,6 +6,7 @@ Gathers the facts, lets `modelling.promotion` decide, and stores the decision wh
 import json
 from datetime import date
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +15,7 @@ from intent_platform.modelling.head_to_head import windows_to_pool
 from intent_platform.modelling.metrics import Metrics
 from intent_platform.modelling.promotion import Contender, Decision, HeadToHead, decide
 from intent_platform.partitions import Window, day_of, evaluation_window, now, unseen_months, wall_clock
+from intent_platform.pipeline.counts import purchases
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import (
     PREDICT_FUNCTION,
@@ -91,7 +93,7 @@ def _scored(connection: Connection, windows: tuple[Window, ...], scoring_model: 
         f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE FROM DATASET "
         f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID"
     )
-    return pa.concat_tables([connection.fetch(query, start=window.start, end=window.end) for window in windows])
+    return pa.concat_tables([connection.fetch(query, **window.bounds) for window in windows])
 
 
 def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
@@ -104,14 +106,12 @@ def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
     )
 
 
-def purchases(connection: Connection, window: Window) -> int:
-    """How many sessions of DATASET in a window are purchases."""
-    counted = connection.fetch(
-        f"SELECT COALESCE(SUM(REVENUE), 0) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
-        start=window.start,
-        end=window.end,
+def newest_evaluation(connection: Connection) -> dict[str, Any]:
+    """The row of EVALUATIONS that was decided last; empty when nothing was evaluated yet."""
+    return connection.row(
+        "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
+        "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
     )
-    return int(counted["PURCHASES"][0].as_py())
 
 
 def store(connection: Connection, month: date, head_to_head: HeadToHead, decision: Decision, run_id: str) -> None:

@@ -37,7 +37,7 @@ class VersionScores:
 
 def live_scores(connection: Connection, window: Window) -> dict[str, VersionScores]:
     """What each version said in `window` and what came of it, by version name."""
-    binned = connection.fetch(_binned(_SCORED), start=window.start, end=window.end)
+    binned = connection.fetch(_binned(_SCORED), **window.bounds)
     versions = binned["MODEL_VERSION"].to_numpy()
     return {version: _live(binned.filter(pa.array(versions == version)), window) for version in sorted(set(versions))}
 
@@ -50,7 +50,7 @@ def would_be_scores(connection: Connection, window: Window, scoring_model: Scori
         f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {predict} AS SCORE, REVENUE "  # noqa: S608
         f"FROM DATASET WHERE {in_window(DATASET)}"
     )
-    binned = connection.fetch(_binned(predicted), start=window.start, end=window.end, version=scoring_model.version)
+    binned = connection.fetch(_binned(predicted), **window.bounds, version=scoring_model.version)
     return _live(binned, window).scores
 
 
@@ -64,8 +64,7 @@ def counts_up_to_edges(
         f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "  # noqa: S608
         "JOIN SCORES S ON S.UID = D.UID AND S.SESSION_DATE = D.SESSION_DATE AND S.MODEL_VERSION = :version "
         "WHERE D.SESSION_DATE >= :start AND D.SESSION_DATE < :end GROUP BY D.SESSION_DATE",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         version=version,
         **{f"edge_{n}": edge for n, (_, edge) in enumerate(edges)},
     )

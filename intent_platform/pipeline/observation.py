@@ -4,7 +4,7 @@ It is read and never written. No row of it leaves the warehouse.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from intent_platform.errors import FeedError
@@ -12,16 +12,13 @@ from intent_platform.partitions import Window, add_months, now, wall_clock
 from intent_platform.platforms.contract_sql import objection
 from intent_platform.platforms.loading import LoadCounts, delete_window, in_window, refill_window
 from intent_platform.platforms.ports import Connection
-from intent_platform.settings import Settings
-from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED, Table
+from intent_platform.sessions.observed_table import COLUMNS, ObservedTable
+from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED
 
-FEED = "table"
-#: What is read: SOURCE without FEED, which only a platform that loads sessions writes.
-_COLUMNS = tuple(column for column in SOURCE.columns if column.name != "FEED")
-_NAMES = [column.name for column in _COLUMNS]
+_NAMES = [column.name for column in COLUMNS]
 _SESSION = [name for name in _NAMES if name != "LOADED_AT"]
-_CELLS = [f"CAST({c.name} AS VARCHAR) AS {c.name}" if c.type == "VARCHAR" else c.name for c in _COLUMNS]
-_OBJECTIONS = [objection(column) for column in _COLUMNS]
+_CELLS = [f"CAST({c.name} AS VARCHAR) AS {c.name}" if c.type == "VARCHAR" else c.name for c in COLUMNS]
+_OBJECTIONS = [objection(column) for column in COLUMNS]
 _REPEATED = f"{', '.join(SOURCE.key)} come again, loaded later"
 #: Gives the SELECT of dataset.sql the rows taken under the name that it reads.
 _TAKEN = f"""
@@ -35,30 +32,13 @@ _HELD_AGAINST = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
 _REASONS = " || ".join(f"COALESCE(', \"' || {said} || '\"', '')" for said in _HELD_AGAINST)
 #: JSON has neither NaN nor infinity; the reason tells of them.
 _FINITE = "NULLIF(NULLIF(NULLIF({0}, CAST('NaN' AS DOUBLE)), CAST('inf' AS DOUBLE)), CAST('-inf' AS DOUBLE))"
-_PAIRS = ", ".join(f"'{c.name}', {_FINITE.format(c.name) if c.type == 'DOUBLE' else c.name}" for c in _COLUMNS)
+_PAIRS = ", ".join(f"'{c.name}', {_FINITE.format(c.name) if c.type == 'DOUBLE' else c.name}" for c in COLUMNS)
 _REJECT = f"""
     INSERT INTO SOURCE_REJECTED ({", ".join(SOURCE_REJECTED.column_names)})
     SELECT COALESCE(SESSION_DATE, :undated), TO_JSON(OBJECT_CONSTRUCT_KEEP_NULL({_PAIRS})),
         '[' || SUBSTR({_REASONS}, 3) || ']', :feed, :origin, :at
     FROM OBSERVED WHERE BROKEN OR NTH > 1
 """  # noqa: S608
-
-
-@dataclass(frozen=True)
-class ObservedTable:
-    """The observed table, named as statements call it; `title` is for people.
-
-    Rows without a day are filed under `first_day`.
-    """
-
-    table: Table
-    first_day: date
-    title: str
-
-    def in_days(self, window: Window) -> str:
-        """The condition that a row belongs to the days `:start <= day < :end` of `window`."""
-        undated = " OR SESSION_DATE IS NULL" if self.first_day in window else ""
-        return f"({in_window(self.table)}{undated})"
 
 
 @dataclass(frozen=True)
@@ -82,15 +62,13 @@ class ObservedLoad:
     days: Mapping[date, DayState]
 
 
-def observed_table(settings: Settings) -> ObservedTable | None:
-    """The table that is observed; None for the feeds that deliver."""
-    if settings.feed != FEED:
-        return None
-    table = replace(SOURCE, name=settings.table.name, columns=_COLUMNS)
-    return ObservedTable(table, settings.first_day, settings.table.title)
+def in_days(observed: ObservedTable, window: Window) -> str:
+    """The condition that a row belongs to the days `:start <= day < :end` of `window`."""
+    undated = " OR SESSION_DATE IS NULL" if observed.first_day in window else ""
+    return f"({in_window(observed.table)}{undated})"
 
 
-def ensure_readable(connection: Connection, observed: ObservedTable) -> None:
+def prepare_observed(connection: Connection, observed: ObservedTable) -> None:
     """Bring the table to hand, and hold its columns to the contract.
 
     Raises:
@@ -98,7 +76,7 @@ def ensure_readable(connection: Connection, observed: ObservedTable) -> None:
         WarehouseError: another process holds it.
     """
     found = connection.describe(observed.table.name)
-    missing = [column.name for column in _COLUMNS if column.name not in found]
+    missing = [column.name for column in COLUMNS if column.name not in found]
     if missing:
         raise FeedError(
             f"the observed table {observed.title} lacks {', '.join(missing)}: "
@@ -106,7 +84,7 @@ def ensure_readable(connection: Connection, observed: ObservedTable) -> None:
         )
     others = [
         f"{column.name} as {found[column.name]}, not {column.type}"
-        for column in _COLUMNS
+        for column in COLUMNS
         if found[column.name] != column.type and (column.type, found[column.name]) != ("DOUBLE", "INTEGER")
     ]
     if others:
@@ -120,17 +98,17 @@ def days_held(connection: Connection, observed: ObservedTable, window: Window) -
     """The days of `window` that the table has rows of.
 
     Raises:
-        FeedError, WarehouseError: see `ensure_readable`.
+        FeedError, WarehouseError: see `prepare_observed`.
     """
-    ensure_readable(connection, observed)
+    prepare_observed(connection, observed)
     return _days(connection, observed, observed.table.name, window)
 
 
-def extent_of(connection: Connection, observed: ObservedTable) -> Window | None:
+def observed_extent(connection: Connection, observed: ObservedTable) -> Window | None:
     """The partitions from the month of the first day with rows to the last such day; None when there is none.
 
     Raises:
-        FeedError, WarehouseError: see `ensure_readable`.
+        FeedError, WarehouseError: see `prepare_observed`.
     """
     days = days_held(connection, observed, Window(observed.first_day, max(observed.first_day, now().date())))
     if not days:
@@ -144,17 +122,17 @@ def load_observed_window(connection: Connection, observed: ObservedTable, window
     In one transaction. Every row of the window is accounted for.
 
     Raises:
-        FeedError, WarehouseError: see `ensure_readable`.
+        FeedError, WarehouseError: see `prepare_observed`.
         RuntimeError: accepted + rejected is not received; nothing was changed.
     """
-    ensure_readable(connection, observed)
-    connection.execute(_read(observed, window), start=window.start, end=window.end)
+    prepare_observed(connection, observed)
+    connection.execute(_read(observed, window), **window.bounds)
     days = _days(connection, observed, "OBSERVED", window)
     received = sum(state.rows for state in days.values())
     with connection.transaction():
-        delete_window(connection, SOURCE_REJECTED, window, "FEED = :feed", feed=FEED)
+        delete_window(connection, SOURCE_REJECTED, window, "FEED = :feed", feed=observed.name)
         rejected = connection.execute(
-            _REJECT, undated=observed.first_day, feed=FEED, origin=observed.title, at=wall_clock(now())
+            _REJECT, undated=observed.first_day, feed=observed.name, origin=observed.title, at=wall_clock(now())
         )
         accepted = refill_window(connection, DATASET, window, _TAKEN + select)
         if accepted + rejected != received:
@@ -169,7 +147,7 @@ def _read(observed: ObservedTable, window: Window) -> str:
     """
     return f"""
         CREATE OR REPLACE TEMPORARY TABLE OBSERVED AS
-        WITH ARRIVED AS (SELECT {", ".join(_CELLS)} FROM {observed.table.name} WHERE {observed.in_days(window)}),
+        WITH ARRIVED AS (SELECT {", ".join(_CELLS)} FROM {observed.table.name} WHERE {in_days(observed, window)}),
         JUDGED AS (SELECT *, COALESCE({", ".join(_OBJECTIONS)}) IS NOT NULL AS BROKEN FROM ARRIVED)
         SELECT *, ROW_NUMBER() OVER (
             PARTITION BY LOWER(UID), SESSION_DATE, BROKEN ORDER BY LOADED_AT DESC, {", ".join(_SESSION)}
@@ -182,9 +160,8 @@ def _days(connection: Connection, observed: ObservedTable, relation: str, window
     held = connection.fetch(
         "SELECT COALESCE(SESSION_DATE, :undated) AS DAY, COUNT(*) AS COUNTED, "  # noqa: S608
         "MAX(CAST(LOADED_AT AS TIMESTAMP_NTZ(6))) AS NEWEST "
-        f"FROM {relation} WHERE {observed.in_days(window)} GROUP BY 1",
+        f"FROM {relation} WHERE {in_days(observed, window)} GROUP BY 1",
         undated=observed.first_day,
-        start=window.start,
-        end=window.end,
+        **window.bounds,
     )
     return {row["DAY"]: DayState(row["COUNTED"], row["NEWEST"]) for row in held.to_pylist()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from intent_platform.errors import NoChampion, PromotionRefused
+from intent_platform.pipeline.evaluation import newest_evaluation
 from intent_platform.platforms.champion import Proof, move_champion
 from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
 from intent_platform.platforms.ports import Connection, ModelRegistry, Platform
@@ -16,7 +17,7 @@ from intent_platform.platforms.versions import ModelVersion, validated_version_n
 
 
 @dataclass(frozen=True)
-class Request:
+class PromotionRequest:
     """A move that somebody asks for: the evaluation of a month, or a person."""
 
     month: date | None
@@ -26,31 +27,28 @@ class Request:
     metrics: Mapping[str, object]
 
 
-def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> Request | None:
+def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> PromotionRequest | None:
     """What the newest evaluation asks for, if it says promote and still holds.
 
     It does not hold any more when the champion it was decided against has moved since: a promotion is a
     statement about two versions, and about no others.
     """
-    newest = connection.fetch(
-        "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
-        "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
-    ).to_pylist()
-    if not newest or newest[0]["DECISION"] != "promote" or newest[0]["CHAMPION"] != (champion or ""):
+    newest = newest_evaluation(connection)
+    if not newest or newest["DECISION"] != "promote" or newest["CHAMPION"] != (champion or ""):
         return None
-    decided_at: datetime = newest[0]["DECIDED_AT"]
+    decided_at: datetime = newest["DECIDED_AT"]
     if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
         return None
-    return Request(
-        newest[0]["MONTH"],
-        newest[0]["CHALLENGER"],
-        "promotion" if champion else "first",
-        "; ".join(json.loads(newest[0]["REASONS"])),
-        json.loads(newest[0]["DETAILS"]),
+    return PromotionRequest(
+        month=newest["MONTH"],
+        to=newest["CHALLENGER"],
+        cause="promotion" if champion else "first",
+        reason="; ".join(json.loads(newest["REASONS"])),
+        metrics=json.loads(newest["DETAILS"]),
     )
 
 
-def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> Request | None:
+def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> PromotionRequest | None:
     """What a person asks for by name; None when that version is champion already.
 
     Raises:
@@ -66,10 +64,12 @@ def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: 
         if version.quarantine:
             registry.set_quarantine(version.name, None)
         return None
-    return Request(None, version.name, "force", reason, version.provenance.metrics)
+    return PromotionRequest(
+        month=None, to=version.name, cause="force", reason=reason, metrics=version.provenance.metrics
+    )
 
 
-def newest_promotion(platform: Platform, champion: str | None) -> Request | None:
+def newest_promotion(platform: Platform, champion: str | None) -> PromotionRequest | None:
     """What the newest evaluation asks for, unless that version was quarantined since."""
     with platform.warehouse.connect() as connection:
         request = pending_promotion(connection, read_ledger(connection), champion)
@@ -79,7 +79,12 @@ def newest_promotion(platform: Platform, champion: str | None) -> Request | None
 
 
 def carry_out(
-    platform: Platform, request: Request, champion: str | None, *, run_id: str, effective_date: date | None = None
+    platform: Platform,
+    request: PromotionRequest,
+    champion: str | None,
+    *,
+    run_id: str,
+    effective_date: date | None = None,
 ) -> Proof:
     """Move the champion as asked for, if it still is `champion`."""
     return move_champion(

@@ -1,9 +1,12 @@
 """Scores: which version scores a window, scoring it where the data is, and which scores are out of date."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window, now, wall_clock
+from intent_platform.pipeline.counts import rows_by_day, score_histogram
 from intent_platform.platforms.ledger import Move, read_ledger
 from intent_platform.platforms.loading import in_window, replace_window
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ModelRegistry, Platform, ScoringModel
@@ -12,7 +15,35 @@ from intent_platform.platforms.versions import MODEL_NAME, validated_version_nam
 from intent_platform.tables import SCORES
 
 CHAMPION, AT_THE_TIME = "champion", "at_the_time"
+HISTOGRAM_BINS = 20
 _SELECT = statement_beside(__file__, "scores.sql")
+
+
+@dataclass(frozen=True)
+class ScoredWindow:
+    """The scores of a window as they are now: rows of each day, sessions by bin of the score, versions in order."""
+
+    rows: int
+    rows_by_day: Mapping[date, int]
+    histogram: Mapping[int, int]
+    versions: tuple[str, ...]
+
+
+def score(platform: Platform, model: str, window: Window) -> ScoredWindow:
+    """Replace the scores of `window` by those of `model`; see `resolve_model`.
+
+    Raises:
+        NoChampion, InvalidVersionName, UnknownVersion, VersionUnfit: nothing can score; no row was changed.
+    """
+    spans = scoring_models(platform, model, window)
+    with platform.warehouse.connect(writing=True) as connection:
+        rows = sum(score_window(connection, span, scoring_model) for span, scoring_model in spans)
+        return ScoredWindow(
+            rows=rows,
+            rows_by_day=rows_by_day(connection, SCORES, window),
+            histogram=score_histogram(connection, window, HISTOGRAM_BINS),
+            versions=tuple(scoring_model.version for _, scoring_model in spans),
+        )
 
 
 def resolve_model(
@@ -66,12 +97,11 @@ def outdated_scores(connection: Connection, window: Window, move: Move) -> Windo
 
     Scores given after the move are somebody's choice. None when there are no such days.
     """
-    found = connection.fetch(
-        "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "  # noqa: S608
+    found = connection.row(
+        "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "
         f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion AND SCORED_AT < :moved_at",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         champion=move.to_version,
         moved_at=move.moved_at,
-    ).to_pylist()[0]
+    )
     return None if found["FIRST_DAY"] is None else Window(found["FIRST_DAY"], found["LAST_DAY"] + timedelta(days=1))

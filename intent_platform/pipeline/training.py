@@ -92,13 +92,12 @@ def training_rows(connection: Connection, window: Window, training: TrainingSett
     columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *training.features))
     query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"  # noqa: S608
     if training.max_sessions is None:
-        return connection.fetch(query, start=window.start, end=window.end)
+        return connection.fetch(query, **window.bounds)
     return connection.fetch(
         query + " QUALIFY ROW_NUMBER() OVER (PARTITION BY REVENUE "
         "ORDER BY MD5(CONCAT(:seed, UID, CAST(SESSION_DATE AS VARCHAR))), UID, SESSION_DATE) "
         "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / COUNT(*) OVER ()))",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         seed=str(training.seed),
         most=training.max_sessions,
     )

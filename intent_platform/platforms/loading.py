@@ -74,8 +74,7 @@ def delete_window(
     """Delete the rows of `window` that meet `condition`; how many there were."""
     return connection.execute(
         f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",  # noqa: S608
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         **values,
     )
 
@@ -94,8 +93,7 @@ def refill_window(connection: Connection, table: Table, window: Window, select: 
     delete_window(connection, table, window)
     return connection.execute(
         f"INSERT INTO {table.name} ({', '.join(table.column_names)}) {select}",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         **values,
     )
 
@@ -138,7 +136,7 @@ def load_sessions(
             connection.execute(_FORGET_REFUSED, feed=feed)
             connection.execute(_FORGET_REPEATED, feed=feed)
         accepted = connection.execute(_ACCEPT, feed=feed, at=at)
-        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, start=window.start, end=window.end)
+        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, **window.bounds)
         rejected += connection.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")

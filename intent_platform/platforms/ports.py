@@ -4,11 +4,12 @@ All SQL is Snowflake's, with `:name` for values; an adapter runs it as it is or 
 said in SQL once is not here but in the modules beside this one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -34,9 +35,10 @@ class ScoringModel:
     model: IntentModel | None = None
 
 
-class Connection(Protocol):
+class Connection(ABC):
     """One conversation with the warehouse. Not for use by several threads."""
 
+    @abstractmethod
     def fetch(self, sql: str, **values: Value) -> pa.Table:
         """All rows of a query, column by column.
 
@@ -44,15 +46,26 @@ class Connection(Protocol):
             VersionUnfit: the version in use failed at scoring a session.
         """
 
+    def row(self, sql: str, **values: Value) -> dict[str, Any]:
+        """The first row of a query by column name; empty when the query gives none."""
+        return next(iter(self.fetch(sql, **values).slice(0, 1).to_pylist()), {})
+
+    def value(self, sql: str, **values: Value) -> Any:
+        """The one value of a query that gives one row of one column."""
+        return self.fetch(sql, **values).column(0)[0].as_py()
+
+    @abstractmethod
     def execute(self, sql: str, **values: Value) -> int:
         """Run one statement; the number of rows it inserted, deleted or updated."""
 
+    @abstractmethod
     def stage(self, name: str, batch: pa.Table) -> None:
         """Append `batch` to the temporary table `name`, which the session's first batch of that name creates.
 
         Call it before `transaction()`: creating a table ends a transaction on Snowflake.
         """
 
+    @abstractmethod
     def describe(self, relation: str) -> Mapping[str, str]:
         """The columns of a table or view of somebody else, and their types: `tables.SqlType`s, or what the engine says.
 
@@ -63,9 +76,11 @@ class Connection(Protocol):
             WarehouseError: another process holds it.
         """
 
+    @abstractmethod
     def use_model(self, scoring_model: ScoringModel) -> None:
         """Let this version answer `PREDICT_FUNCTION` in the statements that follow. Before `transaction()`."""
 
+    @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together when it is left, or none when an exception leaves it."""
 

@@ -1,73 +1,65 @@
-"""The port that every feed implements, and the choice among them by setting."""
+"""The port of every session source, and of the feeds among them.
 
+The sources themselves are the other modules of this folder; `choice` picks one by setting.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
-from typing import Protocol
+from typing import ClassVar
 
 from intent_platform.partitions import Window
 from intent_platform.sessions.contract import RawBatch
-from intent_platform.settings import Settings
 
 
-class Feed(Protocol):
-    """Where sessions come from."""
+class SessionSource(ABC):
+    """Where raw sessions come from. `name` is what the setting `feed` and the column FEED call it."""
 
-    @property
-    def name(self) -> str:
-        """What the setting `feed` and the column FEED call it."""
-
-    @property
-    def replaces_window(self) -> bool:
-        """Whether it delivers every day whole, so that a load may replace the window.
-
-        Otherwise it delivers additions, and a load replaces rows by key.
-        """
+    name: ClassVar[str]
 
     def is_available(self) -> bool:
-        """Whether it can deliver without fetching anything first."""
+        """Whether the sessions can be read without fetching anything first."""
+        return True
 
     def extent(self) -> Window | None:
-        """The days that it has sessions for; None when it is open-ended.
+        """The days that have sessions; None when the source is open-ended.
 
         Raises:
-            FeedError: it cannot deliver at all.
+            FeedError: the sessions cannot be read at all.
+        """
+        return None
+
+    def completion_days(self, window: Window) -> Mapping[date, date]:  # noqa: ARG002  for sources with late rows
+        """The days of `window` that were incomplete when they ended, and the day since which each is complete."""
+        return {}
+
+
+class Feed(SessionSource):
+    """A source that delivers sessions, which the asset `source` loads.
+
+    With `replaces_window` the feed delivers every day whole, and a load replaces the window. Without it the feed
+    delivers additions, and a load replaces rows by key.
+    """
+
+    replaces_window: ClassVar[bool] = True
+
+    @abstractmethod
+    def accepted_days(self) -> Window:
+        """The days that a session may have. The contract rejects a row of another day."""
+
+    @abstractmethod
+    def deliver(self, window: Window) -> AbstractContextManager[Iterator[RawBatch]]:
+        """The sessions of `window`, batch by batch. Leaving without an exception confirms that they are stored.
+
+        Raises:
+            FeedError: the feed cannot deliver; nothing is marked as delivered.
         """
 
-    def accepted_days(self) -> Window:
-        """The days that a session of it may have; a row of another day is rejected."""
-
-    def deferred(self, window: Window) -> list[str]:
-        """What a load of `window` leaves where it is, a sentence for each."""
-
-    def completion_days(self, window: Window) -> Mapping[date, date]:
-        """The days of `window` that were not whole when they were over, and the day since which they are."""
+    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  for feeds that wait for more
+        """What a load of `window` leaves for a later load, a sentence each."""
+        return []
 
     def unreadable(self) -> list[str]:
-        """What it has and cannot deliver, a sentence for each; nothing else waits for it."""
-
-    def deliver(self, window: Window) -> AbstractContextManager[Iterator[RawBatch]]:
-        """The sessions of `window`, batch by batch. Leaving without an exception says that they are safely in.
-
-        Raises:
-            FeedError: it cannot deliver; nothing is marked as delivered.
-        """
-
-
-def open_feed(settings: Settings) -> Feed:
-    """The feed of `settings.feed`. Reads nothing yet."""
-    if settings.feed == "landing":
-        from intent_platform.sessions.landing import LandingFeed
-
-        return LandingFeed(settings.landing_folder, settings.first_day, settings.landing)
-    if settings.feed == "simulated":
-        from intent_platform.sessions.simulated.feed import SimulatedFeed
-
-        return SimulatedFeed.of(settings)
-    if settings.feed == "table":
-        from intent_platform.sessions.table import TableFeed
-
-        return TableFeed(settings.table.title, settings.first_day)
-    from intent_platform.sessions.uci import UciFeed
-
-    return UciFeed(settings)
+        """What the feed holds and cannot read, a sentence each. Nothing else waits for it."""
+        return []

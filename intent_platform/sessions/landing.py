@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import file_digest
 from pathlib import Path
+from typing import ClassVar
 
 from intent_platform.partitions import Window, now
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.file_scans import COLUMNS, forget_scan, scan_file
 from intent_platform.sessions.files import header_of, read_batches
 from intent_platform.settings import LandingSettings
@@ -51,26 +53,18 @@ class LandingFile:
 
 
 @dataclass(frozen=True)
-class LandingFeed:
+class LandingFeed(Feed):
     """The `.csv` and `.parquet` files directly in the landing folder; names that begin with a dot are left alone.
 
     A file is complete when it got its name (write elsewhere, or under a name that begins with a dot, then rename),
     when `NAME.done` is beside it if the settings ask for that, and when it was not written to for a while.
     """
 
+    name: ClassVar[str] = "landing"
+    replaces_window: ClassVar[bool] = False
     folder: Path
     first_day: date
     settings: LandingSettings
-    name: str = "landing"
-    replaces_window: bool = False
-
-    def is_available(self) -> bool:
-        """Always: an empty folder delivers nothing."""
-        return True
-
-    def extent(self) -> None:
-        """Open-ended."""
-        return
 
     def accepted_days(self) -> Window:
         """From the first partition to today, Asia/Tokyo."""
@@ -120,10 +114,6 @@ class LandingFeed:
         """The files whose days reach beyond `window`."""
         _, waiting = self.split(window)
         return [f"{file.name} has sessions of {file.span} and waits for a load of all these days" for file in waiting]
-
-    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002  late files are new files
-        """None: what comes late is a file of its own, which the landing sensor sees."""
-        return {}
 
     def unreadable(self) -> list[str]:
         """The files that cannot be read: they stay, and hold up nothing else."""

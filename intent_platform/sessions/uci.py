@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, add_months
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.files import header_of, read_batches
 from intent_platform.settings import Settings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS
@@ -46,12 +47,11 @@ SessionDates = Literal["month_start", "spread"]
 
 
 @dataclass(frozen=True)
-class UciFeed:
+class UciFeed(Feed):
     """The file at `settings.uci.csv`, else the home's copy of it, else fetched once."""
 
+    name: ClassVar[str] = "uci"
     settings: Settings
-    name: str = "uci"
-    replaces_window: bool = True
 
     def is_available(self) -> bool:
         """Whether a file was given, or the home has its copy."""
@@ -72,18 +72,6 @@ class UciFeed:
     def accepted_days(self) -> Window:
         """The days of `extent`."""
         return self.extent()
-
-    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  every day is delivered whole
-        """Nothing."""
-        return []
-
-    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002
-        """None: the file is whole."""
-        return {}
-
-    def unreadable(self) -> list[str]:
-        """Nothing: a file that cannot be read fails the load."""
-        return []
 
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:

@@ -82,8 +82,7 @@ class Shop:
         with self.platform.warehouse.connect() as connection:
             found = connection.fetch(
                 f"SELECT {columns} FROM {table} WHERE SESSION_DATE >= :start AND SESSION_DATE < :end",
-                start=window.start,
-                end=window.end,
+                **window.bounds,
             )
         return sorted(tuple(row.values()) for row in found.to_pylist())
 

@@ -17,24 +17,25 @@ import pyarrow as pa
 import pytest
 
 import intent_platform
-from intent_platform.automation.sensors import build_sensors
 from intent_platform.commands import demo, game_day, replay
 from intent_platform.commands.setup import counted, refuse_a_mixture
 from intent_platform.definitions import build_definitions
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, day_of, now, wall_clock
-from intent_platform.pipeline.observation import extent_of, observed_table
+from intent_platform.pipeline.observation import observed_extent
 from intent_platform.pipeline.scoring import outdated_scores
 from intent_platform.pipeline.training import training_rows
-from intent_platform.platforms import platform_for
+from intent_platform.platforms import platform_for, ports
 from intent_platform.platforms.champion import prove_fit
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import in_window, load_sessions
 from intent_platform.platforms.local.warehouse import DuckDBConnection
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.sessions.contract import RawBatch, validate
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
 from intent_platform.tables import SESSION_COLUMNS, SOURCE, TABLES
 from intent_platform_tests.assets.conftest import Shop, shop_settings
+from intent_platform_tests.builders.sensors import evaluate
 from intent_platform_tests.builders.sessions import landing_rows
 
 MAY = Window(day_of("2024-05-01"), day_of("2024-05-11"))
@@ -60,13 +61,13 @@ def statements_of_the_product() -> dict[Place, tuple[int, str]]:
     package = Path(intent_platform.__file__).parent
     found: dict[Place, tuple[int, str]] = {}
     for file in package.rglob("*.py"):
-        if {"snowflake", "local"} & set(file.relative_to(package).parts):
+        if {"snowflake", "local", "ports.py"} & set(file.relative_to(package).parts):
             continue  # how the platforms themselves do it
         for node in ast.walk(ast.parse(file.read_text())):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
-                and node.func.attr in {"fetch", "execute"}
+                and node.func.attr in {"fetch", "row", "value", "execute"}
             ):
                 found[str(file), node.lineno] = node.end_lineno or node.lineno, ast.unparse(node.args[0])
     return found
@@ -112,6 +113,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> Record:
 
         def keeping(connection: Any, sql: str, *, asked: Callable[..., Any] = original, **values: Any) -> Any:
             caller = sys._getframe(1)
+            while caller.f_code.co_filename == ports.__file__:  # `row` and `value` fetch
+                caller = caller.f_back or caller
             record.places.add((caller.f_code.co_filename, caller.f_lineno))
             answer = asked(connection, sql, **values)
             if not sql.lstrip().startswith(("CREATE", "BEGIN", "COMMIT")) and "INFORMATION_SCHEMA" not in sql:
@@ -183,9 +186,7 @@ def observe(shop: Shop) -> set[str]:
             start=MAY.start,
             end=MAY.end,
         )
-        observed = observed_table(observing.settings)
-        assert observed is not None
-        assert extent_of(connection, observed) is not None
+        assert observed_extent(connection, ObservedTable.of(observing.settings)) is not None
     ticked(observing, "table_sensor")
     run = observing.run("sessions_job", MAY.keys[0], MAY.keys[-1])
     assert shop.rows("SOURCE_REJECTED", "FEED", MAY) == [("table",)]
@@ -193,8 +194,7 @@ def observe(shop: Shop) -> set[str]:
 
 
 def ticked(shop: Shop, name: str) -> None:
-    sensor = next(sensor for sensor in build_sensors(shop.settings) if sensor.name == name)
-    sensor.evaluate_tick(dg.build_sensor_context(shop.instance, resources={"warehouse": shop.platform.warehouse}))
+    evaluate(shop.settings, name, shop.instance, platform=shop.platform)
 
 
 def read_as_the_commands_do(shop: Shop) -> None:

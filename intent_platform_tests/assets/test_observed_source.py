@@ -13,8 +13,9 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window
 from intent_platform.pipeline.dataset import SELECT
-from intent_platform.pipeline.observation import load_observed_window, observed_table
+from intent_platform.pipeline.observation import load_observed_window
 from intent_platform.platforms import platform_for
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform_tests.builders.observed_table import Filler, days, filler, in_a_file, in_snowflake, sessions
 
 __all__ = ["filler"]
@@ -156,8 +157,7 @@ def test_the_same_sessions_give_the_same_dataset_whoever_brings_them(make_settin
 def test_rows_that_come_while_it_is_read_are_neither_lost_nor_taken_half(filler, monkeypatch):
     """Between reading the table and writing DATASET, somebody loads more."""
     filler.put(DAY, 10)
-    observed = observed_table(filler.settings)
-    assert observed is not None
+    observed = ObservedTable.of(filler.settings)
     platform = platform_for(filler.settings)
     with platform.warehouse.connect(writing=True) as connection:
         execute = connection.execute

@@ -3,32 +3,25 @@
 import subprocess
 import sys
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 import dagster as dg
 import pytest
 
-from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform_tests.builders.observed_table import Filler, days, filler, in_a_file
+from intent_platform_tests.builders.sensors import evaluate
 
 __all__ = ["filler"]
 TODAY = now().date()
 OLD, OLDER = TODAY - timedelta(days=20), TODAY - timedelta(days=22)
 
 
-def sensor_result(filler: Filler, name: str, instance: dg.DagsterInstance) -> Any:
-    sensor = next(sensor for sensor in build_sensors(filler.settings) if sensor.name == name)
-    warehouse = platform_for(filler.settings).warehouse
-    return sensor.evaluate_tick(dg.build_sensor_context(instance, resources={"warehouse": warehouse}))
-
-
 def scan(filler: Filler, instance: dg.DagsterInstance) -> dict[str, int]:
     """Tick the sensor as the daemon does; rows of each day that was said to have changed."""
-    events = sensor_result(filler, "table_sensor", instance).asset_events
+    events = evaluate(filler.settings, "table_sensor", instance).asset_events
     for event in events:
         instance.report_runless_asset_event(event)
     assert len({event.partition for event in events}) == len(events)
@@ -37,7 +30,7 @@ def scan(filler: Filler, instance: dg.DagsterInstance) -> dict[str, int]:
 
 def asked(filler: Filler, instance: dg.DagsterInstance, job: str = "sessions_job") -> list[Window]:
     """The days before the look-back that catch_up asks for: those that changed."""
-    requests = sensor_result(filler, "catch_up_sensor", instance).run_requests or []
+    requests = evaluate(filler.settings, "catch_up_sensor", instance).run_requests or []
     windows = [
         Window(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
         for request in requests
@@ -162,7 +155,7 @@ def test_a_table_that_is_held_is_looked_at_next_time(make_settings, tmp_path, in
     )
     assert holder.stdout is not None
     holder.stdout.readline()
-    skipped = sensor_result(filler, "table_sensor", instance)
+    skipped = evaluate(filler.settings, "table_sensor", instance)
     holder.communicate()
     assert not skipped.asset_events
     assert f"held by process {holder.pid}" in skipped.skip_message
@@ -178,7 +171,7 @@ def test_a_table_that_cannot_be_read_fails_the_look(filler, instance):
 
 def test_another_feed_has_nothing_to_look_at(settings, instance):
     filler = Filler(settings, "SOURCE", lambda: pytest.fail("nobody looks"))
-    assert "the feed is simulated, not table" in sensor_result(filler, "table_sensor", instance).skip_message
+    assert "the feed is simulated, not table" in evaluate(filler.settings, "table_sensor", instance).skip_message
 
 
 @pytest.mark.filterwarnings("ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning")  # Dagster's

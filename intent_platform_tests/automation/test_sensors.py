@@ -10,7 +10,6 @@ import pyarrow.csv
 from intent_platform.assets.champion_alias import ASSET
 from intent_platform.automation import sensors
 from intent_platform.automation.alerts import failed_checks, failure_sentence
-from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window, clock_set_to, merged, now, trailing_window, wall_clock
@@ -173,8 +172,7 @@ def test_a_failed_run_is_announced_with_its_sentence(make_settings, instance):
         ).for_run_failure()
         sentence = str(NoChampion("there is no champion to roll back from: none was ever promoted"))
         assert sentence in failure_sentence(context)
-        sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == "failure_sensor")
-        sensor(context)
+        build_definitions(settings).resolve_sensor_def("failure_sensor")(context)
         server.shutdown()
     assert len(received) == 1
     assert sentence in received[0]

@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 import pyarrow.csv
 
-from intent_platform.automation.sensors import build_sensors
 from intent_platform.definitions import build_definitions
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.platforms import platform_for
@@ -16,10 +15,16 @@ RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_e
 YESTERDAY = now().date() - timedelta(days=1)
 
 
+def evaluate(settings, name, instance, cursor=None, platform=None) -> Any:
+    """What the sensor answers when the daemon evaluates it."""
+    sensor = build_definitions(settings).resolve_sensor_def(name)
+    resources = {"platform": platform or platform_for(settings)}
+    return sensor.evaluate_tick(dg.build_sensor_context(instance, cursor, resources=resources))
+
+
 def tick(settings, name, instance, cursor=None) -> Any:
-    sensor = next(sensor for sensor in build_sensors(settings) if sensor.name == name)
-    context = dg.build_sensor_context(instance, cursor, resources={"warehouse": platform_for(settings).warehouse})
-    result = sensor.evaluate_tick(context)
+    """The sensor's requests, or the reason why it skipped."""
+    result = evaluate(settings, name, instance, cursor)
     if result.run_requests or result.cursor:
         return result
     return dg.SkipReason(result.skip_message)

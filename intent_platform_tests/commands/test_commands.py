@@ -9,11 +9,10 @@ import duckdb
 import pytest
 
 from intent_platform.__main__ import main
-from intent_platform.automation.sensors import build_sensors
 from intent_platform.partitions import add_months, now
-from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
 from intent_platform.tables import TABLES
+from intent_platform_tests.builders.sensors import evaluate
 from intent_platform_tests.builders.sessions import write_uci_csv
 
 MONTHS = {"Mar": 300, "May": 300, "June": 200}
@@ -109,10 +108,8 @@ def test_the_demo_of_a_living_feed_ends_with_yesterday(home, monkeypatch, capsys
     assert contents(home) == played
     # What `make dev` finds: nothing is missing, so that its sensors ask for nothing until the next clock.
     settings = load_settings()
-    (sensor,) = [sensor for sensor in build_sensors(settings) if sensor.name == "catch_up_sensor"]
     with dg.DagsterInstance.get() as instance:
-        context = dg.build_sensor_context(instance, resources={"warehouse": platform_for(settings).warehouse})
-        assert sensor.evaluate_tick(context).run_requests == []
+        assert evaluate(settings, "catch_up_sensor", instance).run_requests == []
 
 
 def test_one_warehouse_holds_one_past(home, csv, monkeypatch, capsys):

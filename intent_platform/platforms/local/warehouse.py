@@ -17,7 +17,7 @@ from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.local.files import attach, described, first_line, retry_while_busy
 from intent_platform.platforms.local.staging import Staging
-from intent_platform.platforms.ports import PREDICT_FUNCTION, ScoringModel, Value
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
 from intent_platform.tables import TABLES, Table
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class DuckDBConnection:
+class DuckDBConnection(Connection):
     """One open connection; see `ports.Connection`."""
 
     def __init__(

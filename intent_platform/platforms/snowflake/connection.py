@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from intent_platform.errors import FeedError
-from intent_platform.platforms.ports import ScoringModel, Value
+from intent_platform.platforms.ports import Connection, ScoringModel, Value
 from intent_platform.platforms.snowflake.failures import explained, first_line
 from intent_platform.platforms.snowflake.results import as_table
 from intent_platform.platforms.snowflake.statements import bound
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STAGE = "ARRIVING"  # temporary, of this session alone
 
 
-class SnowflakeConnection:
+class SnowflakeConnection(Connection):
     """Statements over one connection; see `ports.Connection`. `parameters` are for messages."""
 
     def __init__(self, client: "Client", parameters: Mapping[str, Any]) -> None:

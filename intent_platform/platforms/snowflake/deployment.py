@@ -1,6 +1,6 @@
 """Stored procedures and tasks, for those who run without Dagster: their SQL, and bringing the code to the stage.
 
-What the procedures do is in `automation.procedures`; here is only how they are declared.
+What the procedures do is in `procedures`; here is only how they are declared.
 """
 
 import zipfile

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from intent_platform.partitions import Window, now
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.simulated.figures import load_figures
 from intent_platform.sessions.simulated.scenarios import LATE_DAYS, Scenario, scenario_of
 from intent_platform.sessions.simulated.seasons import Mix, closeness, is_weekend, mix_of
@@ -31,20 +33,19 @@ def _today() -> date:
 
 
 @dataclass(frozen=True)
-class SimulatedFeed:
+class SimulatedFeed(Feed):
     """Sessions drawn from the figures; `sessions_per_day` on average over a year.
 
     `blocks_per_batch` × `BLOCK_ROWS` rows come in a batch; the rows of a day are the same whatever it is.
     """
 
+    name: ClassVar[str] = "simulated"
     seed: int
     sessions_per_day: int
     first_day: date
     scenario: Scenario = field(default_factory=Scenario)
     blocks_per_batch: int = 4
     today: Callable[[], date] = _today
-    name: str = "simulated"
-    replaces_window: bool = True
 
     @classmethod
     def of(cls, settings: Settings) -> "SimulatedFeed":
@@ -53,10 +54,6 @@ class SimulatedFeed:
         return cls(
             simulated.seed, simulated.sessions_per_day, settings.first_day, scenario=scenario_of(simulated.scenario)
         )
-
-    def is_available(self) -> bool:
-        """Always."""
-        return True
 
     def extent(self) -> Window:
         """From `first_day` to yesterday, Asia/Tokyo."""
@@ -81,10 +78,6 @@ class SimulatedFeed:
         today = self.today()
         days = window.intersection(self.extent())
         return {day: _complete_on(day) for day in days if self.scenario.late_share(day) and _complete_on(day) <= today}
-
-    def unreadable(self) -> list[str]:
-        """Nothing: what is broken by a scenario is broken within the rows."""
-        return []
 
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
