@@ -72,7 +72,7 @@ def difference(ours: Scores, theirs: Scores, months: Sequence[str], confidence: 
 
 
 def _draws(split: Judged, resamples: int) -> Weights:
-    """How often each row counts, shape (1 + resamples, rows): once in the first line, and at random in the others.
+    """How often each row counts, shape (1 + resamples, rows): once in the first replicate, at random in the others.
 
     The month is the seed, so all splits that test the same month have the same draws.
     """
@@ -92,7 +92,7 @@ def _of_split(split: Judged, metric: str, weights: Weights) -> Scores:
 
 
 def _roc_auc(labels: Labels, scores: Scores, weights: Weights) -> Scores:
-    """For each line of weights, the share of (purchase, other) pairs in the right order; a tie counts half."""
+    """For each row of weights, the share of (purchase, other) pairs in the right order; a tie counts half."""
     _, place = np.unique(scores, return_inverse=True)
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))

@@ -1,7 +1,9 @@
 """Benchmarks of the simulated feed and the landing feed. Each command is in the module `simulator_…` of its name.
 
-`fit` fits the figures of the simulated feed to the UCI file. `measure` compares simulated sessions with the UCI file and
-writes docs/simulator.md. `speed` times the simulated feed. `landing` times the landing feed on simulated sessions.
+- `fit` fits the figures of the simulated feed to the UCI file.
+- `measure` compares simulated sessions with the UCI file and writes docs/simulator.md.
+- `speed` times the simulated feed.
+- `landing` times the landing feed on files of simulated sessions.
 """
 
 import argparse
