@@ -20,7 +20,8 @@ BELOW = {
     "sessions": {"partitions", "settings", "tables", "errors"},
     "modelling": {"partitions", "settings", "tables", "errors"},
 }
-BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
+BELOW["clocks"] = {"partitions", "settings"}
+BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["sessions"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["automation"] = {"assets", *BELOW["assets"]}
