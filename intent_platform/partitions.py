@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TIMEZONE_NAME = "Asia/Tokyo"
 TIMEZONE = ZoneInfo(TIMEZONE_NAME)
+#: Dagster's names for the tags of a run over a range of days.
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @dataclass(frozen=True, order=True)
@@ -97,6 +99,11 @@ def days_window(keys: Iterable[str]) -> Window:
     if len(window) != len(days):
         raise ValueError(f"the daily keys {days[0]} to {days[-1]} are not consecutive")
     return window
+
+
+def range_tags(window: Window) -> dict[str, str]:
+    """The tags that make one run of all days of `window`."""
+    return {RANGE_START: window.keys[0], RANGE_END: window.keys[-1]}
 
 
 def month_window(key: str) -> Window:

@@ -21,6 +21,7 @@ from intent_platform.partitions import (
     merged,
     month_window,
     now,
+    range_tags,
     trailing_window,
     training_window,
 )
@@ -71,9 +72,7 @@ class Gap:
 
 def range_request(job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None) -> dg.RunRequest:
     """One run of a daily job over all days of `window`."""
-    keys = window.keys
-    days = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
-    return dg.RunRequest(run_key=run_key, job_name=job, tags={**days, **(tags or {})})
+    return dg.RunRequest(run_key=run_key, job_name=job, tags={**range_tags(window), **(tags or {})})
 
 
 def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
