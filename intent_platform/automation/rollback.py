@@ -15,7 +15,7 @@ from intent_platform.assets.champion_alias import (
 )
 from intent_platform.assets.presentation import WRITER_POOL
 from intent_platform.pipeline.promotion import roll_back_to
-from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.ledger import NO_REASON, read_ledger
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
 
 ROLLBACK_JOB = "rollback"
@@ -25,7 +25,12 @@ class RollbackConfig(dg.Config):
     """`version`: where to go back to; the previous champion when empty. `reason`: for the ledger."""
 
     version: str = ""
-    reason: str = "no reason given"
+    reason: str = NO_REASON
+
+
+def rollback_config(version: str, reason: str) -> dict[str, object]:
+    """The run config of the rollback job."""
+    return {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
 
 
 @dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))

@@ -1,27 +1,20 @@
-"""`make deploy-sproc` and `make deploy-task`: the platform inside Snowflake, for those who run without Dagster."""
+"""Snowflake: declare the stored procedures.
 
-from intent_platform.errors import SettingsError
+They are for those who run the platform inside Snowflake, without Dagster.
+"""
+
+from argparse import ArgumentParser
+
 from intent_platform.pipeline.training import git_commit
-from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
+from intent_platform.platforms.snowflake.deployment import deploy_procedures, deployment_connector
 from intent_platform.settings import load_settings
 
 
-def deploy_sproc(*, dry_run: bool) -> None:
+def options(parser: ArgumentParser) -> None:
+    """Whether anything is sent."""
+    parser.add_argument("--dry-run", action="store_true", help="show the statements, run none")
+
+
+def run(*, dry_run: bool) -> None:
     """Declare the stored procedures."""
-    deploy_procedures(_connector(), print, commit=git_commit(), dry=dry_run)
-
-
-def deploy_task(*, resume: bool, dry_run: bool) -> None:
-    """Declare the tasks; they tick when `resume`."""
-    deploy_tasks(_connector(), print, resume=resume, dry=dry_run)
-
-
-def _connector() -> SnowflakeConnector:
-    settings = load_settings()
-    if settings.deployment == "local":
-        raise SettingsError(
-            "local has neither procedures nor tasks, Dagster does their work: set INTENT_PLATFORM_DEPLOYMENT to dev or "
-            "prod"
-        )
-    return SnowflakeConnector(settings)
+    deploy_procedures(deployment_connector(load_settings()), print, commit=git_commit(), dry=dry_run)

@@ -15,7 +15,9 @@ import yaml
 
 import intent_platform
 from intent_platform.clocks import clocks_of
+from intent_platform.errors import SettingsError
 from intent_platform.partitions import TIMEZONE_NAME
+from intent_platform.platforms.ledger import NO_REASON
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import STAGE, run
 from intent_platform.platforms.snowflake.query_tag import query_tag
@@ -75,7 +77,7 @@ PROCEDURES = (
     ),
     Procedure(
         "ROLLBACK",
-        (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", "VARCHAR DEFAULT 'no reason given'")),
+        (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", f"VARCHAR DEFAULT '{NO_REASON}'")),
         "run_rollback",
         "The champion goes back to a version; the one left is quarantined",
     ),
@@ -121,6 +123,20 @@ def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iter
         )
     for name in clocks:
         yield f"ALTER TASK {TASKS[name].name} {'RESUME' if resume else 'SUSPEND'}"
+
+
+def deployment_connector(settings: Settings) -> SnowflakeConnector:
+    """The connector to the account that gets procedures and tasks.
+
+    Raises:
+        SettingsError: the deployment is local.
+    """
+    if settings.deployment == "local":
+        raise SettingsError(
+            "local has neither procedures nor tasks, Dagster does their work: set INTENT_PLATFORM_DEPLOYMENT to dev or "
+            "prod"
+        )
+    return SnowflakeConnector(settings)
 
 
 def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, commit: str, dry: bool) -> None:
