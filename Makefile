@@ -7,23 +7,13 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 LOCK := requirements.lock
 
-version ?=
-reason ?=
-csv ?=
-port ?= 3000
-what ?=
-admin_role ?=
-resume ?=
-account ?=
-keep ?=
-scenario ?=
-strength ?= 1.0
-dry_run ?=
-export csv version reason port what admin_role scenario strength  # read by the shell from its environment, so that quotes in them are harmless
-csv_option = $(if $(csv),--csv "$$csv")
+# What is given on the command line (`make rollback version=…`) reaches a command as its option, and nothing else does:
+# defaults are the command's own. The shell reads values from its environment, where quotes in them are harmless.
+given = $(foreach name,$(1),$(if $($(name)),--$(subst _,-,$(name)) "$$$(name)"))
+flags = $(foreach name,$(1),$(if $($(name)),--$(subst _,-,$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote prune replay game-day deploy-sproc deploy-task bench test test-snowflake coverage lint format types check lock clean
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*\#\# / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,45 +34,49 @@ $(BENCH_READY): bench/requirements.lock $(READY)
 	@touch $(BENCH_READY)
 
 demo: $(READY)  ## the whole system on your machine: loads the sessions, plays the months [csv=PATH]
-	@$(RUN) -m intent_platform demo $(csv_option)
+	@$(RUN) -m intent_platform demo $(call given,csv)
 
-dev: $(READY)  ## the Dagster UI, schedules and sensors on the same instance [port=3000]
-	@$(RUN) -m intent_platform dev --port "$$port"
+dev: $(READY)  ## the Dagster UI, schedules and sensors on the same instance [port=…]
+	@$(RUN) -m intent_platform dev $(call given,port)
 
 setup: $(READY)  ## prepare the deployment and load the source data [csv=PATH]; Snowflake: [admin_role=…] [dry_run=1]
-	@$(RUN) -m intent_platform setup $(csv_option) $(if $(admin_role),--admin-role "$$admin_role") $(if $(dry_run),--dry-run)
+	@$(RUN) -m intent_platform setup $(call given,csv admin_role) $(call flags,dry_run)
 
 rollback: $(READY)  ## move the champion back: version=v_YYMMDD_HHMMSS (or previous) [reason="…"]
 	@test -n "$$version" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }
-	@$(RUN) -m intent_platform rollback --version "$$version" --reason "$${reason:-no reason given}"
+	@$(RUN) -m intent_platform rollback $(call given,version reason)
 
 promote: $(READY)  ## make a version champion whatever the gate says: version=v_YYMMDD_HHMMSS reason="…"
 	@test -n "$$version" || { echo 'name the version: make promote version=v_YYMMDD_HHMMSS reason="…"'; exit 2; }
 	@$(RUN) -m intent_platform promote --version "$$version" --reason "$$reason"
 
 prune: $(READY)  ## delete old versions that never were champion; the newest keep=… stay
-	@test -n "$(keep)" || { echo "say how many of the newest versions stay: make prune keep=24"; exit 2; }
-	@$(RUN) -m intent_platform prune --keep "$(keep)"
+	@test -n "$$keep" || { echo "say how many of the newest versions stay: make prune keep=24"; exit 2; }
+	@$(RUN) -m intent_platform prune $(call given,keep)
 
-game-day: $(READY)  ## rehearse 60 days of a simulated shop to which something happens: scenario=… [strength=1.0]
+game-day: $(READY)  ## rehearse two months of a simulated shop to which something happens: scenario=… [strength=…]
 	@test -n "$$scenario" || { echo "name what happens: make game-day scenario=meaningless_pagevalues; docs/simulator.md lists them"; exit 2; }
-	@$(RUN) -m intent_platform game-day --scenario "$$scenario" --strength "$$strength"
+	@$(RUN) -m intent_platform game-day $(call given,scenario strength)
 
 replay: $(READY)  ## what each promotion policy would have delivered on your past months
 	@$(RUN) -m intent_platform replay
 
 deploy-sproc: $(READY)  ## Snowflake: declare the stored procedures [dry_run=1]
-	@$(RUN) -m intent_platform deploy-sproc $(if $(dry_run),--dry-run)
+	@$(RUN) -m intent_platform deploy-sproc $(call flags,dry_run)
 
 deploy-task: $(READY)  ## Snowflake: declare the tasks, suspended unless resume=1 [dry_run=1]
-	@$(RUN) -m intent_platform deploy-task $(if $(resume),--resume) $(if $(dry_run),--dry-run)
+	@$(RUN) -m intent_platform deploy-task $(call flags,resume dry_run)
 
 test: $(READY)  ## all tests
 	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+unit: $(READY)  ## fast feedback: the tests of the pure core, the feeds and the house rules
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --hypothesis-profile unit \
+	  intent_platform_tests/modelling intent_platform_tests/sessions $(wildcard intent_platform_tests/test_*.py)
+
 bench: $(READY) $(BENCH_READY)  ## measure what docs/ says: what=search, quality or gate [csv=PATH]
 	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }
-	@$(RUN) -m "bench.$$what" $(csv_option)
+	@$(RUN) -m "bench.$$what" $(call given,csv)
 
 test-snowflake: $(READY)  ## the ports' contract and the whole story on the emulated account; account=1: also on a real one
 	@$(RUN) -m pytest intent_platform_tests/platforms intent_platform_tests/assets/test_both_platforms.py \

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TIMEZONE_NAME = "Asia/Tokyo"
 TIMEZONE = ZoneInfo(TIMEZONE_NAME)
+#: Dagster's names for the tags of a run over a range of days.
+PARTITION = "dagster/partition"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @dataclass(frozen=True, order=True)
@@ -104,18 +107,14 @@ def days_window(keys: Iterable[str]) -> Window:
     return window
 
 
-_PARTITION_TAG = "dagster/partition"
-_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-
-
 def range_tags(window: Window) -> dict[str, str]:
     """The tags of one Dagster run over all days of `window`."""
-    return dict(zip(_RANGE_TAGS, (window.keys[0], window.keys[-1]), strict=True))
+    return {RANGE_START: window.keys[0], RANGE_END: window.keys[-1]}
 
 
 def tagged_window(tags: Mapping[str, str]) -> Window | None:
     """The days that a Dagster run with these tags covers; None for a run without partitions."""
-    first, last = (tags.get(tag, tags.get(_PARTITION_TAG)) for tag in _RANGE_TAGS)
+    first, last = (tags.get(tag, tags.get(PARTITION)) for tag in (RANGE_START, RANGE_END))
     if first is None or last is None:
         return None
     return Window(day_of(first), day_of(last) + timedelta(days=1))

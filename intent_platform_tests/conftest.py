@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from intent_platform.platforms import platform_for
@@ -21,6 +22,11 @@ _ACCOUNT_FROM_ENVIRONMENT = {name: text for name, text in os.environ.items() if 
 _UCI_VARIABLE = "INTENT_PLATFORM_UCI_CSV"
 _UCI_CANDIDATE = Path(__file__).parents[2] / "shared" / "data" / "online_shoppers_intention.csv"
 _UCI_FROM_ENVIRONMENT = os.environ.get(_UCI_VARIABLE)
+
+# Without deadlines: an example that takes long on a busy machine is not a failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.register_profile("unit", deadline=None, max_examples=10)  # for `make unit`
+hypothesis.settings.load_profile("patient")  # `--hypothesis-profile` is read later and wins
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

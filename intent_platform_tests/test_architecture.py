@@ -20,14 +20,18 @@ BELOW = {
     "sessions": {"partitions", "settings", "tables", "errors"},
     "modelling": {"partitions", "settings", "tables", "errors"},
 }
-BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
+BELOW["clocks"] = {"partitions", "settings"}
+BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["sessions"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["procedures"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["automation"] = {"assets", *BELOW["assets"]}
 BELOW["definitions"] = {"automation", *BELOW["automation"]}
-BELOW["commands"] = {"definitions", *BELOW["definitions"]}
-BELOW["__main__"] = {"commands", "errors"}
+BELOW["terminal"] = set()
+BELOW["instance"] = {"errors", "partitions", "settings"}
+BELOW["rehearsal"] = {"definitions", "instance", "terminal", *BELOW["definitions"]}
+BELOW["commands"] = {"rehearsal", *BELOW["rehearsal"]}
+BELOW["__main__"] = {"errors"}  # it finds the commands by their files
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
@@ -57,6 +61,14 @@ def test_a_module_says_what_it_is_and_stays_readable(path: Path):
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), "opens with what lives here"
     assert text.count("\n") <= 300
+
+
+@pytest.mark.parametrize("room", ["assets", "procedures", "automation", "rehearsal", "commands"])
+def test_no_statement_is_above_pipeline(room: str):
+    for path in (PACKAGE / room).rglob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        sent = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)} & {"fetch", "execute"}
+        assert not sent, path
 
 
 @pytest.mark.parametrize("room", ["sessions", "modelling", "tables.py", "settings.py"])

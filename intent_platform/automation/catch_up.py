@@ -6,15 +6,16 @@ Level-triggered: it looks at what is there and asks for what is not, once, until
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
 from intent_platform.automation.alerts import announce
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
+from intent_platform.clocks import Clock, clocks_of
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import (
-    TIMEZONE,
+    PARTITION,
     Window,
     add_months,
     day_of,
@@ -68,7 +69,7 @@ class Gap:
         key, tags = f"{self.identity} attempt {attempt}", {_TAG: self.identity}
         if self.month is None:
             return range_request(self.job, self.window, key, tags)
-        return dg.RunRequest(run_key=key, job_name=self.job, tags={"dagster/partition": self.month, **tags})
+        return dg.RunRequest(run_key=key, job_name=self.job, tags={PARTITION: self.month, **tags})
 
 
 def range_request(job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None) -> dg.RunRequest:
@@ -154,7 +155,7 @@ def _sessions_gaps(settings: Settings, source: Feed | ObservedTable, instance: d
     """Days that are due and not in `dataset`, whose `source` is newer than that, or that the feed has more of now."""
     changed = dg.DagsterEventType.ASSET_OBSERVATION if isinstance(source, ObservedTable) else _MATERIALIZED
     loaded, dataset = _materialized(instance, "source", changed), _materialized(instance, "dataset")
-    due = _due(settings, source, settings.schedules.sessions_hour)
+    due = _due(settings, source, clocks_of(settings.schedules)["sessions"])
     missing = {day for day in due if day not in dataset}
     late = {day for day, final in source.completion_days(due).items() if _loaded_before(instance, day, final)}
     return _gaps(SESSIONS_JOB.name, missing | late | _stale(dataset, loaded), loaded)
@@ -171,7 +172,7 @@ def _loaded_before(instance: dg.DagsterInstance, day: date, final: date) -> bool
 
 def _months_gaps(settings: Settings, source: Feed | ObservedTable, instance: dg.DagsterInstance) -> list[Gap]:
     """Months whose challenger or evaluation is due, whose clock is within the look-back days, and that lack it."""
-    clocks, today = settings.schedules, now().date()
+    clocks, today = clocks_of(settings.schedules), now().date()
     extent = source.extent()
     challenged, evaluated = (
         instance.get_materialized_partitions(dg.AssetKey(asset)) for asset in ("challenger_model", "evaluation")
@@ -180,21 +181,17 @@ def _months_gaps(settings: Settings, source: Feed | ObservedTable, instance: dg.
     for month in (add_months(today, -1).isoformat(), add_months(today, 0).isoformat()):
         days = training_window(month, settings.training.months)
         has_days = days.end > settings.first_day and (extent is None or days.overlaps(extent))
-        if has_days and month not in challenged and _ticked(settings, month, clocks.training_day, clocks.training_hour):
+        if has_days and month not in challenged and _ticked(settings, month, clocks["training"]):
             gaps.append(Gap(TRAINING_JOB.name, month_window(month), 0, month))
-        if (
-            month in challenged
-            and month not in evaluated
-            and _ticked(settings, month, clocks.evaluation_day, clocks.evaluation_hour)
-        ):
+        if month in challenged and month not in evaluated and _ticked(settings, month, clocks["evaluation"]):
             gaps.append(Gap(EVALUATION_JOB.name, month_window(month), 0, month))
     return gaps
 
 
-def _ticked(settings: Settings, month: str, day: int, hour: int) -> bool:
-    """Whether a month's clock ticked an hour ago or earlier, within the look-back days."""
-    tick = datetime.combine(day_of(month).replace(day=day), time(hour), TIMEZONE)
-    return tick + _GRACE <= now() < tick + timedelta(days=settings.scoring.catch_up_days)
+def _ticked(settings: Settings, month: str, clock: Clock) -> bool:
+    """Whether the clock ticked in the month, an hour ago or earlier, within the look-back days."""
+    look_back = timedelta(days=settings.scoring.catch_up_days)
+    return any(tick + _GRACE <= now() < tick + look_back for tick in clock.ticks_in(month_window(month)))
 
 
 def _scores_gaps(
@@ -202,9 +199,8 @@ def _scores_gaps(
 ) -> list[Gap]:
     """Days that are due, in `dataset` and not scored, and scored days whose `dataset` is newer: late sessions."""
     dataset, scores = _materialized(instance, "dataset"), _materialized(instance, "scores")
-    missing = {
-        day for day in _due(settings, source, settings.schedules.scores_hour) if day in dataset and day not in scores
-    }
+    due = _due(settings, source, clocks_of(settings.schedules)["scores"])
+    missing = {day for day in due if day in dataset and day not in scores}
     stale = {day for day in _stale(scores, dataset) if day in scores}
     if not missing | stale or not _has_champion(platform):
         return []
@@ -220,9 +216,9 @@ def _gaps(job: str, days: Iterable[date], upstream: _Materialized) -> list[Gap]:
     return [Gap(job, window, max(upstream.get(day, 0) for day in window)) for window in windows]
 
 
-def _due(settings: Settings, source: Feed | ObservedTable, hour: int) -> Window:
-    """The look-back days that the feed has and whose schedule (at `hour`, the day after) passed an hour ago."""
-    last_due = (now() - timedelta(hours=hour) - _GRACE).date() - timedelta(days=1)
+def _due(settings: Settings, source: Feed | ObservedTable, clock: Clock) -> Window:
+    """The look-back days that the source has and whose daily clock, on the day after, ticked an hour ago or earlier."""
+    last_due = (now() - timedelta(hours=clock.hour) - _GRACE).date() - timedelta(days=1)
     window = trailing_window(last_due, settings.scoring.catch_up_days)
     window = window.intersection(Window(settings.first_day, max(settings.first_day, window.end)))
     extent = source.extent()

@@ -13,6 +13,7 @@ from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.pipeline.checks import CheckContext
 from intent_platform.pipeline.checks.champion import CHECKS
 from intent_platform.pipeline.promotion import roll_back_to
+from intent_platform.platforms.ledger import NO_REASON
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.observed_table import ObservedTable
@@ -25,7 +26,12 @@ class RollbackConfig(dg.Config):
     """`version`: where to go back to; the previous champion when empty. `reason`: for the ledger."""
 
     version: str = ""
-    reason: str = "no reason given"
+    reason: str = NO_REASON
+
+
+def rollback_config(version: str, reason: str) -> dict[str, object]:
+    """The run config of the rollback job."""
+    return {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
 
 
 def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.JobDefinition:

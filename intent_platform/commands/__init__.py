@@ -1,4 +1,4 @@
-"""What `make` calls: demo, setup, rollback, dev. Each goes through Dagster, into the persistent local instance.
+"""One module a command, named like it: its first line for `--help`, its `options(parser)`, and what it does in `run`.
 
-Nothing is decided here; what a command does can also be done from the UI.
+`run` takes the options as keywords. Nothing is decided here; what a command does can also be done from the UI.
 """

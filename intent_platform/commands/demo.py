@@ -1,9 +1,11 @@
-"""`make demo`: the months of the feed in order, as the schedules would have played them, through Dagster.
+"""Load the sessions and play the months in order.
 
-What is materialized already is left alone, so a second call changes nothing and an interrupted one goes on.
+The months run through Dagster, as the schedules would have played them. What is materialized already is left alone: a
+second call changes nothing, and an interrupted one goes on.
 """
 
-from collections.abc import Callable, Iterator
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -15,10 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
-from intent_platform.commands.instance import open_instance, run_job
-from intent_platform.commands.setup import refuse_a_mixture, settings_with
+from intent_platform.commands.setup import csv_option, refuse_a_mixture, settings_with
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError, TrainingRefused
+from intent_platform.instance import open_instance, run_job
 from intent_platform.partitions import (
     Window,
     day_of,
@@ -30,17 +32,24 @@ from intent_platform.partitions import (
 from intent_platform.pipeline.counts import purchases
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.pipeline.source import available_days
+from intent_platform.pipeline.summary import MonthSummary, month_summaries
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.choice import session_source
 from intent_platform.settings import Settings
+from intent_platform.terminal import plain_table, three_digits
 
 _STEPS_PER_MONTH = 5
 
 
-def demo(csv: Path | None) -> None:
-    """Play all months of the feed and print what became of them.
+def options(parser: ArgumentParser) -> None:
+    """Where the sessions come from."""
+    csv_option(parser)
+
+
+def run(csv: Path | None) -> None:
+    """Play all months of the feed and print a summary of them.
 
     Raises:
         FeedError: the feed cannot deliver, or the home holds the sessions of another file.
@@ -65,7 +74,9 @@ def demo(csv: Path | None) -> None:
                     step()
                     progress.advance(bar)
             progress.update(bar, description="done")
-    console.print(_summary(platform, months))
+    with platform.warehouse.connect() as connection:
+        summaries = month_summaries(connection, months)
+    console.print(_summary_table(summaries))
     console.print(_closing_words(play.runs, play.rows_written), soft_wrap=True)
 
 
@@ -153,51 +164,25 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _summary(platform: Platform, months: list[str]) -> Table:
+def _summary_table(summaries: Sequence[MonthSummary]) -> Table:
     """Month by month: challenger, decision, PR-AUC of both, champion from then on, sessions scored."""
-    with platform.warehouse.connect() as connection:
-        evaluations = {
-            row["MONTH"]: row
-            for row in connection.fetch(
-                "SELECT MONTH, CHALLENGER, DECISION, CHALLENGER_PR_AUC, CHAMPION_PR_AUC FROM EVALUATIONS "
-                "ORDER BY DECIDED_AT"
-            ).to_pylist()
-        }
-        scored = {
-            row["MONTH"]: row["COUNTED"]
-            for row in connection.fetch(
-                "SELECT CAST(DATE_TRUNC('MONTH', SESSION_DATE) AS DATE) AS MONTH, COUNT(*) AS COUNTED "
-                "FROM SCORES GROUP BY 1"
-            ).to_pylist()
-        }
-        ledger = read_ledger(connection)
-    table = Table(
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-        title="PR-AUC of challenger and champion; thin months are pooled with earlier ones",
+    table = plain_table(
+        "PR-AUC of challenger and champion; thin months are pooled with earlier ones", padding=(0, 2, 0, 0)
     )
     for name in ("month", "challenger", "decision", "PR-AUC", "champ.", "champion then"):
         table.add_column(name, no_wrap=True)
     table.add_column("scored", justify="right")
-    for month in months:
-        first = day_of(month)
-        row = evaluations.get(first, {})
-        moves = [move for move in ledger.moves if move.effective_date < month_window(month).end]
+    for month in summaries:
         table.add_row(
-            month[:7],
-            row.get("CHALLENGER", "too few purchases"),
-            row.get("DECISION", "–"),
-            _figure(row.get("CHALLENGER_PR_AUC")),
-            _figure(row.get("CHAMPION_PR_AUC")),
-            moves[-1].to_version if moves else "nobody yet",
-            f"{scored.get(first, 0):,}",
+            month.key[:7],
+            month.challenger or "too few purchases",
+            month.decision or "–",
+            three_digits(month.challenger_pr_auc),
+            three_digits(month.champion_pr_auc),
+            month.champion or "nobody yet",
+            f"{month.scored:,}",
         )
     return table
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _closing_words(runs: int, rows_written: int) -> str:

@@ -1,19 +1,26 @@
-"""`make dev`: `dagster dev` on the persistent instance, on this machine's loopback address only."""
+"""The Dagster UI, schedules and sensors.
+
+It is `dagster dev` on the persistent instance, on this machine's loopback address only.
+"""
 
 import os
 import sys
-from pathlib import Path
+from argparse import ArgumentParser
 
 from rich.console import Console
 
-from intent_platform.commands.instance import open_instance, prepare_home
+from intent_platform.instance import WORKSPACE, open_instance, prepare_home
 from intent_platform.settings import ENVIRONMENT_PREFIX, load_settings
 
 _ADDRESS = "127.0.0.1"
-_WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
 
 
-def dev(port: int) -> None:
+def options(parser: ArgumentParser) -> None:
+    """Where the UI listens."""
+    parser.add_argument("--port", type=int, default=3000)
+
+
+def run(port: int) -> None:
     """Replace this process by `dagster dev`."""
     settings = load_settings()
     home = prepare_home(settings)
@@ -27,5 +34,5 @@ def dev(port: int) -> None:
     Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")
     # From its own home, so that Dagster does not take this folder's template for a second configuration.
     os.chdir(home)
-    command = [sys.executable, "-m", "dagster", "dev", "-h", _ADDRESS, "-p", str(port), "-w", str(_WORKSPACE)]
+    command = [sys.executable, "-m", "dagster", "dev", "-h", _ADDRESS, "-p", str(port), "-w", str(WORKSPACE)]
     os.execv(sys.executable, command)  # noqa: S606

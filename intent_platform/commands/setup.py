@@ -1,24 +1,42 @@
-"""`make setup [csv=PATH]`: create the deployment's tables and load the source data."""
+"""Prepare the deployment and load the source data."""
 
-from collections.abc import Sequence
+from argparse import ArgumentParser
 from hashlib import file_digest
 from pathlib import Path
 
 from rich.console import Console
 
 from intent_platform.automation.jobs import SESSIONS_JOB
-from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
+from intent_platform.instance import open_instance, run_job
 from intent_platform.pipeline.observation import prepare_observed
+from intent_platform.pipeline.summary import other_feed, row_counts
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.ports import Connection, Platform
+from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.choice import session_source
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings, load_settings
-from intent_platform.tables import SOURCE, SOURCE_REJECTED, Table
+from intent_platform.tables import SOURCE, SOURCE_REJECTED
 
 _OWN_PASTS = ("simulated", "uci")
+
+
+def options(parser: ArgumentParser) -> None:
+    """Where the sessions come from, and how an account is prepared."""
+    csv_option(parser)
+    parser.add_argument("--admin-role", help="on Snowflake: the role that makes database and roles, once")
+    parser.add_argument("--dry-run", action="store_true", help="on Snowflake: show the statements, run none")
+
+
+def csv_option(parser: ArgumentParser) -> None:
+    """The UCI file, as typed after `csv=`, where no shell expands the `~`."""
+    parser.add_argument(
+        "--csv",
+        type=lambda text: Path(text).expanduser(),
+        metavar="CSV",
+        help="the UCI file; without it the data is fetched once",
+    )
 
 
 def settings_with(csv: Path | None) -> Settings:
@@ -58,11 +76,7 @@ def refuse_a_mixture(settings: Settings, platform: Platform) -> None:
     if is_new or settings.feed not in _OWN_PASTS:
         return
     with platform.warehouse.connect() as connection:
-        found = connection.fetch(
-            "SELECT MIN(FEED) AS OTHER FROM SOURCE WHERE FEED IN :pasts AND FEED <> :feed",
-            pasts=_OWN_PASTS,
-            feed=settings.feed,
-        )["OTHER"][0].as_py()
+        found = other_feed(connection, settings.feed, _OWN_PASTS)
     if found is not None:
         raise FeedError(
             f"the {settings.deployment} warehouse holds sessions of the feed {found}, and {settings.feed} is another "
@@ -75,7 +89,7 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = False) -> None:
+def run(csv: Path | None, admin_role: str | None, *, dry_run: bool) -> None:
     """Create what is missing, load every day that the feed has, and count.
 
     On Snowflake the statements are shown first; with `dry_run` nothing else happens. `admin_role` makes database and
@@ -102,7 +116,7 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
     with platform.warehouse.connect() as connection:  # creates the tables that are missing
         if observed:
             prepare_observed(connection, observed)
-        counts = counted(connection, (sessions, SOURCE_REJECTED))
+        counts = row_counts(connection, (sessions, SOURCE_REJECTED))
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: "
         f"{counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
@@ -110,11 +124,3 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         + ("" if extent or observed else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
         soft_wrap=True,
     )
-
-
-def counted(connection: Connection, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
-    """How many rows each of `tables` has: those accepted, and those rejected."""
-    return {
-        table.name: connection.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
-        for table in tables
-    }

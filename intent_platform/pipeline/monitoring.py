@@ -65,6 +65,19 @@ def flagged(connection: Connection, day: date, metric: str) -> dict[str, str]:
     return {row["METRIC"]: row["SENTENCE"] for row in rows.to_pylist() if row["METRIC"].startswith(metric)}
 
 
+def ranking_on(connection: Connection, day: date) -> dict[str, dict[str, float]]:
+    """PR-AUC and ROC-AUC of the days up to `day`, for each version that scored them: what MONITORING has of them."""
+    rows = connection.fetch(
+        "SELECT MODEL_VERSION, METRIC, VALUE FROM MONITORING WHERE SESSION_DATE = :day AND METRIC IN :metrics",
+        day=day,
+        metrics=(PR_AUC, ROC_AUC),
+    ).to_pylist()
+    found: dict[str, dict[str, float]] = {}
+    for row in sorted(rows, key=lambda row: (row["MODEL_VERSION"], row["METRIC"])):
+        found.setdefault(row["MODEL_VERSION"], {})[row["METRIC"]] = row["VALUE"]
+    return found
+
+
 def _measured(platform: Platform, window: Window, settings: Settings) -> Iterator[Measurement]:
     reach = max(settings.monitoring.days, settings.evaluation.days)
     wide = Window(window.start - timedelta(days=reach - 1), window.end)

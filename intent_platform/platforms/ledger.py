@@ -12,6 +12,8 @@ from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window
 from intent_platform.platforms.ports import Connection
 
+#: The reason of a move for which nobody gave one.
+NO_REASON = "no reason given"
 Cause = Literal["first", "promotion", "force", "rollback"]
 
 

@@ -17,12 +17,14 @@ import pyarrow as pa
 import pytest
 
 import intent_platform
-from intent_platform.commands import demo, game_day, replay
-from intent_platform.commands.setup import counted, refuse_a_mixture
+from intent_platform.commands.setup import refuse_a_mixture
 from intent_platform.definitions import build_definitions
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, day_of, now, wall_clock
+from intent_platform.pipeline.monitoring import ranking_on
 from intent_platform.pipeline.observation import observed_extent
+from intent_platform.pipeline.replay import dataset_months, replayed_challenger, score_history
 from intent_platform.pipeline.scoring import outdated_scores
+from intent_platform.pipeline.summary import month_summaries, row_counts
 from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms import platform_for, ports
 from intent_platform.platforms.champion import prove_fit
@@ -164,7 +166,7 @@ def tell(shop: Shop) -> set[str]:
         capped = shop.settings.training.model_copy(update={"max_sessions": 100})
         sample = training_rows(connection, Window(day_of("2024-02-01"), day_of("2024-05-01")), capped)
         assert sample.num_rows <= 100
-        counted(connection)
+        row_counts(connection)
         for table in TABLES:
             connection.fetch(f"SELECT * FROM {table.name}")
     failed |= shop.failing_checks() | observe(shop)
@@ -200,13 +202,14 @@ def ticked(shop: Shop, name: str) -> None:
 def read_as_the_commands_do(shop: Shop) -> None:
     """The statements of `make demo`, `make game-day` and `make replay`."""
     refuse_a_mixture(shop.settings, shop.platform)
-    assert list(game_day.scores_of(shop.platform, MAY.start))
     month = day_of("2024-05-01")
-    demo._summary(shop.platform, [month.isoformat()])
-    assert replay._extent(shop.platform) == Window(day_of("2024-02-01"), day_of("2024-07-01"))
-    challenger = replay._challenger(shop.platform, shop.settings, month)
+    with shop.platform.warehouse.connect() as connection:
+        assert ranking_on(connection, MAY.start)
+        month_summaries(connection, [month.isoformat()])
+    assert dataset_months(shop.platform) == Window(day_of("2024-02-01"), day_of("2024-07-01"))
+    challenger = replayed_challenger(shop.platform, month, shop.settings.training)
     assert challenger is not None
-    replay._history(shop.platform, [month], {month: challenger})
+    score_history(shop.platform, [month], {month: challenger})
 
 
 def _load_late(shop: Shop) -> None:

@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 
 from intent_platform.__main__ import main
-from intent_platform.commands import game_day
-from intent_platform.commands.game_day import FIRST_DAY, play, prepare, rehearsal_settings
-from intent_platform.commands.game_story import Entry
-from intent_platform.commands.rehearsal import Rehearsal
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now
 from intent_platform.platforms import platform_for
+from intent_platform.rehearsal import game_day
+from intent_platform.rehearsal.game_day import FIRST_DAY, play, prepare, rehearsal_settings
+from intent_platform.rehearsal.game_story import Entry
+from intent_platform.rehearsal.rehearsal import Rehearsal
 
 SECOND_DAY = FIRST_DAY + timedelta(days=1)
 pytestmark = pytest.mark.filterwarnings(  # Dagster's own, when a schedule is evaluated

@@ -9,15 +9,10 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from intent_platform.modelling.training import TrainedModel, train
 from intent_platform.settings import IntRange, Settings, TrainingSettings
 from intent_platform.tables import DATASET, MODEL_INPUTS
-
-# An example that takes long on a busy machine is no failure.
-hypothesis_settings.register_profile("patient", deadline=None)
-hypothesis_settings.load_profile("patient")
 
 
 def made_sessions(rows: int, seed: int = 0) -> pa.Table:

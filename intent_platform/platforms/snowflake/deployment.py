@@ -14,7 +14,10 @@ from tempfile import TemporaryDirectory
 import yaml
 
 import intent_platform
+from intent_platform.clocks import clocks_of
+from intent_platform.errors import SettingsError
 from intent_platform.partitions import TIMEZONE_NAME
+from intent_platform.platforms.ledger import NO_REASON
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import STAGE, run
 from intent_platform.platforms.snowflake.query_tag import query_tag
@@ -43,6 +46,15 @@ class Procedure:
     meaning: str
 
 
+@dataclass(frozen=True)
+class Task:
+    """One task: its name, the asset that its queries are tagged with, and the procedure that it calls."""
+
+    name: str
+    asset: str
+    statement: str
+
+
 PROCEDURES = (
     Procedure("DATASET", (("SESSION_DATE", "DATE"),), "run_dataset", "Sessions with model features, of a day"),
     Procedure(
@@ -65,11 +77,19 @@ PROCEDURES = (
     ),
     Procedure(
         "ROLLBACK",
-        (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", "VARCHAR DEFAULT 'no reason given'")),
+        (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", f"VARCHAR DEFAULT '{NO_REASON}'")),
         "run_rollback",
         "The champion goes back to a version; the one left is quarantined",
     ),
 )
+
+#: By clock: the task that it starts.
+TASKS = {
+    "sessions": Task("DATASET_DAILY", "dataset", f"CALL DATASET({_YESTERDAY})"),
+    "scores": Task("PREDICTION_DAILY", "scores", f"CALL PREDICTION({_YESTERDAY})"),
+    "training": Task("TRAINING_MONTHLY", "challenger_model", f"CALL TRAINING({_THIS_MONTH})"),
+    "evaluation": Task("MODEL_EVALUATION_MONTHLY", "evaluation", f"CALL MODEL_EVALUATION({_THIS_MONTH})"),
+}
 
 
 def procedure_statements(archive: str, commit: str) -> Iterator[str]:
@@ -92,31 +112,31 @@ def procedure_statements(archive: str, commit: str) -> Iterator[str]:
 
 def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
     """The tasks with the clocks of the schedules; each computes its day when it runs, in Asia/Tokyo."""
-    clocks = settings.schedules
-    tasks = (
-        ("DATASET_DAILY", "dataset", f"0 {clocks.sessions_hour} * * *", f"CALL DATASET({_YESTERDAY})"),
-        ("PREDICTION_DAILY", "scores", f"0 {clocks.scores_hour} * * *", f"CALL PREDICTION({_YESTERDAY})"),
-        (
-            "TRAINING_MONTHLY",
-            "challenger_model",
-            f"0 {clocks.training_hour} {clocks.training_day} * *",
-            f"CALL TRAINING({_THIS_MONTH})",
-        ),
-        (
-            "MODEL_EVALUATION_MONTHLY",
-            "evaluation",
-            f"0 {clocks.evaluation_hour} {clocks.evaluation_day} * *",
-            f"CALL MODEL_EVALUATION({_THIS_MONTH})",
-        ),
-    )
-    for name, asset, cron, statement in tasks:
-        tag = query_tag(settings.deployment, task=name, asset=asset)
+    clocks = clocks_of(settings.schedules)
+    for clock in clocks.values():
+        task = TASKS[clock.name]
+        tag = query_tag(settings.deployment, task=task.name, asset=task.asset)
         yield (
-            f"CREATE OR REPLACE TASK {name} WAREHOUSE = {warehouse} SCHEDULE = 'USING CRON {cron} {TIMEZONE_NAME}' "
-            f"QUERY_TAG = '{tag}' SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {statement}"
+            f"CREATE OR REPLACE TASK {task.name} WAREHOUSE = {warehouse} "
+            f"SCHEDULE = 'USING CRON {clock.cron} {TIMEZONE_NAME}' "
+            f"QUERY_TAG = '{tag}' SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {task.statement}"
         )
-    for name, *_ in tasks:
-        yield f"ALTER TASK {name} {'RESUME' if resume else 'SUSPEND'}"
+    for name in clocks:
+        yield f"ALTER TASK {TASKS[name].name} {'RESUME' if resume else 'SUSPEND'}"
+
+
+def deployment_connector(settings: Settings) -> SnowflakeConnector:
+    """The connector to the account that gets procedures and tasks.
+
+    Raises:
+        SettingsError: the deployment is local.
+    """
+    if settings.deployment == "local":
+        raise SettingsError(
+            "local has neither procedures nor tasks, Dagster does their work: set INTENT_PLATFORM_DEPLOYMENT to dev or "
+            "prod"
+        )
+    return SnowflakeConnector(settings)
 
 
 def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, commit: str, dry: bool) -> None:

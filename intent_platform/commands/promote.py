@@ -1,38 +1,35 @@
-"""`make rollback version=…` and `make promote version=… reason=…`: a person moves the champion, at once.
+"""Make a version champion whatever the gate says.
 
-Both run a job of the code location in this process; who may be champion is decided there.
+Runs the promotion job of the code location in this process, at once; the job decides who may be champion.
 """
 
+from argparse import ArgumentParser
 from collections.abc import Mapping
 
 from rich.console import Console
 
 from intent_platform.automation.jobs import PROMOTION_JOB
-from intent_platform.automation.rollback import ROLLBACK_JOB
-from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.definitions import build_definitions
+from intent_platform.instance import open_instance, run_job
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.versions import validated_version_name
 from intent_platform.settings import load_settings
 
-PREVIOUS = "previous"
+
+def options(parser: ArgumentParser) -> None:
+    """Which version, and why."""
+    parser.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
+    parser.add_argument("--reason", required=True, help="for the ledger")
 
 
-def roll_back(version: str, reason: str) -> None:
-    """Roll back to `version` (or to the previous champion), quarantine the champion left, and say what happened."""
-    # A mistyped name is refused before anything is opened.
-    target = "" if version == PREVIOUS else validated_version_name(version)
-    config = {"ops": {"rollback_champion": {"config": {"version": target, "reason": reason}}}}
-    _move(ROLLBACK_JOB, config, "; {before} is quarantined")
-
-
-def promote(version: str, reason: str) -> None:
+def run(version: str, reason: str) -> None:
     """Make `version` the champion whatever the gate says, and say what happened."""
     config = {"ops": {"champion_alias": {"config": {"force": validated_version_name(version), "reason": reason}}}}
-    _move(PROMOTION_JOB.name, config, " in place of {before}, by force: the ledger says so")
+    move_and_report(PROMOTION_JOB.name, config, " in place of {before}, by force: the ledger says so")
 
 
-def _move(job: str, config: Mapping[str, object], then: str) -> None:
+def move_and_report(job: str, config: Mapping[str, object], then: str) -> None:
+    """Run a job that moves the champion and print who is champion now; `then` says what it means for `{before}`."""
     settings = load_settings()
     registry = platform_for(settings).registry
     with open_instance(settings) as instance:

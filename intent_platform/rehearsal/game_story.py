@@ -11,7 +11,8 @@ from rich.table import Table
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.automation.rollback import ROLLBACK_JOB
-from intent_platform.commands.rehearsal import RehearsedRun
+from intent_platform.rehearsal.rehearsal import RehearsedRun
+from intent_platform.terminal import plain_table, three_digits
 
 _QUIET = (SESSIONS_JOB.name, SCORES_JOB.name)
 _COLOURS = {"error": "red", "warning": "yellow", "did": "green"}
@@ -85,7 +86,7 @@ def story_table(story: Iterable[Entry]) -> Table:
     days: dict[tuple[str, str], list[date]] = defaultdict(list)
     for entry in lines:
         days[entry.kind, entry.subject].append(entry.day)
-    table = Table(title="\nWhat was noticed, and what was done", box=None, pad_edge=False, title_justify="left")
+    table = plain_table("\nWhat was noticed, and what was done", title_justify="left")
     for name in ("day", "", "about", "in words"):
         table.add_column(name, no_wrap=name == "day", overflow="fold")
     for entry in lines:
@@ -101,13 +102,9 @@ def story_table(story: Iterable[Entry]) -> Table:
 
 def weeks_table(weeks: Iterable[Week]) -> Table:
     """Week by week, who scored and how well."""
-    table = Table(title="\nThe scores that marketing had, by week", box=None, pad_edge=False, title_justify="left")
+    table = plain_table("\nThe scores that marketing had, by week", title_justify="left")
     for name in ("week to", "by", "PR-AUC", "ROC-AUC"):
         table.add_column(name)
     for week in weeks:
-        table.add_row(str(week.last_day), week.version, _figure(week.pr_auc), _figure(week.roc_auc))
+        table.add_row(str(week.last_day), week.version, three_digits(week.pr_auc), three_digits(week.roc_auc))
     return table
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

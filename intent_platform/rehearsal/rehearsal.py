@@ -5,24 +5,23 @@ What a daemon does with a day is done here in a moment. Who plays, and what happ
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 
 import dagster as dg
 
-from intent_platform.automation.rollback import ROLLBACK_JOB
-from intent_platform.commands.instance import run_job
+from intent_platform.automation.rollback import ROLLBACK_JOB, rollback_config
+from intent_platform.automation.schedules import schedule_name
+from intent_platform.clocks import clocks_of
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import IntentPlatformError
-from intent_platform.partitions import TIMEZONE, Window, clock_set_to
+from intent_platform.instance import run_job
+from intent_platform.partitions import PARTITION, RANGE_END, RANGE_START, Window, clock_set_to
 from intent_platform.platforms.ports import Platform
 from intent_platform.settings import Settings
 
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-_PARTITION = "dagster/partition"
 _BY_HAND = "by hand"
 _AFTER_A_CLOCK = timedelta(minutes=70)  # when the sensors look again: they leave a schedule an hour
-_SENSORS = ("catch_up_sensor", "champion_sensor")
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,9 @@ class Rehearsal:
 
     def __post_init__(self) -> None:
         self._definitions = build_definitions(self.settings)
+        sensors = self._definitions.get_repository_def().sensor_defs
+        # Those that ask for runs. The others announce what a daemon has run, and here the caller is told.
+        self._sensors = sorted(s.name for s in sensors if not isinstance(s, dg.RunStatusSensorDefinition))
 
     def run(
         self, moment: datetime, job: str, *, window: Window | None = None, partition: str | None = None
@@ -65,27 +67,18 @@ class Rehearsal:
 
     def day(self, today: date) -> Iterator[RehearsedRun]:
         """All runs of a day: each clock that ticks on it, and what the sensors ask for an hour later."""
-        for hour, schedule in self._clocks(today):
-            moment = datetime.combine(today, time(hour), TIMEZONE)
+        ticking = [clock for clock in clocks_of(self.settings.schedules).values() if clock.ticks_on(today)]
+        for moment, schedule in sorted((clock.moment_on(today), schedule_name(clock)) for clock in ticking):
             yield from self._asked_for(moment, schedule, self._ticked)
-            for sensor in _SENSORS:
+            for sensor in self._sensors:
                 yield from self._asked_for(moment + _AFTER_A_CLOCK, sensor, self._sensed)
 
     def play_rollback(self, moment: datetime, version: str, reason: str) -> RehearsedRun:
         """What the person on call does; the scores are then asked for by the next tick of the sensor."""
-        config = {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
+        config = rollback_config(version, reason)
         with clock_set_to(moment):
             result = run_job(self._definitions, self.instance, ROLLBACK_JOB, config=config)
         return RehearsedRun(moment, _BY_HAND, ROLLBACK_JOB, version, result)
-
-    def _clocks(self, today: date) -> list[tuple[int, str]]:
-        clocks = self.settings.schedules
-        ticking = [(clocks.sessions_hour, "sessions_schedule"), (clocks.scores_hour, "scores_schedule")]
-        if today.day == clocks.training_day:
-            ticking.append((clocks.training_hour, "training_schedule"))
-        if today.day == clocks.evaluation_day:
-            ticking.append((clocks.evaluation_hour, "evaluation_schedule"))
-        return sorted(ticking)
 
     def _asked_for(
         self, moment: datetime, name: str, ask: Callable[[datetime, str], list[dg.RunRequest]]
@@ -101,8 +94,8 @@ class Rehearsal:
             yield from played
 
     def _run(self, moment: datetime, by: str, request: dg.RunRequest) -> RehearsedRun:
-        job, key = str(request.job_name), request.partition_key or request.tags.get(_PARTITION)
-        days = request.tags.get(_RANGE_START), request.tags.get(_RANGE_END)
+        job, key = str(request.job_name), request.partition_key or request.tags.get(PARTITION)
+        days = request.tags.get(RANGE_START), request.tags.get(RANGE_END)
         about = key or " to ".join(sorted({day for day in days if day}))
         try:
             result = run_job(self._definitions, self.instance, job, partition=key, tags=request.tags)

@@ -9,10 +9,12 @@ from pathlib import Path
 import dagster as dg
 
 from intent_platform.errors import SettingsError
-from intent_platform.partitions import Window
+from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
 
-_TEMPLATE = Path(__file__).parents[2] / "dagster.yaml"
+#: What `dagster dev` loads.
+WORKSPACE = Path(__file__).with_name("workspace.yaml")
+_TEMPLATE = Path(__file__).with_name("dagster.yaml")
 _PROCESS_TAG = "intent_platform/process"
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
 
@@ -69,8 +71,7 @@ def run_job(
     """
     tags = {_PROCESS_TAG: str(os.getpid()), **(tags or {})}
     if window is not None:
-        tags["dagster/asset_partition_range_start"] = window.keys[0]
-        tags["dagster/asset_partition_range_end"] = window.keys[-1]
+        tags |= range_tags(window)
     # The terminal shows progress; the log is in the UI.
     run_config = {**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     try:
