@@ -6,9 +6,8 @@ from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql,
 from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
 from intent_platform_tests.snowflake_emulator.results import done
 
-_KINDS = {"TASK": "tasks", "PROCEDURE": "procedures", "MODEL MONITOR": "monitors"}
-_CONTAINED = ("models", "stages", "procedures", "tasks", "monitors", "event_tables")
-_STATES = {"tasks": ("started", "suspended"), "monitors": ("ACTIVE", "SUSPENDED")}
+_KINDS = {"TASK": "tasks", "PROCEDURE": "procedures"}
+_CONTAINED = ("models", "stages", "procedures", "tasks", "event_tables")
 
 
 def found(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def found(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
     return known
 
 
-@rule("DROP TASK", "DROP PROCEDURE", "DROP MODEL MONITOR")
+@rule("DROP TASK", "DROP PROCEDURE")
 def drop(call: Call) -> Answer:
     """Forget an object."""
     what, kind = _kind(call)
@@ -50,18 +49,17 @@ def drop_container(call: Call) -> Answer:
     return Sql(call.reader.sql)
 
 
-@rule("ALTER TASK", "ALTER MODEL MONITOR")
+@rule("ALTER TASK")
 def switch(call: Call) -> Answer:
     """Resume or suspend."""
-    what, kind = _kind(call)
     call.reader.take("IF", "EXISTS")
     key = call.key()
     state = call.reader.take_any("RESUME", "SUSPEND")
     call.reader.end()
     if state is None:
-        raise syntax_error(f"a {what.lower()} is resumed or suspended")
-    with call.emulator.state.changing(kind) as kept:
-        found(kept, what, key)["state"] = _STATES[kind][state == "SUSPEND"]
+        raise syntax_error("a task is resumed or suspended")
+    with call.emulator.state.changing("tasks") as tasks:
+        found(tasks, "Task", key)["state"] = "suspended" if state == "SUSPEND" else "started"
     return done()
 
 

@@ -1,9 +1,6 @@
 """Statements that fakesnow carries out, as they are or mended where it differs from Snowflake (docs/upstream.md)."""
 
-import itertools
-
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
-from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, closing, replaced
 from intent_platform_tests.snowflake_emulator.results import rows
@@ -128,22 +125,3 @@ def split(text: str) -> list[str]:
             items.append(reader.sql[start : token.start].strip())
             start = token.end + 1
     return [*items, reader.sql[start:].strip()] if reader.sql else []
-
-
-@rule("MERGE", handed_on=True)
-def merge(call: Call) -> Answer:
-    """DuckDB's own MERGE: fakesnow's cannot run inside a transaction."""
-    from fakesnow.dialect import parse_one
-
-    if call.params:
-        raise unknown_statement(call.reader.sql)
-    duck = call.connection.cursor()._transform(parse_one(call.reader.sql), None).sql(dialect="duckdb")
-    actions = [row[0] for row in call.connection._duck_conn.execute(f"{duck} RETURNING merge_action").fetchall()]
-    words = [token.text.upper() for token in call.reader.tokens]
-    kinds = [("inserted", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE")]
-    shown = [(name, actions.count(kind)) for name, kind in kinds if _then(words, kind)]
-    return rows([f"number of rows {name}" for name, _ in shown], [tuple(count for _, count in shown)])
-
-
-def _then(words: list[str], kind: str) -> bool:
-    return ("THEN", kind) in itertools.pairwise(words)

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import events, governance, logins, monitors, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator import events, governance, logins, passing, procedures, tasks
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
@@ -30,7 +30,7 @@ from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 from intent_platform_tests.snowflake_emulator.wire import as_json
 
-__all__ = ["events", "governance", "logins", "monitors", "passing", "procedures", "serve", "tasks"]
+__all__ = ["events", "governance", "logins", "passing", "procedures", "serve", "tasks"]
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
