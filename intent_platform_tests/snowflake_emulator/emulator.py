@@ -1,7 +1,7 @@
 """The account: which rule handles which statement, and what each session and statement leaves behind."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -89,25 +89,28 @@ class Call:
         return "REPLACE" in self.modifiers
 
 
-Rule = Callable[[Call], Answer]
-_RULES: dict[tuple[str, ...], Rule] = {}
-_HANDED_ON: set[Rule] = set()
+@dataclass(frozen=True)
+class Rule:
+    """What handles the statements that begin with one of `heads`, such as `CREATE STAGE`.
 
-
-def rule(*heads: str, handed_on: bool = False) -> Callable[[Rule], Rule]:
-    """Handle the statements that begin with one of these heads, such as `CREATE STAGE`.
-
-    What a rule does not read of a statement is an error, unless the text is `handed_on`, to fakesnow or to be kept.
+    What the handler does not read of a statement is an error, unless the text is `delegated`: fakesnow reads it, or
+    it is kept as it is written.
     """
 
-    def keep(handler: Rule) -> Rule:
-        if handed_on:
-            _HANDED_ON.add(handler)
-        for head in heads:
-            _RULES[tuple(head.split())] = handler
-        return handler
+    heads: Sequence[str]
+    handle: Callable[[Call], Answer]
+    delegated: bool = False
 
-    return keep
+    def answer(self, call: Call) -> Answer:
+        """The handler's answer.
+
+        Raises:
+            ProgrammingError: the handler refuses, or leaves a part of the statement unread.
+        """
+        answer = self.handle(call)
+        if not self.delegated:
+            call.reader.end()
+        return answer
 
 
 def inlined(reader: Reader, values: Sequence[Any]) -> str:
@@ -138,9 +141,10 @@ class Logins:
 class Emulator:
     """One account. `connection_parameters` are for `snowflake.connector.connect`."""
 
-    def __init__(self, root: Path, connection_parameters: dict[str, Any]) -> None:
+    def __init__(self, root: Path, connection_parameters: dict[str, Any], rules: Iterable[Rule]) -> None:
         self.root = root
         self.connection_parameters = connection_parameters
+        self._rules = {tuple(head.split()): rule for rule in rules for head in rule.heads}
         self.state = State(root / "account.json")
         self.statements: list[Sent] = []
         self.faults: list[Injected] = []
@@ -192,16 +196,9 @@ class Emulator:
         for length in (2, 1) if verb in _WITH_KIND else (0,):
             words = [reader.word(ahead) for ahead in range(length)]
             head = (verb, *" ".join(words).split())  # a token may hold two words
-            if head in _RULES:
+            if head in self._rules:
                 reader.take(*words)
-                return _by(_RULES[head], call)
-        if (verb,) in _RULES:
-            return _by(_RULES[(verb,)], call)
+                return self._rules[head].answer(call)
+        if (verb,) in self._rules:
+            return self._rules[(verb,)].answer(call)
         raise unknown_statement(sql)
-
-
-def _by(handler: Rule, call: Call) -> Answer:
-    answer = handler(call)
-    if handler not in _HANDED_ON:
-        call.reader.end()
-    return answer

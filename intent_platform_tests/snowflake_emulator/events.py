@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import absent, unknown_statement
 from intent_platform_tests.snowflake_emulator.results import done, literal
 
@@ -13,7 +13,6 @@ _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 _COLUMNS = "TIMESTAMP TIMESTAMP_NTZ, RESOURCE_ATTRIBUTES VARCHAR, RECORD_TYPE VARCHAR, RECORD VARCHAR, VALUE VARCHAR"
 
 
-@rule("CREATE EVENT TABLE")
 def create(call: Call) -> Answer:
     """A table with columns of Snowflake's; objects are texts in it."""
     exists = "IF NOT EXISTS " if call.reader.take("IF", "NOT", "EXISTS") else ""
@@ -24,7 +23,6 @@ def create(call: Call) -> Answer:
     return Sql(f"CREATE TABLE {exists}{key} ({_COLUMNS})")
 
 
-@rule("ALTER DATABASE", "ALTER ACCOUNT")
 def alter(call: Call) -> Answer:
     """Where events go, and from which level on."""
     container = "" if call.reader.tokens[1].text.upper() == "ACCOUNT" else ".".join(call.reader.parts())
@@ -59,3 +57,9 @@ def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None
             call.connection.cursor().execute(
                 f"INSERT INTO {active['EVENT_TABLE']} SELECT {', '.join(literal(value) for value in values)}"
             )
+
+
+RULES = [
+    Rule(["CREATE EVENT TABLE"], create),
+    Rule(["ALTER DATABASE", "ALTER ACCOUNT"], alter),
+]

@@ -1,6 +1,6 @@
 """Roles, grants, warehouses, session parameters: metadata that is kept; privileges are not enforced."""
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error, unknown_statement
 from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
 from intent_platform_tests.snowflake_emulator.results import done, rows
@@ -17,7 +17,6 @@ _OPTIONS = {
 }
 
 
-@rule("CREATE ROLE", "CREATE WAREHOUSE")
 def create(call: Call) -> Answer:
     """Keep the name and the options."""
     words = [token.text.upper() for token in call.reader.tokens[: call.reader.place]]
@@ -35,7 +34,6 @@ def create(call: Call) -> Answer:
     return done(f"{name} successfully created.")
 
 
-@rule("USE ROLE")
 def use_role(call: Call) -> Answer:
     """A role that exists."""
     name = call.reader.name()
@@ -45,14 +43,12 @@ def use_role(call: Call) -> Answer:
     return done()
 
 
-@rule("USE WAREHOUSE")
 def use_warehouse(call: Call) -> Answer:
     """A warehouse, which needs not be known."""
     call.session.warehouse = call.reader.name()
     return done()
 
 
-@rule("SHOW WAREHOUSES")
 def show_warehouses(call: Call) -> Answer:
     """The warehouses of a name."""
     matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
@@ -60,7 +56,6 @@ def show_warehouses(call: Call) -> Answer:
     return rows(["name", "state"], [(name, "STARTED") for name in kept])
 
 
-@rule("GRANT", "REVOKE", handed_on=True)
 def grant(call: Call) -> Answer:
     """Remember the statement: what is granted is read by tests, and enforced nowhere."""
     words = [token.text.upper() for token in call.reader.tokens]
@@ -75,13 +70,11 @@ def grant(call: Call) -> Answer:
     return done()
 
 
-@rule("SHOW GRANTS")
 def show_grants(call: Call) -> Answer:
     """The grants, as they were written."""
     return rows(["grant"], [(text,) for text in sorted(call.emulator.state.of("grants"))])
 
 
-@rule("ALTER SESSION")
 def alter_session(call: Call) -> Answer:
     """Set or unset parameters that are known."""
     if call.reader.take("SET"):
@@ -97,7 +90,6 @@ def alter_session(call: Call) -> Answer:
     return done()
 
 
-@rule("SHOW PARAMETERS")
 def show_parameters(call: Call) -> Answer:
     """The session's, of those that can be set."""
     matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
@@ -107,7 +99,6 @@ def show_parameters(call: Call) -> Answer:
     return rows(["key", "value", "default"], shown)
 
 
-@rule("DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT")
 def describe_repository(call: Call) -> Answer:
     """The shared PyPI repository is there."""
     call.reader.take("REPOSITORY")
@@ -115,3 +106,16 @@ def describe_repository(call: Call) -> Answer:
     if name != "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY":
         raise error(f"Artifact repository '{name}' does not exist or not authorized.", 2003, "02000")
     return done()
+
+
+RULES = [
+    Rule(["CREATE ROLE", "CREATE WAREHOUSE"], create),
+    Rule(["USE ROLE"], use_role),
+    Rule(["USE WAREHOUSE"], use_warehouse),
+    Rule(["SHOW WAREHOUSES"], show_warehouses),
+    Rule(["GRANT", "REVOKE"], grant, delegated=True),
+    Rule(["SHOW GRANTS"], show_grants),
+    Rule(["ALTER SESSION"], alter_session),
+    Rule(["SHOW PARAMETERS"], show_parameters),
+    Rule(["DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT"], describe_repository),
+]

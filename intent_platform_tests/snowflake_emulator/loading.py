@@ -3,11 +3,11 @@
 import uuid
 from pathlib import Path
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced, tokens_of
 from intent_platform_tests.snowflake_emulator.results import done, rows
-from intent_platform_tests.snowflake_emulator.stages import files_at, located
+from intent_platform_tests.snowflake_emulator.storage import files_at, located
 
 _SNOWFLAKE_TYPES = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "UBIGINT"), "NUMBER(38, 0)"),
@@ -24,7 +24,6 @@ _SNOWFLAKE_TYPES = {
 }
 
 
-@rule("CREATE FILE FORMAT")
 def create_file_format(call: Call) -> Answer:
     """Only Parquet is loaded here, and needs no options."""
     call.reader.take("IF", "NOT", "EXISTS")
@@ -34,7 +33,6 @@ def create_file_format(call: Call) -> Answer:
     return done("File format successfully created.")
 
 
-@rule("DROP FILE FORMAT")
 def drop_file_format(call: Call) -> Answer:
     """Nothing was kept."""
     call.reader.take("IF", "EXISTS")
@@ -51,7 +49,6 @@ def inferred_schema(call: Call, arguments: str) -> Sql:
     return rows(["COLUMN_NAME", "TYPE"], [(name, _SNOWFLAKE_TYPES[kind]) for name, kind in described])
 
 
-@rule("COPY")
 def copy(call: Call) -> Answer:
     """COPY INTO a table FROM a stage, by column names or by a SELECT over `$1:"name"`."""
     reader = call.reader
@@ -114,3 +111,10 @@ def _described(call: Call, files: list[Path]) -> list[tuple[str, str]]:
         f"DESCRIBE SELECT * FROM read_parquet({[str(file) for file in files]!r})"
     )
     return [(row[0], row[1]) for row in listed.fetchall()]
+
+
+RULES = [
+    Rule(["CREATE FILE FORMAT"], create_file_format),
+    Rule(["DROP FILE FORMAT"], drop_file_format),
+    Rule(["COPY"], copy),
+]

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
 from intent_platform_tests.snowflake_emulator.results import done, rows
 
@@ -22,7 +22,6 @@ SYSTEM_ROLES = frozenset({"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMI
 _KEY, _TOKENS = "RSA_PUBLIC_KEY", "tokens"
 
 
-@rule("ALTER USER")
 def alter(call: Call) -> Answer:
     """Register a public key, or make a programmatic access token, whose secret is shown once."""
     reader, name = call.reader, call.reader.name()
@@ -160,3 +159,8 @@ _WAYS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
     "EXTERNALBROWSER": _by_browser,
     "ID_TOKEN": _by_identity_token,
 }
+
+
+RULES = [
+    Rule(["ALTER USER"], alter),
+]

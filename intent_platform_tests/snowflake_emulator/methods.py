@@ -20,8 +20,9 @@ import yaml
 
 from intent_platform_tests.snowflake_emulator.emulator import Call
 from intent_platform_tests.snowflake_emulator.errors import error
-from intent_platform_tests.snowflake_emulator.models import manifest_of, version_folder
-from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.models import manifest_of
+from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
+from intent_platform_tests.snowflake_emulator.storage import version_folder
 
 _DUCK_TYPES = {"DOUBLE": "DOUBLE", "FLOAT": "DOUBLE", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "BYTES": "BLOB"}
 _IMPORTS = "snowflake_import_directory"
@@ -30,8 +31,6 @@ _importing = Lock()
 
 def call_of_method(call: Call, model: str, method: str, arguments: str) -> str:
     """The expression that stands for `MODEL(model)!method(arguments)`: an OBJECT, as text that is parsed."""
-    from intent_platform_tests.snowflake_emulator.passing import split
-
     named = Reader(model)
     key = call.key(named.parts())
     named.expect(",")
@@ -42,7 +41,7 @@ def call_of_method(call: Call, model: str, method: str, arguments: str) -> str:
     spec = yaml.safe_load((folder / "model" / "model.yaml").read_text())
     inputs = next(each["inputs"] for name, each in spec["signatures"].items() if name.upper() == found["name"])
     kinds = [_DUCK_TYPES.get(each["type"], "BIGINT") for each in inputs]
-    given = split(arguments)
+    given = list_items(arguments)
     if len(given) != len(kinds):
         raise error(f"SQL compilation error:\n{found['name']} takes {len(kinds)} arguments", 1003, "42000")
     name = "EMULATED_" + sha256(f"{folder}{found['name']}".encode()).hexdigest()[:16].upper()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
 from intent_platform_tests.snowflake_emulator.results import done
 
@@ -22,7 +22,6 @@ def found(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
     return known
 
 
-@rule("DROP TASK", "DROP PROCEDURE")
 def drop(call: Call) -> Answer:
     """Forget an object."""
     what, kind = _kind(call)
@@ -35,7 +34,6 @@ def drop(call: Call) -> Answer:
     return done(f"{key} successfully dropped.")
 
 
-@rule("DROP SCHEMA", "DROP DATABASE", handed_on=True)
 def drop_container(call: Call) -> Answer:
     """What is in it goes with it; fakesnow drops the tables."""
     of_schema = call.reader.tokens[1].text.upper() == "SCHEMA"
@@ -49,7 +47,6 @@ def drop_container(call: Call) -> Answer:
     return Sql(call.reader.sql)
 
 
-@rule("ALTER TASK")
 def switch(call: Call) -> Answer:
     """Resume or suspend."""
     call.reader.take("IF", "EXISTS")
@@ -66,3 +63,10 @@ def switch(call: Call) -> Answer:
 def _kind(call: Call) -> tuple[str, str]:
     words = " ".join(token.text.upper() for token in call.reader.tokens[1 : call.reader.place])
     return words.capitalize(), _KINDS[words]
+
+
+RULES = [
+    Rule(["DROP TASK", "DROP PROCEDURE"], drop),
+    Rule(["DROP SCHEMA", "DROP DATABASE"], drop_container, delegated=True),
+    Rule(["ALTER TASK"], switch),
+]

@@ -11,25 +11,23 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from intent_platform_tests.snowflake_emulator import events
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
-from intent_platform_tests.snowflake_emulator.passing import split
 from intent_platform_tests.snowflake_emulator.queries import rewritten
-from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
 from intent_platform_tests.snowflake_emulator.results import done, rows
-from intent_platform_tests.snowflake_emulator.stages import files_at, located
+from intent_platform_tests.snowflake_emulator.storage import files_at, located
 
 _RUNNER = Path(__file__).with_name("procedure_runner.py")
 _SECONDS = 300
 
 
-@rule("CREATE PROCEDURE")
 def create(call: Call) -> Answer:
     """Keep what it takes, its code and its imports; the packages must be those of this Python."""
     reader = call.reader
     reader.take("IF", "NOT", "EXISTS")
     key = call.key()
-    parameters = [_parameter(text) for text in split(reader.group())]
+    parameters = [_parameter(text) for text in list_items(reader.group())]
     reader.expect("RETURNS")
     returns = reader.literal()
     if reader.word() == "(":
@@ -48,7 +46,7 @@ def create(call: Call) -> Answer:
             reader.end()
         elif not reader.done and reader.word(1) != "=":
             raise syntax_error(f"a procedure has no {reader.rest[:60]}")
-    imports = [item.strip("'") for item in split(options.get("IMPORTS", ""))]
+    imports = [item.strip("'") for item in list_items(options.get("IMPORTS", ""))]
     for reference in imports:
         folder, within, _ = located(call, reference)
         if not files_at(folder, within):
@@ -72,7 +70,6 @@ def _parameter(text: str) -> dict[str, Any]:
     return {"name": name, "type": kind.strip(), "default": default.strip() or None}
 
 
-@rule("DESC PROCEDURE", "DESCRIBE PROCEDURE")
 def describe(call: Call) -> Answer:
     """What Snowpark asks before it calls."""
     found = _found(call, call.key())
@@ -82,19 +79,17 @@ def describe(call: Call) -> Answer:
     return rows(["property", "value"], shown)
 
 
-@rule("SHOW PROCEDURES")
 def show(call: Call) -> Answer:
     """All procedures of the account."""
     kept = call.emulator.state.of("procedures")
     return rows(["name", "language"], [(key.rpartition(".")[2], "PYTHON") for key in sorted(kept)])
 
 
-@rule("CALL")
 def run(call: Call) -> Answer:
     """Run a procedure, as the session's role in its database and schema."""
     key = call.key()
     found = _found(call, key)
-    given = split(call.reader.group())
+    given = list_items(call.reader.group())
     call.reader.end()
     values = _values(call, found["parameters"], given)
     answer = _run(call, key, found, values)
@@ -169,3 +164,11 @@ def _found(call: Call, key: str) -> dict[str, Any]:
         raise error(f"SQL compilation error:\nUnknown function {key}", 2141, "42601")
     found: dict[str, Any] = kept[key]
     return found
+
+
+RULES = [
+    Rule(["CREATE PROCEDURE"], create),
+    Rule(["DESC PROCEDURE", "DESCRIBE PROCEDURE"], describe),
+    Rule(["SHOW PROCEDURES"], show),
+    Rule(["CALL"], run),
+]

@@ -138,3 +138,15 @@ class Reader:
             raise syntax_error("the statement ends too early")
         self.place += 1
         return self.tokens[self.place - 1]
+
+
+def list_items(text: str) -> list[str]:
+    """The items of a list, separated by the commas outside of brackets."""
+    reader = Reader(text)
+    depth, start, items = 0, 0, []
+    for token in reader.tokens:
+        depth += (token.text in "([{") - (token.text in ")]}") if len(token.text) == 1 else 0
+        if token.text == "," and depth == 0:
+            items.append(reader.sql[start : token.start].strip())
+            start = token.end + 1
+    return [*items, reader.sql[start:].strip()] if reader.sql else []

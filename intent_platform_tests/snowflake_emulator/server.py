@@ -22,15 +22,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import events, governance, logins, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator import logins, tasks
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, due
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
+from intent_platform_tests.snowflake_emulator.rules import RULES
 from intent_platform_tests.snowflake_emulator.wire import as_json
-
-__all__ = ["events", "governance", "logins", "passing", "procedures", "serve", "tasks"]
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
@@ -71,7 +70,7 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
             "port": listener.getsockname()[1],
             "protocol": "http",
         }
-        emulator = RunningEmulator(folder, parameters)
+        emulator = RunningEmulator(folder, parameters, RULES)
         emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         stack.enter_context(repaired())
         stack.enter_context(_database(folder / "databases"))

@@ -2,19 +2,15 @@
 
 import hashlib
 import shutil
-from pathlib import Path
 from time import gmtime, strftime
 from urllib.parse import urlparse
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Transfer, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Transfer
 from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error, taken
-from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.results import done, rows
+from intent_platform_tests.snowflake_emulator.storage import files_at, located, stage_folder
 
-_MODEL_SCHEME = "snow://model/"
 
-
-@rule("CREATE STAGE")
 def create(call: Call) -> Answer:
     """A stage; a temporary one lasts as long as the emulator."""
     exists = call.reader.take("IF", "NOT", "EXISTS")
@@ -33,7 +29,6 @@ def create(call: Call) -> Answer:
     return done(f"Stage area {key.rpartition('.')[2]} successfully created.")
 
 
-@rule("DROP STAGE")
 def drop(call: Call) -> Answer:
     """Drop a stage with its files."""
     exists = call.reader.take("IF", "EXISTS")
@@ -46,7 +41,6 @@ def drop(call: Call) -> Answer:
     return done(f"{key} successfully dropped.")
 
 
-@rule("PUT")
 def put(call: Call) -> Answer:
     """Tell the client where to copy its files."""
     source = urlparse(call.reader.location()).path
@@ -68,7 +62,6 @@ def put(call: Call) -> Answer:
     )
 
 
-@rule("GET")
 def get(call: Call) -> Answer:
     """Tell the client which files to copy to itself."""
     folder, within, _ = located(call, call.reader.location())
@@ -87,7 +80,6 @@ def get(call: Call) -> Answer:
     )
 
 
-@rule("LIST", "LS")
 def listing(call: Call) -> Answer:
     """The files at a place."""
     folder, within, prefix = located(call, call.reader.location())
@@ -106,7 +98,6 @@ def listing(call: Call) -> Answer:
     )
 
 
-@rule("RM", "REMOVE")
 def remove(call: Call) -> Answer:
     """Delete the files at a place."""
     folder, within, prefix = located(call, call.reader.location())
@@ -117,30 +108,11 @@ def remove(call: Call) -> Answer:
     return rows(["name", "result"], [(f"{prefix}{file.relative_to(folder)}", "removed") for file in gone])
 
 
-def stage_folder(call: Call, key: str) -> Path:
-    """Where the files of a stage are."""
-    return call.emulator.root / "stages" / key.replace(".", "/")
-
-
-def located(call: Call, reference: str) -> tuple[Path, str, str]:
-    """A stage's or version's folder, the path within it, and what a listing puts before the path."""
-    if reference.startswith(_MODEL_SCHEME):
-        from intent_platform_tests.snowflake_emulator.models import version_folder
-
-        name, _, rest = reference.removeprefix(_MODEL_SCHEME).lstrip("/").partition("/versions/")
-        version, _, within = rest.partition("/")
-        folder = version_folder(call, call.key(Reader(name).parts()), version.upper())
-        return folder, within.strip("/").removeprefix("./").strip("."), f"versions/{version}/"
-    if not reference.startswith("@"):
-        raise syntax_error(f"{reference} is no stage")
-    name, _, within = reference[1:].partition("/")
-    key = call.key(Reader(name).parts())
-    if key not in call.emulator.state.of("stages"):
-        raise absent("Stage", key)
-    return stage_folder(call, key), within.strip("/"), f"{key.rpartition('.')[2].lower()}/"
-
-
-def files_at(folder: Path, within: str) -> list[Path]:
-    """The file of that path, or all files under it."""
-    place = folder / within
-    return [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
+RULES = [
+    Rule(["CREATE STAGE"], create),
+    Rule(["DROP STAGE"], drop),
+    Rule(["PUT"], put),
+    Rule(["GET"], get),
+    Rule(["LIST", "LS"], listing),
+    Rule(["RM", "REMOVE"], remove),
+]

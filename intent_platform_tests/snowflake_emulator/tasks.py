@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
 from intent_platform_tests.snowflake_emulator.errors import syntax_error
 from intent_platform_tests.snowflake_emulator.results import done, rows
 
@@ -12,7 +12,6 @@ _CRON = "USING CRON "
 _OPTIONS = {"WAREHOUSE", "SCHEDULE", "COMMENT", "QUERY_TAG", "SUSPEND_TASK_AFTER_NUM_FAILURES", "USER_TASK_TIMEOUT_MS"}
 
 
-@rule("CREATE TASK", handed_on=True)
 def create(call: Call) -> Answer:
     """A task begins suspended, a replaced one too."""
     reader = call.reader
@@ -34,7 +33,6 @@ def create(call: Call) -> Answer:
     return done(f"Task {key.rpartition('.')[2]} successfully created.")
 
 
-@rule("SHOW TASKS")
 def show(call: Call) -> Answer:
     """All tasks of the account."""
     kept = call.emulator.state.of("tasks")
@@ -57,3 +55,9 @@ def _ticks(schedule: str, at: datetime) -> bool:
     local = at.astimezone(ZoneInfo(zone))
     now = (local.minute, local.hour, local.day, local.month, local.isoweekday() % 7)
     return all(field in ("*", str(value)) for field, value in zip(fields, now, strict=True))
+
+
+RULES = [
+    Rule(["CREATE TASK"], create, delegated=True),
+    Rule(["SHOW TASKS"], show),
+]

@@ -1,22 +1,17 @@
 """Statements that fakesnow carries out, as they are or mended where it differs from Snowflake (docs/upstream.md)."""
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.queries import rewritten
-from intent_platform_tests.snowflake_emulator.reader import Reader, closing, replaced
+from intent_platform_tests.snowflake_emulator.reader import Reader, closing, list_items, replaced
 from intent_platform_tests.snowflake_emulator.results import rows
 
 
-@rule("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", handed_on=True)
 def query(call: Call) -> Answer:
     """Rows in or out; functions of the account are put in place."""
     return Sql(rewritten(call, call.reader.sql), call.params)
 
 
-@rule("TRUNCATE", "CREATE VIEW", "CREATE DATABASE", "CREATE SCHEMA", handed_on=True)
-@rule("DROP TABLE", "DROP VIEW", "ALTER TABLE")
-@rule("DESC TABLE", "DESCRIBE TABLE", "DESC RESULT", "DESCRIBE RESULT", "USE DATABASE", "USE SCHEMA")
-@rule("SHOW TABLES", "SHOW COLUMNS", "SHOW SCHEMAS", "SHOW DATABASES", "SHOW OBJECTS")
-def as_it_is(call: Call) -> Answer:
+def pass_through(call: Call) -> Answer:
     """What fakesnow does as Snowflake does."""
     return Sql(_without_comment(call), call.params)
 
@@ -30,7 +25,6 @@ def _without_comment(call: Call) -> str:
     return sql
 
 
-@rule("BEGIN", "START")
 def begin(call: Call) -> Answer:
     """Open a transaction."""
     call.reader.take_any("TRANSACTION", "WORK")
@@ -38,7 +32,6 @@ def begin(call: Call) -> Answer:
     return Sql("BEGIN")
 
 
-@rule("COMMIT", "ROLLBACK")
 def finish(call: Call) -> Answer:
     """End a transaction; without one Snowflake says so and goes on."""
     call.reader.take("WORK")
@@ -48,7 +41,6 @@ def finish(call: Call) -> Answer:
     return Sql(call.reader.tokens[0].text.upper())
 
 
-@rule("CREATE TABLE", handed_on=True)
 def create_table(call: Call) -> Answer:
     """A table; fakesnow is spared what it cannot: clustering, quotes in comments, temporary tables by full name."""
     reader = call.reader
@@ -104,7 +96,7 @@ def _created_from_query(call: Call, select: int) -> Answer:
     if reader.word() != "(":
         return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {query_text}", call.params)
     casts, names = [], []
-    for definition in split(reader.group()):
+    for definition in list_items(reader.group()):
         column = Reader(definition)
         column.name()
         written = column.sql[: column.tokens[0].end + 1]
@@ -115,13 +107,33 @@ def _created_from_query(call: Call, select: int) -> Answer:
     return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {selected}", call.params)
 
 
-def split(text: str) -> list[str]:
-    """A list's items, apart at the commas that stand in no bracket."""
-    reader = Reader(text)
-    depth, start, items = 0, 0, []
-    for token in reader.tokens:
-        depth += (token.text in "([{") - (token.text in ")]}") if len(token.text) == 1 else 0
-        if token.text == "," and depth == 0:
-            items.append(reader.sql[start : token.start].strip())
-            start = token.end + 1
-    return [*items, reader.sql[start:].strip()] if reader.sql else []
+RULES = [
+    Rule(["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"], query, delegated=True),
+    Rule(
+        [
+            "TRUNCATE",
+            "CREATE VIEW",
+            "CREATE DATABASE",
+            "CREATE SCHEMA",
+            "DROP TABLE",
+            "DROP VIEW",
+            "ALTER TABLE",
+            "DESC TABLE",
+            "DESCRIBE TABLE",
+            "DESC RESULT",
+            "DESCRIBE RESULT",
+            "USE DATABASE",
+            "USE SCHEMA",
+            "SHOW TABLES",
+            "SHOW COLUMNS",
+            "SHOW SCHEMAS",
+            "SHOW DATABASES",
+            "SHOW OBJECTS",
+        ],
+        pass_through,
+        delegated=True,
+    ),
+    Rule(["BEGIN", "START"], begin),
+    Rule(["COMMIT", "ROLLBACK"], finish),
+    Rule(["CREATE TABLE"], create_table, delegated=True),
+]
