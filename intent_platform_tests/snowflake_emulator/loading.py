@@ -1,4 +1,4 @@
-"""Files on a stage into tables: formats, the schema of Parquet files, COPY INTO."""
+"""Loading staged files into tables: file formats, INFER_SCHEMA, COPY INTO."""
 
 import uuid
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced, tokens_of
-from intent_platform_tests.snowflake_emulator.results import done, rows
-from intent_platform_tests.snowflake_emulator.storage import files_at, located
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded
+from intent_platform_tests.snowflake_emulator.storage import files_at, resolved
 
 _SNOWFLAKE_TYPES = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "UBIGINT"), "NUMBER(38, 0)"),
@@ -25,27 +25,27 @@ _SNOWFLAKE_TYPES = {
 
 
 def create_file_format(call: Call) -> Answer:
-    """Only Parquet is loaded here, and needs no options."""
+    """Accept Parquet. Nothing is stored, because Parquet needs no options."""
     call.reader.take("IF", "NOT", "EXISTS")
     call.key()
     if call.reader.options().get("TYPE", "").upper() != "PARQUET":
-        raise syntax_error("the emulator loads Parquet files alone")
-    return done("File format successfully created.")
+        raise syntax_error("the emulator loads Parquet files only")
+    return succeeded("File format successfully created.")
 
 
 def drop_file_format(call: Call) -> Answer:
-    """Nothing was kept."""
+    """Accept the statement. No file format is stored."""
     call.reader.take("IF", "EXISTS")
     call.key()
-    return done()
+    return succeeded()
 
 
 def inferred_schema(call: Call, arguments: str) -> Sql:
     """INFER_SCHEMA(LOCATION => …): names and types of the Parquet files' columns."""
     reader = Reader(arguments)
     reader.expect("LOCATION", "=>")
-    folder, within, _ = located(call, reader.location())
-    described = _described(call, files_at(folder, within))
+    folder, path, _ = resolved(call, reader.location())
+    described = _columns_of(call, files_at(folder, path))
     return rows(["COLUMN_NAME", "TYPE"], [(name, _SNOWFLAKE_TYPES[kind]) for name, kind in described])
 
 
@@ -58,17 +58,17 @@ def copy(call: Call) -> Answer:
     table = reader.sql[first : reader.tokens[reader.place - 1].end + 1]
     columns = f"({reader.group()})" if reader.word() == "(" else ""
     reader.expect("FROM")
-    selected, place = _selected(reader.group()) if reader.word() == "(" else (None, reader.location())
+    selected, place = _parsed_select(reader.group()) if reader.word() == "(" else (None, reader.location())
     options = {name: value.upper() for name, value in reader.options().items()}
     reader.end()
-    folder, within, _ = located(call, place)
-    files = files_at(folder, within)
+    folder, path, _ = resolved(call, place)
+    files = files_at(folder, path)
     if not files:
         return rows(["status"], [("Copy executed with 0 files processed.",)])
     if selected is None:
         if not options.get("MATCH_BY_COLUMN_NAME", "NONE").startswith("CASE"):
             raise error("PARQUET file format can produce one and only one column of type variant", 2019, "0A000")
-        names = [f'"{name}"' for name, _ in _described(call, files)]
+        names = [f'"{name}"' for name, _ in _columns_of(call, files)]
         columns, selected = f"({', '.join(names)})", ", ".join(names)
     view = f"EMULATED_FILES_{uuid.uuid4().hex}".upper()
     duck = call.connection._duck_conn
@@ -88,7 +88,7 @@ def copy(call: Call) -> Answer:
     )
 
 
-def _selected(inside: str) -> tuple[str, str]:
+def _parsed_select(inside: str) -> tuple[str, str]:
     """The columns of `SELECT $1:"a"::T, … FROM @stage`, and the stage."""
     reader = Reader(inside)
     reader.expect("SELECT")
@@ -106,7 +106,7 @@ def _selected(inside: str) -> tuple[str, str]:
     return replaced(columns, dollars), reader.location()
 
 
-def _described(call: Call, files: list[Path]) -> list[tuple[str, str]]:
+def _columns_of(call: Call, files: list[Path]) -> list[tuple[str, str]]:
     listed = call.connection._duck_conn.cursor().execute(
         f"DESCRIBE SELECT * FROM read_parquet({[str(file) for file in files]!r})"
     )

@@ -1,4 +1,4 @@
-"""Models, their versions, aliases and the default version, with Snowflake's rules about them."""
+"""Models: versions, aliases and the default version, by Snowflake's rules."""
 
 import json
 import shutil
@@ -9,17 +9,17 @@ from typing import Any
 import yaml
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
-from intent_platform_tests.snowflake_emulator.errors import absent, error, syntax_error, taken
-from intent_platform_tests.snowflake_emulator.objects import found
-from intent_platform_tests.snowflake_emulator.results import done, rows, table
+from intent_platform_tests.snowflake_emulator.errors import already_exists, error, not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.objects import existing
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded, table
 from intent_platform_tests.snowflake_emulator.state import like
-from intent_platform_tests.snowflake_emulator.storage import located, model_folder, version_folder, version_of
+from intent_platform_tests.snowflake_emulator.storage import model_folder, resolved, version_folder, version_of
 
 _MANIFEST = "MANIFEST.yml"
 
 
 def create(call: Call) -> Answer:
-    """A model with its first version, which becomes the default unasked."""
+    """Create a model with its first version, which becomes the default."""
     call.reader.take("IF", "NOT", "EXISTS")
     key = call.key()
     call.reader.expect("WITH", "VERSION")
@@ -30,7 +30,7 @@ def create(call: Call) -> Answer:
             raise error(f"Object '{key}' already exists.", 100132, "42710")
         models[key] = {"created": _now(), "comment": None, "default": version, "versions": {}}
         _add(call, models[key], key, version)
-    return done(f"Model {key.rpartition('.')[2]} successfully created.")
+    return succeeded(f"Model {key.rpartition('.')[2]} successfully created.")
 
 
 def alter(call: Call) -> Answer:
@@ -38,7 +38,7 @@ def alter(call: Call) -> Answer:
     call.reader.take("IF", "EXISTS")
     key, reader = call.key(), call.reader
     with call.emulator.state.changing("models") as models:
-        model = found(models, "Model", key)
+        model = existing(models, "Model", key)
         if reader.take("ADD", "VERSION"):
             name = reader.name()
             reader.expect("FROM")
@@ -62,19 +62,19 @@ def alter(call: Call) -> Answer:
         elif reader.take("VERSION"):
             _alias(call, model, key)
         reader.end()
-    return done()
+    return succeeded()
 
 
 def drop(call: Call) -> Answer:
-    """Drop a model with all its versions, the default too."""
+    """Drop a model with all its versions, the default included."""
     exists = call.reader.take("IF", "EXISTS")
     key = call.key()
     with call.emulator.state.changing("models") as models:
         if key not in models and not exists:
-            raise absent("Model", key)
+            raise not_found("Model", key)
         models.pop(key, None)
     shutil.rmtree(model_folder(call, key), ignore_errors=True)
-    return done(f"{key.rpartition('.')[2]} successfully dropped.")
+    return succeeded(f"{key.rpartition('.')[2]} successfully dropped.")
 
 
 def show_models(call: Call) -> Answer:
@@ -116,7 +116,7 @@ def show_versions(call: Call) -> Answer:
     reader.expect("IN", "MODEL")
     key = call.key()
     reader.end()
-    model = found(call.emulator.state.of("models"), "Model", key)
+    model = existing(call.emulator.state.of("models"), "Model", key)
     shown = []
     for version in model["versions"].values():
         if matches(version["name"]):
@@ -169,21 +169,21 @@ def show_functions(call: Call) -> Answer:
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    """What a version says of its methods."""
+    """The manifest of a version, which lists its methods."""
     found: dict[str, Any] = yaml.safe_load((folder / _MANIFEST).read_text())
     return found
 
 
 def _add(call: Call, model: dict[str, Any], key: str, name: str) -> None:
-    folder, within, _ = located(call, call.reader.location())
+    folder, path, _ = resolved(call, call.reader.location())
     call.reader.end()
     if name in model["versions"]:
-        raise taken(f"{key} version {name}")
-    if not (folder / within / _MANIFEST).is_file():
+        raise already_exists(f"{key} version {name}")
+    if not (folder / path / _MANIFEST).is_file():
         raise error("Unable to read file MANIFEST.yml", 398507, "42601")
     target = model_folder(call, key) / name
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder / within, target)
+    shutil.copytree(folder / path, target)
     model["versions"][name] = {"name": name, "aliases": [], "comment": None, "metadata": None, "created": _now()}
 
 
@@ -196,7 +196,7 @@ def _drop_version(call: Call, model: dict[str, Any], key: str, name: str) -> Non
 
 
 def _alias(call: Call, model: dict[str, Any], key: str) -> None:
-    """VERSION v SET ALIAS = a: an alias points to one version, and moves."""
+    """VERSION v SET ALIAS = a. An alias that points elsewhere moves."""
     version = version_of(model, key, call.reader.name())
     if call.reader.take("UNSET", "ALIAS"):
         version["aliases"] = []

@@ -1,4 +1,4 @@
-"""Statements that fakesnow carries out, as they are or mended where it differs from Snowflake (docs/upstream.md)."""
+"""Statements that fakesnow executes, unchanged or rewritten where it differs from Snowflake (docs/upstream.md)."""
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.queries import rewritten
@@ -7,17 +7,17 @@ from intent_platform_tests.snowflake_emulator.results import rows
 
 
 def query(call: Call) -> Answer:
-    """Rows in or out; functions of the account are put in place."""
+    """Queries and changes of rows. Functions of the account are replaced by their values."""
     return Sql(rewritten(call, call.reader.sql), call.params)
 
 
 def pass_through(call: Call) -> Answer:
-    """What fakesnow does as Snowflake does."""
+    """Statements that fakesnow executes as Snowflake does."""
     return Sql(_without_comment(call), call.params)
 
 
 def _without_comment(call: Call) -> str:
-    """fakesnow takes no COMMENT of a database or schema."""
+    """fakesnow refuses the COMMENT of a database or schema."""
     tokens, sql = call.reader.tokens, call.reader.sql
     words = [token.text.upper() for token in tokens]
     if words[0] == "CREATE" and "COMMENT" in words and {"DATABASE", "SCHEMA"} & set(words):
@@ -25,15 +25,15 @@ def _without_comment(call: Call) -> str:
     return sql
 
 
-def begin(call: Call) -> Answer:
+def begin_transaction(call: Call) -> Answer:
     """Open a transaction."""
     call.reader.take_any("TRANSACTION", "WORK")
     call.session.in_transaction = True
     return Sql("BEGIN")
 
 
-def finish(call: Call) -> Answer:
-    """End a transaction; without one Snowflake says so and goes on."""
+def end_transaction(call: Call) -> Answer:
+    """End a transaction. Without one, Snowflake answers success."""
     call.reader.take("WORK")
     if not call.session.in_transaction:
         return rows(["status"], [("Statement executed successfully.",)])
@@ -42,10 +42,10 @@ def finish(call: Call) -> Answer:
 
 
 def create_table(call: Call) -> Answer:
-    """A table; fakesnow is spared what it cannot: clustering, quotes in comments, temporary tables by full name."""
+    """Create a table. Clustering, comments and qualified temporary tables are left out: fakesnow refuses them."""
     reader = call.reader
     tokens = reader.tokens
-    spared = _spared(call)
+    left_out = _unsupported(call)
     pieces: list[tuple[int, int, str]] = []
     depth, place, columns_end = 0, 0, None
     while place < len(tokens):
@@ -55,7 +55,7 @@ def create_table(call: Call) -> Answer:
         elif word == ")":
             depth -= 1
             columns_end = columns_end or (tokens[place].end if depth == 0 else None)
-        elif place < reader.place and word in spared:
+        elif place < reader.place and word in left_out:
             pieces.append((tokens[place].start, tokens[place].end, ""))
         elif word in {"SELECT", "WITH"} and depth == 0:
             return _created_from_query(call, place)
@@ -71,8 +71,11 @@ def create_table(call: Call) -> Answer:
     return Sql(replaced(reader.sql, pieces))
 
 
-def _spared(call: Call) -> set[str]:
-    """The modifiers left out: DuckDB has temporary tables by their bare name only. Others go with the session."""
+def _unsupported(call: Call) -> set[str]:
+    """The modifiers to leave out.
+
+    DuckDB knows temporary tables by their bare name only. A qualified one becomes a table that ends with the session.
+    """
     begun = call.reader.place
     call.reader.take("IF", "NOT", "EXISTS")
     parts = call.reader.parts()
@@ -84,9 +87,9 @@ def _spared(call: Call) -> set[str]:
 
 
 def _created_from_query(call: Call, select: int) -> Answer:
-    """CREATE TABLE t(columns with types) AS SELECT: fakesnow takes no column list, so the types go into the SELECT."""
+    """CREATE TABLE t(columns) AS SELECT. fakesnow refuses the column list: its types become casts in the SELECT."""
     reader = call.reader
-    temporary = "TEMPORARY " if {"TEMP", "TEMPORARY"} & (call.modifiers - _spared(call)) else ""
+    temporary = "TEMPORARY " if {"TEMP", "TEMPORARY"} & (call.modifiers - _unsupported(call)) else ""
     exists = "IF NOT EXISTS " if reader.take("IF", "NOT", "EXISTS") else ""
     first = reader.tokens[reader.place].start
     reader.parts()
@@ -133,7 +136,7 @@ RULES = [
         pass_through,
         delegated=True,
     ),
-    Rule(["BEGIN", "START"], begin),
-    Rule(["COMMIT", "ROLLBACK"], finish),
+    Rule(["BEGIN", "START"], begin_transaction),
+    Rule(["COMMIT", "ROLLBACK"], end_transaction),
     Rule(["CREATE TABLE"], create_table, delegated=True),
 ]

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from intent_platform_tests.snowflake_emulator.emulator import Call
-from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
-from intent_platform_tests.snowflake_emulator.objects import found
+from intent_platform_tests.snowflake_emulator.errors import not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.objects import existing
 from intent_platform_tests.snowflake_emulator.reader import Reader
 
 _MODEL_SCHEME = "snow://model/"
@@ -16,25 +16,25 @@ def stage_folder(call: Call, key: str) -> Path:
     return call.emulator.root / "stages" / key.replace(".", "/")
 
 
-def located(call: Call, reference: str) -> tuple[Path, str, str]:
-    """A stage's or version's folder, the path within it, and what a listing puts before the path."""
+def resolved(call: Call, reference: str) -> tuple[Path, str, str]:
+    """The folder of a stage or version, the path in it, and the prefix of its listing."""
     if reference.startswith(_MODEL_SCHEME):
         name, _, rest = reference.removeprefix(_MODEL_SCHEME).lstrip("/").partition("/versions/")
-        version, _, within = rest.partition("/")
+        version, _, path = rest.partition("/")
         folder = version_folder(call, call.key(Reader(name).parts()), version.upper())
-        return folder, within.strip("/").removeprefix("./").strip("."), f"versions/{version}/"
+        return folder, path.strip("/").removeprefix("./").strip("."), f"versions/{version}/"
     if not reference.startswith("@"):
-        raise syntax_error(f"{reference} is no stage")
-    name, _, within = reference[1:].partition("/")
+        raise syntax_error(f"{reference} is not a stage")
+    name, _, path = reference[1:].partition("/")
     key = call.key(Reader(name).parts())
     if key not in call.emulator.state.of("stages"):
-        raise absent("Stage", key)
-    return stage_folder(call, key), within.strip("/"), f"{key.rpartition('.')[2].lower()}/"
+        raise not_found("Stage", key)
+    return stage_folder(call, key), path.strip("/"), f"{key.rpartition('.')[2].lower()}/"
 
 
-def files_at(folder: Path, within: str) -> list[Path]:
+def files_at(folder: Path, path: str) -> list[Path]:
     """The file of that path, or all files under it."""
-    place = folder / within
+    place = folder / path
     return [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
 
 
@@ -45,7 +45,7 @@ def model_folder(call: Call, key: str) -> Path:
 
 def version_folder(call: Call, key: str, name: str) -> Path:
     """Where the files of a version (or of an alias) are."""
-    model = found(call.emulator.state.of("models"), "Model", key)
+    model = existing(call.emulator.state.of("models"), "Model", key)
     return model_folder(call, key) / str(version_of(model, key, name)["name"])
 
 
@@ -57,4 +57,4 @@ def version_of(model: dict[str, Any], key: str, name: str) -> dict[str, Any]:
         if version["name"] == system.get(name, name) or name in version["aliases"]:
             found: dict[str, Any] = version
             return found
-    raise absent("Version", f"{key} {name}")
+    raise not_found("Version", f"{key} {name}")

@@ -1,4 +1,4 @@
-"""The emulated account by the real clients: its rules, and that what it does not know is an error."""
+"""The emulated account, through the real clients: its rules, and errors for statements that it does not know."""
 
 from collections.abc import Iterator
 from typing import Any
