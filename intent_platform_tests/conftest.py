@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -81,12 +81,34 @@ def emulator() -> RunningEmulator:
     return running
 
 
+def new_schema_name() -> str:
+    """A name that no other test uses."""
+    return f"TEST_{uuid.uuid4().hex[:12]}".upper()
+
+
+@contextmanager
+def created_schema(settings: Settings) -> Iterator[None]:
+    """The schema of these settings exists inside. The settings' role owns it."""
+    connector = SnowflakeConnector(settings)
+
+    def run(statement: str) -> None:
+        with connector.open(schema=False) as connection, connection.cursor() as cursor:
+            cursor.execute(f"USE ROLE {connector.parameters['role']}")
+            cursor.execute(statement)
+
+    schema = f"{connector.parameters['database']}.{connector.parameters['schema']}"
+    run(f"CREATE SCHEMA {schema}")
+    try:
+        yield
+    finally:
+        run(f"DROP SCHEMA {schema} CASCADE")
+
+
 @pytest.fixture
 def snowflake_settings(
     request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
 ) -> Iterator[Callable[..., Settings]]:
     """Settings of a Snowflake deployment whose schema is the test's own; `account` chooses a real one."""
-    made: list[SnowflakeConnector] = []
 
     def make(target: str = "emulator", **overrides: object) -> Settings:
         if target == "account":
@@ -97,20 +119,13 @@ def snowflake_settings(
             }
         else:
             connection = request.getfixturevalue("emulator").connection_parameters
-        schema = f"TEST_{uuid.uuid4().hex[:12]}".upper()
-        settings = make_settings(deployment="dev", snowflake={**connection, "schema": schema}, **overrides)
-        connector = SnowflakeConnector(settings)
-        with connector.open(schema=False) as opened, opened.cursor() as cursor:
-            cursor.execute(f"USE ROLE {connector.parameters['role']}")  # it owns what it makes
-            cursor.execute(f"CREATE SCHEMA {connector.parameters['database']}.{schema}")
-        made.append(connector)
+        snowflake = {**connection, "schema": new_schema_name()}
+        settings = make_settings(deployment="dev", snowflake=snowflake, **overrides)
+        until_end.enter_context(created_schema(settings))
         return settings
 
-    yield make
-    for connector in made:
-        with connector.open(schema=False) as opened, opened.cursor() as cursor:
-            cursor.execute(f"USE ROLE {connector.parameters['role']}")
-            cursor.execute(f"DROP SCHEMA {connector.parameters['database']}.{connector.parameters['schema']} CASCADE")
+    with ExitStack() as until_end:
+        yield make
 
 
 @pytest.fixture(scope="session")

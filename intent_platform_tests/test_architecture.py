@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import intent_platform
 
 PACKAGE = Path(intent_platform.__file__).parent
+EMULATOR = Path(__file__).parent / "snowflake_emulator"
 #: Each room and the rooms that it may import from, besides itself.
 BELOW = {
     "errors": set(),
@@ -39,11 +41,15 @@ def room_of(module: str) -> str:
     return module.split(".")[1]
 
 
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
 def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
     return found
@@ -54,6 +60,12 @@ def test_imports_go_down_only(path: Path):
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     ours = {room_of(name) for name in imported(path) if name.startswith("intent_platform.")}
     assert ours - {room} <= BELOW[room]
+
+
+@pytest.mark.parametrize("package", [PACKAGE, EMULATOR], ids=lambda path: path.name)
+def test_imports_make_no_circles(package: Path):
+    modules = {dotted(path): imported(path) for path in package.rglob("*.py") if path.name != "__init__.py"}
+    TopologicalSorter({module: names & modules.keys() for module, names in modules.items()}).prepare()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

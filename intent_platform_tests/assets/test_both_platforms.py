@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,11 +34,13 @@ from intent_platform.platforms.local.warehouse import DuckDBConnection
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.sessions.observed_table import ObservedTable
-from intent_platform.settings import Settings
+from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SESSION_COLUMNS, SOURCE, TABLES
 from intent_platform_tests.assets.conftest import Shop, shop_settings
 from intent_platform_tests.builders.sensors import evaluate
 from intent_platform_tests.builders.sessions import landing_rows
+from intent_platform_tests.conftest import created_schema, new_schema_name
+from intent_platform_tests.snowflake_emulator.emulator import SentStatement
 
 MAY = Window(day_of("2024-05-01"), day_of("2024-05-11"))
 LATE = Window(day_of("2024-07-01"), day_of("2024-07-02"))
@@ -278,14 +280,42 @@ def test_a_simulated_day_has_the_same_rows_on_both_platforms(tmp_path, make_sett
     assert told[0] == told[1]
 
 
-def test_no_row_leaves_the_warehouse_to_be_scored(on_snowflake, emulator):
-    with dg.DagsterInstance.ephemeral() as instance:
-        shop = Shop(on_snowflake, platform_for(on_snowflake), instance)
+@dataclass
+class StatementsOfRuns:
+    """A shop on the emulated account, the statements of its runs, and the runs' names."""
+
+    shop: Shop
+    sent: list[SentStatement]
+    runs: set[str]
+
+
+@pytest.fixture(scope="module")
+def scored_shop(made_csv: Path, tmp_path_factory: pytest.TempPathFactory, emulator) -> Iterator[StatementsOfRuns]:
+    """Sessions, a champion, and the scores of one day: made once for the tests that look at statements."""
+    template = shop_settings(tmp_path_factory.mktemp("snowflake") / "home", made_csv)
+    settings = load_settings(
+        home=template.home,
+        deployment="dev",
+        first_day=template.first_day,
+        uci=template.uci,
+        training=template.training,
+        feed="uci",
+        snowflake={**emulator.connection_parameters, "schema": new_schema_name()},
+    )
+    with created_schema(settings), dg.DagsterInstance.ephemeral() as instance:
+        shop = Shop(settings, platform_for(settings), instance)
+        begun = len(emulator.statements)
         shop.load()
         shop.crown()
-        begun = len(emulator.statements)
-        job = build_definitions(shop.settings).resolve_job_def("scores_job")
-        job.execute_in_process(partition_key="2024-05-07", instance=instance, asset_selection=[dg.AssetKey("scores")])
+        shop.run("scores_job", "2024-05-07")
+        yield StatementsOfRuns(shop, emulator.statements[begun:], {run.run_id for run in instance.get_runs()})
+
+
+def test_no_row_leaves_the_warehouse_to_be_scored(scored_shop, emulator):
+    shop = scored_shop.shop
+    begun = len(emulator.statements)
+    job = build_definitions(shop.settings).resolve_job_def("scores_job")
+    job.execute_in_process(partition_key="2024-05-07", instance=shop.instance, asset_selection=[dg.AssetKey("scores")])
     sent = [statement.sql for statement in emulator.statements[begun:]]
     inserted = [sql for sql in sent if sql.startswith("INSERT INTO SCORES")]
     assert len(inserted) == 1
@@ -315,16 +345,9 @@ def test_the_code_location_loads_without_touching_the_network(tmp_path, account)
     subprocess.run([sys.executable, "-c", LOADS], env=environment, cwd=tmp_path, check=True, timeout=120)
 
 
-def test_every_statement_says_which_asset_partition_and_run_it_is_for(on_snowflake, emulator):
+def test_every_statement_says_which_asset_partition_and_run_it_is_for(scored_shop):
     """Those of Snowpark and of the ML library too."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        shop = Shop(on_snowflake, platform_for(on_snowflake), instance)
-        begun = len(emulator.statements)
-        shop.load()
-        shop.crown()
-        shop.run("scores_job", "2024-05-07")
-        runs = {run.run_id for run in instance.get_runs()}
-    sent = emulator.statements[begun:]
+    sent = scored_shop.sent
     tags = [json.loads(statement.tag) for statement in sent if statement.tag]
     untagged = [statement.sql for statement in sent if not statement.tag]
     assert untagged == []
@@ -333,7 +356,7 @@ def test_every_statement_says_which_asset_partition_and_run_it_is_for(on_snowfla
         *("source", "dataset", "challenger_model", "evaluation", "champion_alias", "scores"),
         "monitoring",
     }
-    assert {tag["run"] for tag in during} == runs
+    assert {tag["run"] for tag in during} == scored_shop.runs
     assert {tag["deployment"] for tag in tags} == {"dev"}
     assert {tag.get("partitions") for tag in during} == {"2024-02-01...2024-06-30", "2024-05-01", "2024-05-07"}
     logged = [json.loads(statement.tag) for statement in sent if statement.sql.startswith("CREATE MODEL ")]

@@ -18,11 +18,11 @@ PROGRAM = """
 import os, signal, sys
 import dagster as dg
 from intent_platform.definitions import build_definitions
-from intent_platform.platforms.local.warehouse import DuckDBSession
+from intent_platform.platforms.local.warehouse import DuckDBConnection
 from intent_platform.settings import Settings
 
 job, settings = sys.argv[1], Settings.model_validate_json(sys.argv[2])
-execute = DuckDBSession.execute
+execute = DuckDBConnection.execute
 
 def execute_and_die(self, sql, **values):
     rows = execute(self, sql, **values)
@@ -31,7 +31,7 @@ def execute_and_die(self, sql, **values):
         os.kill(os.getpid(), signal.SIGKILL)
     return rows
 
-DuckDBSession.execute = execute_and_die
+DuckDBConnection.execute = execute_and_die
 tags = {"dagster/asset_partition_range_start": "2024-05-01", "dagster/asset_partition_range_end": "2024-05-31"}
 with dg.DagsterInstance.ephemeral() as instance:
     build_definitions(settings).resolve_job_def(job).execute_in_process(instance=instance, tags=tags)

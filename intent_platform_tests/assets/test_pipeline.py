@@ -13,8 +13,16 @@ from intent_platform.errors import (
     TrainingRefused,
     UnknownVersion,
 )
-from intent_platform.partitions import TIMEZONE, Window, day_of, evaluation_window, now, training_window, wall_clock
-from intent_platform.pipeline import evaluation
+from intent_platform.partitions import (
+    TIMEZONE,
+    Window,
+    clock_set_to,
+    day_of,
+    evaluation_window,
+    now,
+    training_window,
+    wall_clock,
+)
 from intent_platform.pipeline.evaluation import gather
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.pipeline.training import training_rows
@@ -256,15 +264,17 @@ def test_a_window_above_the_cap_is_sampled_with_its_share_of_purchases_and_the_s
     assert identities[0] != identities[2]
 
 
-def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is_over(shop, monkeypatch):
+def test_a_month_is_evaluated_only_with_a_challenger_and_when_its_test_window_is_over(shop):
     with pytest.raises(EvaluationRefused, match="2024-06 has no challenger"):
         shop.run("evaluation_job", "2024-06-01")
     shop.run("training_job", "2024-06-01")
-    monkeypatch.setattr(evaluation, "now", lambda: datetime(2024, 6, 14, 23, 59, tzinfo=TIMEZONE))
-    with pytest.raises(EvaluationRefused, match="is not over: evaluate from 2024-06-15 on"):
+    with (
+        clock_set_to(datetime(2024, 6, 14, 23, tzinfo=TIMEZONE)),
+        pytest.raises(EvaluationRefused, match="is not over: evaluate from 2024-06-15 on"),
+    ):
         shop.run("evaluation_job", "2024-06-01")
-    monkeypatch.setattr(evaluation, "now", lambda: datetime(2024, 6, 15, tzinfo=TIMEZONE))
-    assert shop.run("evaluation_job", "2024-06-01").success
+    with clock_set_to(datetime(2024, 6, 15, tzinfo=TIMEZONE)):
+        assert shop.run("evaluation_job", "2024-06-01").success
 
 
 @pytest.mark.parametrize("since", ["another champion", "a move", "nothing"])

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from intent_platform.partitions import TIMEZONE, Window
-from intent_platform.sessions import file_scans, landing
+from intent_platform.partitions import TIMEZONE, Window, clock_set_to
+from intent_platform.sessions import file_scans
 from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings import LandingSettings
@@ -23,8 +23,9 @@ PAST = Window(date(2024, 1, 1), TODAY)
 
 
 @pytest.fixture(autouse=True)
-def _clock(monkeypatch):
-    monkeypatch.setattr(landing, "now", lambda: datetime(2024, 5, 20, 12, tzinfo=TIMEZONE))
+def _clock():
+    with clock_set_to(datetime(2024, 5, 20, 12, tzinfo=TIMEZONE)):
+        yield
 
 
 @pytest.fixture
@@ -185,11 +186,11 @@ def test_a_file_without_any_possible_day_is_taken_by_every_window_and_rejected(f
     assert (batch.accepted.num_rows, batch.rejected.num_rows) == (0, 4)
 
 
-def test_sessions_of_today_make_the_file_wait_until_the_day_is_over(feed, monkeypatch):
+def test_sessions_of_today_make_the_file_wait_until_the_day_is_over(feed):
     drop(feed, "today.csv", pa.concat_tables([landing_rows(MONDAY, 2), landing_rows(TODAY, 3)]))
     assert take(feed, PAST) == []
-    monkeypatch.setattr(landing, "now", lambda: datetime(2024, 5, 21, 5, tzinfo=TIMEZONE))
-    (batch,) = validated(feed, take(feed, Window(MONDAY, date(2024, 5, 21))))
+    with clock_set_to(datetime(2024, 5, 21, 5, tzinfo=TIMEZONE)):
+        (batch,) = validated(feed, take(feed, Window(MONDAY, date(2024, 5, 21))))
     assert batch.accepted.num_rows == 5
 
 

@@ -1,31 +1,23 @@
-"""Statements that fakesnow carries out, as they are or mended where it differs from Snowflake (docs/upstream.md)."""
+"""Statements that fakesnow executes, unchanged or rewritten where it differs from Snowflake (docs/upstream.md)."""
 
-import itertools
-
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
-from intent_platform_tests.snowflake_emulator.errors import unknown_statement
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.queries import rewritten
-from intent_platform_tests.snowflake_emulator.reader import Reader, closing, replaced
+from intent_platform_tests.snowflake_emulator.reader import Reader, closing, list_items, replaced
 from intent_platform_tests.snowflake_emulator.results import rows
 
 
-@rule("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", handed_on=True)
 def query(call: Call) -> Answer:
-    """Rows in or out; functions of the account are put in place."""
+    """Queries and changes of rows. Functions of the account are replaced by their values."""
     return Sql(rewritten(call, call.reader.sql), call.params)
 
 
-@rule("TRUNCATE", "CREATE VIEW", "CREATE DATABASE", "CREATE SCHEMA", handed_on=True)
-@rule("DROP TABLE", "DROP VIEW", "ALTER TABLE")
-@rule("DESC TABLE", "DESCRIBE TABLE", "DESC RESULT", "DESCRIBE RESULT", "USE DATABASE", "USE SCHEMA")
-@rule("SHOW TABLES", "SHOW COLUMNS", "SHOW SCHEMAS", "SHOW DATABASES", "SHOW OBJECTS")
-def as_it_is(call: Call) -> Answer:
-    """What fakesnow does as Snowflake does."""
+def pass_through(call: Call) -> Answer:
+    """Statements that fakesnow executes as Snowflake does."""
     return Sql(_without_comment(call), call.params)
 
 
 def _without_comment(call: Call) -> str:
-    """fakesnow takes no COMMENT of a database or schema."""
+    """fakesnow refuses the COMMENT of a database or schema."""
     tokens, sql = call.reader.tokens, call.reader.sql
     words = [token.text.upper() for token in tokens]
     if words[0] == "CREATE" and "COMMENT" in words and {"DATABASE", "SCHEMA"} & set(words):
@@ -33,17 +25,15 @@ def _without_comment(call: Call) -> str:
     return sql
 
 
-@rule("BEGIN", "START")
-def begin(call: Call) -> Answer:
+def begin_transaction(call: Call) -> Answer:
     """Open a transaction."""
     call.reader.take_any("TRANSACTION", "WORK")
     call.session.in_transaction = True
     return Sql("BEGIN")
 
 
-@rule("COMMIT", "ROLLBACK")
-def finish(call: Call) -> Answer:
-    """End a transaction; without one Snowflake says so and goes on."""
+def end_transaction(call: Call) -> Answer:
+    """End a transaction. Without one, Snowflake answers success."""
     call.reader.take("WORK")
     if not call.session.in_transaction:
         return rows(["status"], [("Statement executed successfully.",)])
@@ -51,12 +41,11 @@ def finish(call: Call) -> Answer:
     return Sql(call.reader.tokens[0].text.upper())
 
 
-@rule("CREATE TABLE", handed_on=True)
 def create_table(call: Call) -> Answer:
-    """A table; fakesnow is spared what it cannot: clustering, quotes in comments, temporary tables by full name."""
+    """Create a table. Clustering, comments and qualified temporary tables are left out: fakesnow refuses them."""
     reader = call.reader
     tokens = reader.tokens
-    spared = _spared(call)
+    left_out = _unsupported(call)
     pieces: list[tuple[int, int, str]] = []
     depth, place, columns_end = 0, 0, None
     while place < len(tokens):
@@ -66,7 +55,7 @@ def create_table(call: Call) -> Answer:
         elif word == ")":
             depth -= 1
             columns_end = columns_end or (tokens[place].end if depth == 0 else None)
-        elif place < reader.place and word in spared:
+        elif place < reader.place and word in left_out:
             pieces.append((tokens[place].start, tokens[place].end, ""))
         elif word in {"SELECT", "WITH"} and depth == 0:
             return _created_from_query(call, place)
@@ -82,8 +71,11 @@ def create_table(call: Call) -> Answer:
     return Sql(replaced(reader.sql, pieces))
 
 
-def _spared(call: Call) -> set[str]:
-    """The modifiers left out: DuckDB has temporary tables by their bare name only. Others go with the session."""
+def _unsupported(call: Call) -> set[str]:
+    """The modifiers to leave out.
+
+    DuckDB knows temporary tables by their bare name only. A qualified one becomes a table that ends with the session.
+    """
     begun = call.reader.place
     call.reader.take("IF", "NOT", "EXISTS")
     parts = call.reader.parts()
@@ -95,9 +87,9 @@ def _spared(call: Call) -> set[str]:
 
 
 def _created_from_query(call: Call, select: int) -> Answer:
-    """CREATE TABLE t(columns with types) AS SELECT: fakesnow takes no column list, so the types go into the SELECT."""
+    """CREATE TABLE t(columns) AS SELECT. fakesnow refuses the column list: its types become casts in the SELECT."""
     reader = call.reader
-    temporary = "TEMPORARY " if {"TEMP", "TEMPORARY"} & (call.modifiers - _spared(call)) else ""
+    temporary = "TEMPORARY " if {"TEMP", "TEMPORARY"} & (call.modifiers - _unsupported(call)) else ""
     exists = "IF NOT EXISTS " if reader.take("IF", "NOT", "EXISTS") else ""
     first = reader.tokens[reader.place].start
     reader.parts()
@@ -107,7 +99,7 @@ def _created_from_query(call: Call, select: int) -> Answer:
     if reader.word() != "(":
         return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {query_text}", call.params)
     casts, names = [], []
-    for definition in split(reader.group()):
+    for definition in list_items(reader.group()):
         column = Reader(definition)
         column.name()
         written = column.sql[: column.tokens[0].end + 1]
@@ -118,32 +110,33 @@ def _created_from_query(call: Call, select: int) -> Answer:
     return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {selected}", call.params)
 
 
-def split(text: str) -> list[str]:
-    """A list's items, apart at the commas that stand in no bracket."""
-    reader = Reader(text)
-    depth, start, items = 0, 0, []
-    for token in reader.tokens:
-        depth += (token.text in "([{") - (token.text in ")]}") if len(token.text) == 1 else 0
-        if token.text == "," and depth == 0:
-            items.append(reader.sql[start : token.start].strip())
-            start = token.end + 1
-    return [*items, reader.sql[start:].strip()] if reader.sql else []
-
-
-@rule("MERGE", handed_on=True)
-def merge(call: Call) -> Answer:
-    """DuckDB's own MERGE: fakesnow's cannot run inside a transaction."""
-    from fakesnow.dialect import parse_one
-
-    if call.params:
-        raise unknown_statement(call.reader.sql)
-    duck = call.connection.cursor()._transform(parse_one(call.reader.sql), None).sql(dialect="duckdb")
-    actions = [row[0] for row in call.connection._duck_conn.execute(f"{duck} RETURNING merge_action").fetchall()]
-    words = [token.text.upper() for token in call.reader.tokens]
-    kinds = [("inserted", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE")]
-    shown = [(name, actions.count(kind)) for name, kind in kinds if _then(words, kind)]
-    return rows([f"number of rows {name}" for name, _ in shown], [tuple(count for _, count in shown)])
-
-
-def _then(words: list[str], kind: str) -> bool:
-    return ("THEN", kind) in itertools.pairwise(words)
+RULES = [
+    Rule(["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"], query, delegated=True),
+    Rule(
+        [
+            "TRUNCATE",
+            "CREATE VIEW",
+            "CREATE DATABASE",
+            "CREATE SCHEMA",
+            "DROP TABLE",
+            "DROP VIEW",
+            "ALTER TABLE",
+            "DESC TABLE",
+            "DESCRIBE TABLE",
+            "DESC RESULT",
+            "DESCRIBE RESULT",
+            "USE DATABASE",
+            "USE SCHEMA",
+            "SHOW TABLES",
+            "SHOW COLUMNS",
+            "SHOW SCHEMAS",
+            "SHOW DATABASES",
+            "SHOW OBJECTS",
+        ],
+        pass_through,
+        delegated=True,
+    ),
+    Rule(["BEGIN", "START"], begin_transaction),
+    Rule(["COMMIT", "ROLLBACK"], end_transaction),
+    Rule(["CREATE TABLE"], create_table, delegated=True),
+]
