@@ -86,7 +86,7 @@ def challenger_model(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.As
             )
         newest = versions[-1]
         try:
-            prove_fit(warehouse, registry, newest.name)
+            prove_fit(Platform(warehouse, registry), newest)
         except VersionUnfit as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
         pr_auc = newest.provenance.metrics.get("pr_auc") or 0.0

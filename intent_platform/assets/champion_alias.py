@@ -15,6 +15,7 @@ from intent_platform.pipeline.promotion import carry_out, forced_promotion, newe
 from intent_platform.platforms.champion import prove_fit
 from intent_platform.platforms.ledger import Ledger, read_ledger
 from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.versions import ModelVersion, name_or_nobody
 from intent_platform.settings import Settings
 
 ASSET = "champion_alias"
@@ -59,23 +60,25 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
         if config.reason and not config.force:
             raise PromotionRefused("a reason was given without force: name the version to make champion in force")
         if config.force:
-            request = forced_promotion(registry, config.force, config.reason, champion)
+            request = forced_promotion(registry, registry.version(config.force), config.reason, champion)
         else:
             request = newest_promotion(platform, champion)
         if request is None:
-            context.log.info(f"champion stays {champion or 'nobody'}: nothing asks for a move")
+            context.log.info(f"champion stays {name_or_nobody(champion)}: nothing asks for a move")
         else:
             effective = day_of(config.effective_date) if config.effective_date else None
             carry_out(platform, request, champion, run_id=context.run.run_id, effective_date=effective)
-            context.log.info(f"champion moved from {champion or 'nobody'} to {request.to} ({request.cause})")
+            context.log.info(f"champion moved from {name_or_nobody(champion)} to {request.to.name} ({request.cause})")
         with warehouse.connect() as connection:
-            return dg.MaterializeResult(metadata=champion_metadata(registry.champion(), read_ledger(connection)))
+            return dg.MaterializeResult(
+                metadata=champion_metadata(request.to if request else champion, read_ledger(connection))
+            )
 
     @dg.asset_check(asset=ASSET, name="champion_scores", description="The champion loads and scores a sample.")
     def champion_scores(
         warehouse: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
     ) -> dg.AssetCheckResult:
-        return check_champion_scores(warehouse, registry)
+        return check_champion_scores(Platform(warehouse, registry))
 
     @dg.asset_check(
         asset=ASSET, name="pointer_matches_ledger", description="The pointer is where the ledger's last move put it."
@@ -83,53 +86,59 @@ def champion_alias(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.Asse
     def pointer_matches_ledger(
         warehouse: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
     ) -> dg.AssetCheckResult:
-        return check_pointer_matches_ledger(warehouse, registry)
+        return check_pointer_matches_ledger(Platform(warehouse, registry))
 
     return [champion_alias, champion_scores, pointer_matches_ledger]
 
 
-def check_champion_scores(warehouse: Warehouse, registry: ModelRegistry) -> dg.AssetCheckResult:
+def check_champion_scores(platform: Platform) -> dg.AssetCheckResult:
     """Whether the champion loads and scores the newest sessions."""
-    champion = registry.champion()
+    champion = platform.registry.champion()
     if champion is None:
         return _not_yet("champion_scores")
     try:
-        proof = prove_fit(warehouse, registry, champion)
+        proof = prove_fit(platform, champion)
     except (UnknownVersion, VersionUnfit) as error:
         return dg.AssetCheckResult(
-            check_name="champion_scores", passed=False, description=str(error), metadata={"version": champion}
+            check_name="champion_scores", passed=False, description=str(error), metadata={"version": champion.name}
         )
     return dg.AssetCheckResult(
         check_name="champion_scores",
         passed=True,
-        metadata={"version": champion, "sessions": proof.sessions, "lowest": proof.lowest, "highest": proof.highest},
+        metadata={
+            "version": champion.name,
+            "sessions": proof.sessions,
+            "lowest": proof.lowest,
+            "highest": proof.highest,
+        },
     )
 
 
-def check_pointer_matches_ledger(warehouse: Warehouse, registry: ModelRegistry) -> dg.AssetCheckResult:
+def check_pointer_matches_ledger(platform: Platform) -> dg.AssetCheckResult:
     """Whether registry and ledger tell the same story."""
-    champion = registry.champion()
-    with warehouse.connect() as connection:
+    champion = platform.registry.champion()
+    pointer = champion.name if champion else None
+    with platform.warehouse.connect() as connection:
         latest = read_ledger(connection).latest
     if champion is None and latest is None:
         return _not_yet("pointer_matches_ledger")
     written = latest.to_version if latest else None
     return dg.AssetCheckResult(
         check_name="pointer_matches_ledger",
-        passed=champion == written,
-        description=None if champion == written else f"pointer at {champion}, ledger says {written}",
-        metadata={"pointer": champion or "nobody", "ledger": written or "nobody"},
+        passed=pointer == written,
+        description=None if pointer == written else f"pointer at {pointer}, ledger says {written}",
+        metadata={"pointer": name_or_nobody(champion), "ledger": written or "nobody"},
     )
 
 
-def champion_metadata(champion: str | None, ledger: Ledger) -> dict[str, Any]:
+def champion_metadata(champion: ModelVersion | None, ledger: Ledger) -> dict[str, Any]:
     """What a materialization of the pointer shows: the champion and its last moves."""
     recent = [
         (m.number, m.moved_at.isoformat(sep=" ", timespec="seconds"), m.from_version, m.to_version, m.cause, m.reason)
         for m in reversed(ledger.moves[-10:])
     ]
     return {
-        "champion": champion or "nobody",
+        "champion": name_or_nobody(champion),
         "moves": len(ledger.moves),
         "ledger": markdown_table(("move", "when (Asia/Tokyo)", "from", "to", "cause", "reason"), recent),
     }

@@ -36,18 +36,20 @@ def rollback_champion(
     registry: dg.ResourceParam[ModelRegistry],
 ) -> None:
     """Move the champion to `config.version`, quarantine the version left, and record it on `champion_alias`."""
-    done = roll_back_to(Platform(warehouse, registry), config.version, config.reason, run_id=context.run_id)
+    platform = Platform(warehouse, registry)
+    to = registry.version(config.version) if config.version else None
+    done = roll_back_to(platform, to, config.reason, run_id=context.run_id)
     if done.proof is None:
-        context.log.warning(f"{done.rolled_back_from} is the champion already: nothing was moved")
+        context.log.warning(f"{done.rolled_back_from.name} is the champion already: nothing was moved")
         return
     scored = done.proof.sessions
     context.log.info(
-        f"champion moved from {done.rolled_back_from} to {done.champion.name}; it scored {scored} sessions first"
+        f"champion moved from {done.rolled_back_from.name} to {done.champion.name}; it scored {scored} sessions first"
     )
     with warehouse.connect() as connection:
-        metadata = champion_metadata(done.champion.name, read_ledger(connection))
+        metadata = champion_metadata(done.champion, read_ledger(connection))
     context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
-    for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
+    for result in (check_champion_scores(platform), check_pointer_matches_ledger(platform)):
         evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
             asset_key=dg.AssetKey(ASSET),
             check_name=str(result.check_name),

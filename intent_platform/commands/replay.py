@@ -87,7 +87,7 @@ def _challenger(platform: Platform, settings: Settings, month: date) -> _Challen
     version = challenger_of(platform.registry.versions(), month)
     if version is not None:
         provenance = version.provenance
-        model = platform.registry.load(version.name)
+        model = platform.registry.load(version)
         return _Challenger(version.name, provenance.training_window, Metrics.from_dict(provenance.metrics), model)
     window = training_window(month.isoformat(), settings.training.months)
     with platform.warehouse.connect() as connection:

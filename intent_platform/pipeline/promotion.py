@@ -12,21 +12,30 @@ from intent_platform.errors import NoChampion, PromotionRefused
 from intent_platform.platforms.champion import Proof, move_champion
 from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
 from intent_platform.platforms.ports import Connection, ModelRegistry, Platform
-from intent_platform.platforms.versions import ModelVersion, validated_version_name
+from intent_platform.platforms.versions import ModelVersion
+
+
+@dataclass(frozen=True)
+class PendingPromotion:
+    """A promotion that the evaluation of a month decided, as EVALUATIONS tells it: `challenger` is a name."""
+
+    month: date
+    challenger: str
+    reason: str
+    metrics: Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A move that somebody asks for: the evaluation of a month, or a person."""
+    """A move that somebody asks for: an evaluation, or a person."""
 
-    month: date | None
-    to: str
+    to: ModelVersion
     cause: Cause
     reason: str
     metrics: Mapping[str, object]
 
 
-def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> Request | None:
+def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> PendingPromotion | None:
     """What the newest evaluation asks for, if it says promote and still holds.
 
     It does not hold any more when the champion it was decided against has moved since: a promotion is a
@@ -41,51 +50,58 @@ def pending_promotion(connection: Connection, ledger: Ledger, champion: str | No
     decided_at: datetime = newest[0]["DECIDED_AT"]
     if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
         return None
-    return Request(
+    return PendingPromotion(
         newest[0]["MONTH"],
         newest[0]["CHALLENGER"],
-        "promotion" if champion else "first",
         "; ".join(json.loads(newest[0]["REASONS"])),
         json.loads(newest[0]["DETAILS"]),
     )
 
 
-def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> Request | None:
-    """What a person asks for by name; None when that version is champion already.
+def forced_promotion(
+    registry: ModelRegistry, version: ModelVersion, reason: str, champion: ModelVersion | None
+) -> Request | None:
+    """What a person asks for; None when that version is champion already.
 
     Raises:
-        UnknownVersion, InvalidVersionName: there is no such version.
         PromotionRefused: no reason is given.
     """
-    version = registry.version(name)
     if not reason.strip():
         raise PromotionRefused(
             f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
         )
-    if version.name == champion:
+    if champion is not None and version.name == champion.name:
         if version.quarantine:
-            registry.set_quarantine(version.name, None)
+            registry.set_quarantine(version, None)
         return None
-    return Request(None, version.name, "force", reason, version.provenance.metrics)
+    return Request(version, "force", reason, version.provenance.metrics)
 
 
-def newest_promotion(platform: Platform, champion: str | None) -> Request | None:
+def newest_promotion(platform: Platform, champion: ModelVersion | None) -> Request | None:
     """What the newest evaluation asks for, unless that version was quarantined since."""
     with platform.warehouse.connect() as connection:
-        request = pending_promotion(connection, read_ledger(connection), champion)
-    if request is not None and platform.registry.version(request.to).quarantine:
+        pending = pending_promotion(connection, read_ledger(connection), champion.name if champion else None)
+    if pending is None:
         return None
-    return request
+    challenger = platform.registry.version(pending.challenger)
+    if challenger.quarantine:
+        return None
+    return Request(challenger, "promotion" if champion else "first", pending.reason, pending.metrics)
 
 
 def carry_out(
-    platform: Platform, request: Request, champion: str | None, *, run_id: str, effective_date: date | None = None
+    platform: Platform,
+    request: Request,
+    champion: ModelVersion | None,
+    *,
+    run_id: str,
+    effective_date: date | None = None,
 ) -> Proof:
     """Move the champion as asked for, if it still is `champion`."""
     return move_champion(
         platform,
         request.to,
-        expected=champion,
+        replacing=champion,
         cause=request.cause,
         reason=request.reason,
         metrics=request.metrics,
@@ -98,35 +114,29 @@ def carry_out(
 class RollbackResult:
     """What a rollback did: from where to where, and the proof; none when the target was champion already."""
 
-    rolled_back_from: str
+    rolled_back_from: ModelVersion
     champion: ModelVersion
     proof: Proof | None
 
 
-def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) -> RollbackResult:
-    """Go back to `version` (empty: the previous champion) and quarantine the champion left.
+def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, *, run_id: str) -> RollbackResult:
+    """Go back to `version` (None: the previous champion) and quarantine the champion left.
 
     Raises:
         NoChampion: there is nobody to roll back from, or nobody to go back to.
-        InvalidVersionName, UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
+        UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
     """
     registry = platform.registry
     champion = registry.champion()
     if champion is None:
         raise NoChampion("there is no champion to roll back from: none was ever promoted")
-    if version:
-        target = registry.version(validated_version_name(version))
-    else:
-        with platform.warehouse.connect() as connection:
-            ledger = read_ledger(connection)
-        quarantined = [known.name for known in registry.versions() if known.quarantine]
-        target = registry.version(ledger.previous_champion(champion, unfit=quarantined))
-    if target.name == champion:
+    target = _previous_champion(platform, champion) if version is None else version
+    if target.name == champion.name:
         return RollbackResult(champion, target, None)
     proof = move_champion(
         platform,
-        target.name,
-        expected=champion,
+        target,
+        replacing=champion,
         cause="rollback",
         reason=reason,
         metrics=target.provenance.metrics,
@@ -134,3 +144,12 @@ def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) 
         quarantine_reason=f"rolled back from: {reason}",
     )
     return RollbackResult(champion, target, proof)
+
+
+def _previous_champion(platform: Platform, champion: ModelVersion) -> ModelVersion:
+    with platform.warehouse.connect() as connection:
+        ledger = read_ledger(connection)
+    known = {version.name: version for version in platform.registry.versions()}
+    unfit = [version.name for version in known.values() if version.quarantine]
+    previous = ledger.previous_champion(champion.name, unfit)
+    return known.get(previous) or platform.registry.version(previous)  # a deleted one is refused by its name
