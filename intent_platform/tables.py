@@ -37,13 +37,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `key` identifies a row; `date_column` is what windows select by."""
+    """One table. `key` identifies a row; `date_column` is what windows select by.
+
+    A `derived` table follows wholly from other tables by its asset's SELECT. When its columns change it is made anew,
+    and its days are asked for again.
+    """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     date_column: str | None = None
+    derived: bool = False
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -164,8 +169,10 @@ DATASET = Table(
     ),
     key=("UID", "SESSION_DATE"),
     date_column="SESSION_DATE",
+    derived=True,
 )
 
+#: Not derived: a score is what a version said of a session at the time.
 SCORES = Table(
     "SCORES",
     "One score for each session, for marketing",
@@ -222,6 +229,7 @@ CHAMPION_HISTORY = Table(
     key=("MOVE",),
 )
 
+#: Not derived: a day can only be measured again with the version and the scores of then, and its flags were announced.
 MONITORING = Table(
     "MONITORING",
     "How the scores of each day turned out, and how far its sessions are from those trained on",

@@ -14,6 +14,7 @@ from intent_platform.partitions import day_of
 from intent_platform.pipeline.promotion import carry_out, forced_promotion, newest_promotion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.versions import ModelVersion, name_or_nobody
 
 ASSET = "champion_alias"
 
@@ -54,21 +55,22 @@ def define_champion_alias() -> dg.AssetsDefinition:
         if config.reason and not config.force:
             raise PromotionRefused("a reason was given without force: name the version to make champion in force")
         if config.force:
-            request = forced_promotion(platform.registry, config.force, config.reason, champion)
+            version = platform.registry.version(config.force)
+            request = forced_promotion(platform.registry, version, config.reason, champion)
         else:
             request = newest_promotion(platform, champion)
         if request is None:
-            context.log.info(f"champion stays {champion or 'nobody'}: nothing asks for a move")
+            context.log.info(f"champion stays {name_or_nobody(champion)}: nothing asks for a move")
         else:
             effective = day_of(config.effective_date) if config.effective_date else None
             carry_out(platform, request, champion, run_id=context.run.run_id, effective_date=effective)
-            context.log.info(f"champion moved from {champion or 'nobody'} to {request.to} ({request.cause})")
-        return dg.MaterializeResult(metadata=champion_metadata(platform))
+            context.log.info(f"champion moved from {name_or_nobody(champion)} to {request.to.name} ({request.cause})")
+        return dg.MaterializeResult(metadata=champion_metadata(platform, request.to if request else champion))
 
     return champion_alias
 
 
-def champion_metadata(platform: Platform) -> dict[str, Any]:
+def champion_metadata(platform: Platform, champion: ModelVersion | None) -> dict[str, Any]:
     """What a materialization of the pointer shows: the champion and the last moves."""
     with platform.warehouse.connect() as connection:
         ledger = read_ledger(connection)
@@ -77,7 +79,7 @@ def champion_metadata(platform: Platform) -> dict[str, Any]:
         for m in reversed(ledger.moves[-10:])
     ]
     return {
-        "champion": platform.registry.champion() or "nobody",
+        "champion": name_or_nobody(champion),
         "moves": len(ledger.moves),
         "ledger": markdown_table(("move", "when (Asia/Tokyo)", "from", "to", "cause", "reason"), recent),
     }

@@ -147,7 +147,8 @@ def _pending_promotion(instance: dg.DagsterInstance, platform: Platform) -> dg.R
     if pending is None:
         return None
     return dg.RunRequest(
-        run_key=f"promotion of {pending.to} for {pending.month} asked {now().date()}", job_name=PROMOTION_JOB.name
+        run_key=f"promotion of {pending.challenger} for {pending.month} asked {now().date()}",
+        job_name=PROMOTION_JOB.name,
     )
 
 

@@ -42,15 +42,16 @@ def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.
         context: dg.OpExecutionContext, config: RollbackConfig, platform: dg.ResourceParam[Platform]
     ) -> None:
         """Make `config.version` champion, quarantine the version it replaces, and record both on `champion_alias`."""
-        done = roll_back_to(platform, config.version, config.reason, run_id=context.run_id)
+        to = platform.registry.version(config.version) if config.version else None
+        done = roll_back_to(platform, to, config.reason, run_id=context.run_id)
         if done.proof is None:
-            context.log.warning(f"{done.rolled_back_from} is the champion already: nothing was moved")
+            context.log.warning(f"{done.rolled_back_from.name} is the champion already: nothing was moved")
             return
         context.log.info(
-            f"champion moved from {done.rolled_back_from} to {done.champion.name}; "
+            f"champion moved from {done.rolled_back_from.name} to {done.champion.name}; "
             f"it scored {done.proof.sessions} sessions first"
         )
-        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(platform)))
+        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(platform, done.champion)))
         for check in CHECKS:
             result = check_result(check, check.judge(CheckContext(platform, settings, source)))
             evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so

@@ -133,8 +133,9 @@ class DemoRun:
             self._run(PROMOTION_JOB.name, config=config)
 
     def _has_pending_promotion(self, month: date) -> bool:
+        champion = self.platform.registry.champion()
         with self.platform.warehouse.connect() as connection:
-            pending = pending_promotion(connection, read_ledger(connection), self.platform.registry.champion())
+            pending = pending_promotion(connection, read_ledger(connection), champion.name if champion else None)
         return pending is not None and pending.month == month
 
     def _materialized(self, asset: str) -> set[str]:

@@ -12,7 +12,7 @@ from intent_platform.automation.jobs import PROMOTION_JOB
 from intent_platform.definitions import build_definitions
 from intent_platform.instance import open_instance, run_job
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.versions import validated_version_name
+from intent_platform.platforms.versions import name_or_nobody, validated_version_name
 from intent_platform.settings import load_settings
 
 
@@ -33,13 +33,13 @@ def move_and_report(job: str, config: Mapping[str, object], then: str) -> None:
     settings = load_settings()
     registry = platform_for(settings).registry
     with open_instance(settings) as instance:
-        before = registry.champion()
+        before = name_or_nobody(registry.champion())
         run_job(build_definitions(settings), instance, job, config=config)
-    after = registry.champion()
+    after = name_or_nobody(registry.champion())
     if before == after:
         Console().print(f"{after} is the champion already: nothing was moved.")
     else:
-        moved = f"The champion is now [bold]{after}[/bold]{then.format(before=before or 'nobody')}."
+        moved = f"The champion is now [bold]{after}[/bold]{then.format(before=before)}."
         days = settings.scoring.rescore_days
         again = f"With `make dev` running, the last {days} scored days are scored again by themselves."
         Console().print(f"{moved} {again}", soft_wrap=True)

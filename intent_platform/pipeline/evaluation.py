@@ -20,11 +20,9 @@ from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import (
     PREDICT_FUNCTION,
     Connection,
-    ModelRegistry,
     Platform,
     ScoringModel,
     Value,
-    Warehouse,
     challenger_of,
 )
 from intent_platform.platforms.versions import ModelVersion
@@ -44,9 +42,7 @@ def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str)
     challenger = challenger_of(platform.registry.versions(), day_of(month))
     if challenger is None:
         raise EvaluationRefused(f"{month[:7]} has no challenger: materialize challenger_model {month} first")
-    name = platform.registry.champion()
-    champion = platform.registry.version(name) if name else None
-    head_to_head = gather(platform.warehouse, platform.registry, challenger, champion, window, settings.gate)
+    head_to_head = gather(platform, challenger, platform.registry.champion(), window, settings.gate)
     decision = decide(head_to_head, settings.gate)
     with platform.warehouse.connect(writing=True) as connection:
         store(connection, day_of(month), head_to_head, decision, run_id)
@@ -54,8 +50,7 @@ def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str)
 
 
 def gather(
-    warehouse: Warehouse,
-    registry: ModelRegistry,
+    platform: Platform,
     challenger: ModelVersion,
     champion: ModelVersion | None,
     window: Window,
@@ -69,10 +64,10 @@ def gather(
     contenders = [challenger] if champion is None else [challenger, champion]
     trained = [version.provenance.training_window for version in contenders]
     earlier = unseen_months(window.start.isoformat(), policy.pool_months, trained) if champion else []
-    scoring_model = [registry.scoring_model(version.name) for version in contenders]
-    with warehouse.connect() as connection:
+    models = [platform.registry.scoring_model(version) for version in contenders]
+    with platform.warehouse.connect() as connection:
         pooled = windows_to_pool(window, earlier, partial(purchases, connection), policy.pool_below_purchases)
-        scored = [_scored(connection, (window, *pooled), version) for version in scoring_model]
+        scored = [_scored(connection, (window, *pooled), model) for model in models]
     rows = scored[0]
     return HeadToHead(
         challenger=_contender(challenger, scored[0]),

@@ -193,7 +193,7 @@ def _over_previous(
     days = [d for d in succession.days if (d - succession.since).days + 1 >= settings.gate.cluster_days]
     if not days:
         return
-    scoring_model = platform.registry.scoring_model(succession.previous)
+    scoring_model = platform.registry.scoring_model(platform.registry.version(succession.previous))
     with platform.warehouse.connect() as connection:
         previous = would_be_scores(connection, wide, scoring_model)
     for day in days:

@@ -13,21 +13,30 @@ from intent_platform.pipeline.evaluation import newest_evaluation
 from intent_platform.platforms.champion import Proof, move_champion
 from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
 from intent_platform.platforms.ports import Connection, ModelRegistry, Platform
-from intent_platform.platforms.versions import ModelVersion, validated_version_name
+from intent_platform.platforms.versions import ModelVersion
+
+
+@dataclass(frozen=True)
+class PendingPromotion:
+    """A promotion that the evaluation of a month decided, as EVALUATIONS tells it: `challenger` is a name."""
+
+    month: date
+    challenger: str
+    reason: str
+    metrics: Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """A move that somebody asks for: the evaluation of a month, or a person."""
+    """A move that somebody asks for: an evaluation, or a person."""
 
-    month: date | None
-    to: str
+    to: ModelVersion
     cause: Cause
     reason: str
     metrics: Mapping[str, object]
 
 
-def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> PromotionRequest | None:
+def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> PendingPromotion | None:
     """What the newest evaluation asks for, if it says promote and still holds.
 
     It does not hold any more when the champion it was decided against has moved since: a promotion is a
@@ -39,49 +48,50 @@ def pending_promotion(connection: Connection, ledger: Ledger, champion: str | No
     decided_at: datetime = newest["DECIDED_AT"]
     if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
         return None
-    return PromotionRequest(
+    return PendingPromotion(
         month=newest["MONTH"],
-        to=newest["CHALLENGER"],
-        cause="promotion" if champion else "first",
+        challenger=newest["CHALLENGER"],
         reason="; ".join(json.loads(newest["REASONS"])),
         metrics=json.loads(newest["DETAILS"]),
     )
 
 
-def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> PromotionRequest | None:
-    """What a person asks for by name; None when that version is champion already.
+def forced_promotion(
+    registry: ModelRegistry, version: ModelVersion, reason: str, champion: ModelVersion | None
+) -> PromotionRequest | None:
+    """What a person asks for; None when that version is champion already.
 
     Raises:
-        UnknownVersion, InvalidVersionName: there is no such version.
         PromotionRefused: no reason is given.
     """
-    version = registry.version(name)
     if not reason.strip():
         raise PromotionRefused(
             f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
         )
-    if version.name == champion:
+    if champion is not None and version.name == champion.name:
         if version.quarantine:
-            registry.set_quarantine(version.name, None)
+            registry.set_quarantine(version, None)
         return None
-    return PromotionRequest(
-        month=None, to=version.name, cause="force", reason=reason, metrics=version.provenance.metrics
-    )
+    return PromotionRequest(to=version, cause="force", reason=reason, metrics=version.provenance.metrics)
 
 
-def newest_promotion(platform: Platform, champion: str | None) -> PromotionRequest | None:
+def newest_promotion(platform: Platform, champion: ModelVersion | None) -> PromotionRequest | None:
     """What the newest evaluation asks for, unless that version was quarantined since."""
     with platform.warehouse.connect() as connection:
-        request = pending_promotion(connection, read_ledger(connection), champion)
-    if request is not None and platform.registry.version(request.to).quarantine:
+        pending = pending_promotion(connection, read_ledger(connection), champion.name if champion else None)
+    if pending is None:
         return None
-    return request
+    challenger = platform.registry.version(pending.challenger)
+    if challenger.quarantine:
+        return None
+    cause: Cause = "promotion" if champion else "first"
+    return PromotionRequest(to=challenger, cause=cause, reason=pending.reason, metrics=pending.metrics)
 
 
 def carry_out(
     platform: Platform,
     request: PromotionRequest,
-    champion: str | None,
+    champion: ModelVersion | None,
     *,
     run_id: str,
     effective_date: date | None = None,
@@ -90,7 +100,7 @@ def carry_out(
     return move_champion(
         platform,
         request.to,
-        expected=champion,
+        replacing=champion,
         cause=request.cause,
         reason=request.reason,
         metrics=request.metrics,
@@ -103,35 +113,29 @@ def carry_out(
 class RollbackResult:
     """What a rollback did: from where to where, and the proof; none when the target was champion already."""
 
-    rolled_back_from: str
+    rolled_back_from: ModelVersion
     champion: ModelVersion
     proof: Proof | None
 
 
-def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) -> RollbackResult:
-    """Go back to `version` (empty: the previous champion) and quarantine the champion left.
+def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, *, run_id: str) -> RollbackResult:
+    """Go back to `version` (None: the previous champion) and quarantine the champion left.
 
     Raises:
         NoChampion: there is nobody to roll back from, or nobody to go back to.
-        InvalidVersionName, UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
+        UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
     """
     registry = platform.registry
     champion = registry.champion()
     if champion is None:
         raise NoChampion("there is no champion to roll back from: none was ever promoted")
-    if version:
-        target = registry.version(validated_version_name(version))
-    else:
-        with platform.warehouse.connect() as connection:
-            ledger = read_ledger(connection)
-        quarantined = [known.name for known in registry.versions() if known.quarantine]
-        target = registry.version(ledger.previous_champion(champion, unfit=quarantined))
-    if target.name == champion:
+    target = _previous_champion(platform, champion) if version is None else version
+    if target.name == champion.name:
         return RollbackResult(champion, target, None)
     proof = move_champion(
         platform,
-        target.name,
-        expected=champion,
+        target,
+        replacing=champion,
         cause="rollback",
         reason=reason,
         metrics=target.provenance.metrics,
@@ -139,3 +143,12 @@ def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) 
         quarantine_reason=f"rolled back from: {reason}",
     )
     return RollbackResult(champion, target, proof)
+
+
+def _previous_champion(platform: Platform, champion: ModelVersion) -> ModelVersion:
+    with platform.warehouse.connect() as connection:
+        ledger = read_ledger(connection)
+    known = {version.name: version for version in platform.registry.versions()}
+    unfit = [version.name for version in known.values() if version.quarantine]
+    previous = ledger.previous_champion(champion.name, unfit)
+    return known.get(previous) or platform.registry.version(previous)  # a deleted one is refused by its name

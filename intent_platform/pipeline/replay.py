@@ -52,7 +52,7 @@ def replayed_challenger(platform: Platform, month: date, policy: TrainingSetting
     version = challenger_of(platform.registry.versions(), month)
     if version is not None:
         provenance = version.provenance
-        model = platform.registry.load(version.name)
+        model = platform.registry.load(version)
         return ReplayedChallenger(
             version.name, provenance.training_window, Metrics.from_dict(provenance.metrics), model
         )

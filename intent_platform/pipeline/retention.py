@@ -7,11 +7,11 @@ from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.versions import ModelVersion
 
 
-def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> list[str]:
+def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> list[ModelVersion]:
     """The versions, oldest first, that neither the ledger names nor are among the `keep` generated last."""
     named = {name for move in ledger.moves for name in (move.from_version, move.to_version)}
-    ordered = sorted(version.name for version in versions)
-    return [name for name in ordered[: max(0, len(ordered) - keep)] if name not in named]
+    ordered = sorted(versions, key=lambda version: version.name)
+    return [version for version in ordered[: max(0, len(ordered) - keep)] if version.name not in named]
 
 
 def prune(platform: Platform, keep: int) -> list[str]:
@@ -23,6 +23,6 @@ def prune(platform: Platform, keep: int) -> list[str]:
     with platform.warehouse.connect() as connection:
         ledger = read_ledger(connection)
     gone = dispensable(platform.registry.versions(), ledger, keep)
-    for name in gone:
-        platform.registry.delete(name)
-    return gone
+    for version in gone:
+        platform.registry.delete(version)
+    return [version.name for version in gone]

@@ -9,9 +9,9 @@ from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.pipeline.counts import rows_by_day, score_histogram
 from intent_platform.platforms.ledger import Move, read_ledger
 from intent_platform.platforms.loading import in_window, replace_window
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ModelRegistry, Platform, ScoringModel
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, Platform, ScoringModel
 from intent_platform.platforms.sql import statement_beside
-from intent_platform.platforms.versions import MODEL_NAME, validated_version_name
+from intent_platform.platforms.versions import MODEL_NAME, ModelVersion
 from intent_platform.tables import SCORES
 
 CHAMPION, AT_THE_TIME = "champion", "at_the_time"
@@ -46,9 +46,7 @@ def score(platform: Platform, model: str, window: Window) -> ScoredWindow:
         )
 
 
-def resolve_model(
-    model: str, window: Window, connection: Connection, registry: ModelRegistry
-) -> list[tuple[Window, str]]:
+def resolve_model(platform: Platform, model: str, window: Window) -> list[tuple[Window, ModelVersion]]:
     """The version that scores each part of `window`, settled once before the first row (D11).
 
     `model` is `champion` (of now), `at_the_time` (of each day, by the ledger), or a version name.
@@ -57,10 +55,14 @@ def resolve_model(
         NoChampion: nobody is, or was, champion.
         InvalidVersionName, UnknownVersion: a version was named that is none.
     """
+    registry = platform.registry
     if model == AT_THE_TIME:
-        return read_ledger(connection).champions_of(window)
+        with platform.warehouse.connect() as connection:
+            spans = read_ledger(connection).champions_of(window)
+        versions = {name: registry.version(name) for name in dict.fromkeys(name for _, name in spans)}
+        return [(span, versions[name]) for span, name in spans]
     if model != CHAMPION:
-        return [(window, registry.version(validated_version_name(model)).name)]
+        return [(window, registry.version(model))]
     champion = registry.champion()
     if champion is None:
         raise NoChampion(
@@ -70,11 +72,11 @@ def resolve_model(
 
 
 def scoring_models(platform: Platform, model: str, window: Window) -> list[tuple[Window, ScoringModel]]:
-    """What scores each part of `window`, ready to; see `resolve_model`. No session is open when it returns."""
-    with platform.warehouse.connect() as connection:
-        spans = resolve_model(model, window, connection, platform.registry)
-    scoring_model = {version: platform.registry.scoring_model(version) for _, version in spans}
-    return [(span, scoring_model[version]) for span, version in spans]
+    """What scores each part of `window`, ready to; see `resolve_model`. No connection is open when it returns."""
+    spans = resolve_model(platform, model, window)
+    versions = {version.name: version for _, version in spans}
+    models = {name: platform.registry.scoring_model(version) for name, version in versions.items()}
+    return [(span, models[version.name]) for span, version in spans]
 
 
 def score_window(connection: Connection, window: Window, scoring_model: ScoringModel) -> int:

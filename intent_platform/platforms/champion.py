@@ -15,7 +15,8 @@ import numpy as np
 from intent_platform.errors import VersionUnfit
 from intent_platform.partitions import now, wall_clock
 from intent_platform.platforms.ledger import Cause, read_ledger
-from intent_platform.platforms.ports import PREDICT_FUNCTION, ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Platform
+from intent_platform.platforms.versions import ModelVersion
 from intent_platform.tables import DATASET
 
 _SAMPLE_ROWS = 1_000
@@ -30,20 +31,20 @@ class Proof:
     highest: float
 
 
-def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof:
+def prove_fit(platform: Platform, version: ModelVersion) -> Proof:
     """Let a version score the newest sessions of DATASET (at most 1,000) where they are.
 
     Raises:
-        UnknownVersion, InvalidVersionName: there is no such version.
+        UnknownVersion, WarehouseError: the version was deleted.
         VersionUnfit: it cannot be loaded, or gives something else than probabilities.
     """
-    scoring_model = registry.scoring_model(name)
+    scoring_model = platform.registry.scoring_model(version)
     gone = sorted(set(scoring_model.features) - set(DATASET.column_names))
     if gone:
         raise VersionUnfit(
-            f"version {name} needs {', '.join(gone)}, which {DATASET.name} has no more: choose another version"
+            f"version {version.name} needs {', '.join(gone)}, which {DATASET.name} has no more: choose another version"
         )
-    with warehouse.connect() as connection:
+    with platform.warehouse.connect() as connection:
         connection.use_model(scoring_model)
         scores = connection.fetch(
             f"SELECT {PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE "  # noqa: S608
@@ -55,7 +56,7 @@ def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof
             scores = connection.fetch(f"SELECT {PREDICT_FUNCTION}({zeros}) AS SCORE")["SCORE"].to_numpy()
     if not np.all(np.isfinite(scores)) or scores.min() < 0 or scores.max() > 1:
         raise VersionUnfit(
-            f"version {name} gave something else than probabilities on the newest {len(scores)} sessions: "
+            f"version {version.name} gave something else than probabilities on the newest {len(scores)} sessions: "
             "choose another version"
         )
     return Proof(len(scores), float(scores.min()), float(scores.max()))
@@ -63,9 +64,9 @@ def prove_fit(warehouse: Warehouse, registry: ModelRegistry, name: str) -> Proof
 
 def move_champion(
     platform: Platform,
-    to: str,
+    to: ModelVersion,
     *,
-    expected: str | None,
+    replacing: ModelVersion | None,
     cause: Cause,
     reason: str,
     metrics: Mapping[str, object],
@@ -73,7 +74,7 @@ def move_champion(
     effective_date: date | None = None,
     quarantine_reason: str | None = None,
 ) -> Proof:
-    """Make `to` the champion if `expected` still is, and write the ledger.
+    """Make `to` the champion if `replacing` still is, and write the ledger.
 
     The ledger row is written first and committed last, around the move of the pointer: a failure of either
     leaves both as they were, but for the first champion, whom a failed commit leaves without a row.
@@ -82,16 +83,16 @@ def move_champion(
     is. The new champion is in quarantine no longer.
 
     Raises:
-        UnknownVersion, InvalidVersionName, VersionUnfit: `to` cannot be champion; nothing was moved.
+        UnknownVersion, WarehouseError, VersionUnfit: `to` cannot be champion; nothing was moved.
         ChampionMoved: somebody else moved the pointer; nothing was moved.
     """
     registry = platform.registry
-    proof = prove_fit(platform.warehouse, registry, to)
+    proof = prove_fit(platform, to)
     with ExitStack() as undo:
-        if expected is not None and quarantine_reason is not None:
+        if replacing is not None and quarantine_reason is not None:
             # Marked first: an interruption then leaves a marked champion, never an unmarked loser.
-            undo.callback(registry.set_quarantine, expected, registry.version(expected).quarantine)
-            registry.set_quarantine(expected, quarantine_reason)
+            undo.callback(registry.set_quarantine, replacing, replacing.quarantine)
+            registry.set_quarantine(replacing, quarantine_reason)
         with platform.warehouse.connect(writing=True) as connection, connection.transaction():
             # Where sessions do not exclude each other, an update waits for others of the table and an insert does not.
             connection.execute("UPDATE CHAMPION_HISTORY SET MOVE = MOVE WHERE MOVE = 1")
@@ -102,17 +103,17 @@ def move_champion(
                 move=latest.number + 1 if latest else 1,
                 moved_at=wall_clock(moment),
                 effective_date=effective_date or moment.date(),
-                from_version=expected,
-                to_version=to,
+                from_version=None if replacing is None else replacing.name,
+                to_version=to.name,
                 cause=cause,
                 reason=reason,
                 metrics=json.dumps(dict(metrics)),
                 run_id=run_id,
             )
-            registry.move_champion(to, expected)
-            if expected is not None:
-                undo.callback(registry.move_champion, expected, to)
+            registry.move_champion(to, replacing)
+            if replacing is not None:
+                undo.callback(registry.move_champion, replacing, to)
         undo.pop_all()
-    if registry.version(to).quarantine:  # asked for by name
+    if to.quarantine:  # asked for by name
         registry.set_quarantine(to, None)
     return proof

@@ -101,7 +101,10 @@ class Warehouse(Protocol):
 
 
 class ModelRegistry(Protocol):
-    """Where the versions are, and the one pointer to the champion."""
+    """Where the versions are, and the one pointer to the champion.
+
+    `version` looks up a name that a person or a table gives. The other methods take the version itself.
+    """
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
         """Store a new version under a new name. When it returns, the version can be found and loaded."""
@@ -117,7 +120,7 @@ class ModelRegistry(Protocol):
             UnknownVersion: there is none.
         """
 
-    def load(self, name: str) -> IntentModel:
+    def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, ready to score.
 
         Raises:
@@ -125,25 +128,26 @@ class ModelRegistry(Protocol):
             VersionUnfit: its artifact cannot be read.
         """
 
-    def scoring_model(self, name: str) -> ScoringModel:
+    def scoring_model(self, version: ModelVersion) -> ScoringModel:
         """That version, for the sessions of the platform's warehouse.
 
         Raises:
-            UnknownVersion: there is no such version.
+            UnknownVersion: the version was deleted, where its artifact is needed.
             VersionUnfit: its artifact cannot be read.
         """
 
-    def champion(self) -> str | None:
-        """The name of the version that the pointer is at; None before the first move."""
+    def champion(self) -> ModelVersion | None:
+        """The version that the pointer is at; None before the first move."""
 
-    def move_champion(self, to: str, expected: str | None) -> None:
+    def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer in one step, if it still is at `expected`.
 
         Raises:
             ChampionMoved: it is elsewhere; nothing is moved.
+            UnknownVersion: `to` was deleted.
         """
 
-    def delete(self, name: str) -> None:
+    def delete(self, version: ModelVersion) -> None:
         """Remove a version with its files, for good.
 
         Raises:
@@ -151,7 +155,7 @@ class ModelRegistry(Protocol):
             StillNeeded: it is the champion, or the registry cannot be without it.
         """
 
-    def set_quarantine(self, name: str, reason: str | None) -> None:
+    def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Mark a version as not to be promoted by evaluations, or (None) lift that."""
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from intent_platform.errors import InvalidVersionName
+from intent_platform.errors import ChampionMoved, InvalidVersionName
 from intent_platform.modelling.drift import Profile
 from intent_platform.partitions import Window, now
 
@@ -81,3 +81,22 @@ class ModelVersion(BaseModel):
     name: str
     provenance: Provenance
     quarantine: str | None = None
+
+
+def name_or_nobody(champion: ModelVersion | None) -> str:
+    """The name of the champion, for messages."""
+    return "nobody" if champion is None else champion.name
+
+
+def ensure_champion(champion: ModelVersion | None, expected: ModelVersion | None, to: ModelVersion) -> None:
+    """Compare the champion with the one that a move to `to` was decided against.
+
+    Raises:
+        ChampionMoved: they are two versions.
+    """
+    found, wanted = name_or_nobody(champion), name_or_nobody(expected)
+    if found != wanted:
+        raise ChampionMoved(
+            f"the champion is {found}, no longer {wanted}: "
+            f"nothing was moved, decide again whether {to.name} should replace it"
+        )

@@ -68,7 +68,7 @@ def run_model_evaluation(session: "Session", month: date) -> str:
         return call.answer(
             decision=decision.outcome,
             reasons=[reason.sentence for reason in decision.reasons],
-            champion=call.platform.registry.champion(),
+            champion=request.to.name if request else champion.name if champion else None,
         )
 
 
@@ -83,9 +83,10 @@ def run_prediction(session: "Session", session_date: date, model: str | None) ->
 def run_rollback(session: "Session", version: str, reason: str) -> str:
     """Make a version champion (empty: the previous champion) and quarantine the version it replaces."""
     with _called(session, "champion_alias") as call:
-        done = roll_back_to(call.platform, version, reason, run_id=call.run_id)
+        to = call.platform.registry.version(version) if version else None
+        done = roll_back_to(call.platform, to, reason, run_id=call.run_id)
         return call.answer(
-            rolled_back_from=done.rolled_back_from, champion=done.champion.name, moved=done.proof is not None
+            rolled_back_from=done.rolled_back_from.name, champion=done.champion.name, moved=done.proof is not None
         )
 
 

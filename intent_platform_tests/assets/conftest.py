@@ -74,7 +74,7 @@ class Shop:
         """Who is champion."""
         champion = self.platform.registry.champion()
         assert champion is not None
-        return champion
+        return champion.name
 
     def rows(self, table: str, columns: str = "*", window: Window | None = None) -> list[tuple[Any, ...]]:
         """The rows of a table, sorted."""

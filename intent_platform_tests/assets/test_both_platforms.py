@@ -177,7 +177,7 @@ def tell(shop: Shop) -> set[str]:
         ticked(shop, name)
     with shop.platform.warehouse.connect(writing=True) as connection:
         connection.execute("DELETE FROM DATASET")
-    prove_fit(shop.platform.warehouse, shop.platform.registry, first)  # on a made-up session
+    prove_fit(shop.platform, shop.platform.registry.version(first))  # on a made-up session
     return failed
 
 

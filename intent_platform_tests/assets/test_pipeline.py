@@ -101,7 +101,13 @@ def test_the_whole_month_from_training_to_scores(shop):
     # The same model, asked in memory, says the same.
     with shop.platform.warehouse.connect() as connection:
         rows = connection.fetch("SELECT * FROM DATASET WHERE SESSION_DATE >= :start ORDER BY UID", start=MAY.start)
-    asked = dict(zip(rows["UID"].to_pylist(), shop.platform.registry.load(champion).predict(rows), strict=True))
+    asked = dict(
+        zip(
+            rows["UID"].to_pylist(),
+            shop.platform.registry.load(shop.platform.registry.version(champion)).predict(rows),
+            strict=True,
+        )
+    )
     assert {row[0]: row[3] for row in scored} == pytest.approx({row[0]: asked[row[0]] for row in scored}, rel=1e-9)
     # Day by day gives what the range gave.
     for day in ("2024-05-09", "2024-05-10"):
@@ -138,9 +144,9 @@ def test_promote_then_roll_back_restores_and_the_loser_stays_out(shop):
             at=now().replace(tzinfo=None),
         )
     shop.materialize_alias()
-    assert shop.platform.registry.champion() == second
+    assert shop.champion == second
     result = shop.run("rollback", config=rollback())
-    assert shop.platform.registry.champion() == first
+    assert shop.champion == first
     # The rollback shows on the asset, with its checks, as a materialization by the asset itself does.
     assert [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()] == [
         "champion_alias"
@@ -153,7 +159,7 @@ def test_promote_then_roll_back_restores_and_the_loser_stays_out(shop):
     # The old decision to promote does not come back, nor does a new evaluation of the quarantined version.
     shop.materialize_alias()
     shop.run("evaluation_job", "2024-06-01")
-    assert shop.platform.registry.champion() == first
+    assert shop.champion == first
     assert len(shop.ledger()) == 3
     shop.run("scores_job", "2024-06-01", "2024-06-30")
     assert shop.rows("SCORES", SCORE) == before
@@ -167,7 +173,7 @@ def test_a_person_may_overrule_the_gate_by_name_and_the_ledger_says_so(shop):
     first = shop.champion
     shop.run("training_job", "2024-06-01")
     second = next(v.name for v in shop.platform.registry.versions() if v.name != first)
-    shop.platform.registry.set_quarantine(second, "rolled back from: a test")
+    shop.platform.registry.set_quarantine(shop.platform.registry.version(second), "rolled back from: a test")
     shop.run("promotion_job", config=forcing(second))
     assert shop.champion == second
     assert shop.platform.registry.version(second).quarantine is None
@@ -201,11 +207,11 @@ def test_a_thin_test_window_is_joined_by_months_that_neither_version_was_trained
     policy = shop.settings.gate.model_copy(update={"pool_months": 6, "pool_below_purchases": 10})
     test = evaluation_window("2024-09-01", 14)
     rival = challenger.model_copy(update={"provenance": september})
-    head_to_head = gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, policy)
+    head_to_head = gather(shop.platform, rival, challenger, test, policy)
     assert head_to_head.pooled == (MAY,)
     assert len(head_to_head.labels) == len(head_to_head.days) == MONTHS["May"]
     unpooled = policy.model_copy(update={"pool_months": 0})
-    assert len(gather(shop.platform.warehouse, shop.platform.registry, rival, challenger, test, unpooled).labels) == 0
+    assert len(gather(shop.platform, rival, challenger, test, unpooled).labels) == 0
 
 
 def test_a_rollback_to_a_named_version_that_is_champion_already_changes_nothing(shop):
@@ -223,7 +229,7 @@ def test_a_refused_rollback_leaves_the_champion(shop, version, error):
     champion = shop.champion
     with pytest.raises(error):
         shop.run("rollback", config=rollback(version))
-    assert shop.platform.registry.champion() == champion
+    assert shop.champion == champion
     assert shop.platform.registry.version(champion).quarantine is None
     assert len(shop.ledger()) == 1
 
@@ -244,7 +250,7 @@ def test_a_training_window_that_carries_no_model_is_refused_by_name_and_the_cham
         connection.execute("UPDATE DATASET SET REVENUE = 0 WHERE SESSION_DATE < :march", march=day_of("2024-03-01"))
     with pytest.raises(TrainingRefused, match=f"{month[:7]}.*{why}"):
         shop.run("training_job", month)
-    assert shop.platform.registry.champion() == champion
+    assert shop.champion == champion
     assert [version.name for version in shop.platform.registry.versions()] == [champion]
 
 

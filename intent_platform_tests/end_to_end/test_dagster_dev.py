@@ -57,8 +57,9 @@ def test_the_story(server: Webserver, home: Path):
     for run in [server.launch("training_job", {"dagster/partition": month}) for month in months]:
         succeed(server, run)
     succeed(server, server.launch("evaluation_job", {"dagster/partition": "2024-05-01"}))
-    first = platform.registry.champion()
-    assert first is not None
+    champion = platform.registry.champion()
+    assert champion is not None
+    first = champion.name
     other = next(version.name for version in platform.registry.versions() if version.name != first)
 
     # Thirty days of scores, as a backfill from the UI. Meanwhile a version that does not exist is refused.
@@ -68,7 +69,7 @@ def test_the_story(server: Webserver, home: Path):
     )
     assert server.finish(refused) == "FAILURE"
     assert "has no version v_000101_000000" in server.errors(refused)
-    assert platform.registry.champion() == first
+    assert platform.registry.champion() == champion
     server.finish_backfill(scoring)
     assert versions_that_scored(platform) == {first}
 
@@ -77,7 +78,7 @@ def test_the_story(server: Webserver, home: Path):
         "rollback", config={"ops": {"rollback_champion": {"config": {"version": other, "reason": "a rehearsal"}}}}
     )
     succeed(server, rollback)
-    assert platform.registry.champion() == other
+    assert platform.registry.champion() == platform.registry.version(other)
     assert platform.registry.version(first).quarantine
     [requested] = server.until(
         "the re-scoring run", 120, lambda: server.runs({"dagster/sensor_name": "champion_sensor"})

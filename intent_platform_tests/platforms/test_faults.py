@@ -108,12 +108,12 @@ def test_a_load_that_meets_a_fault_leaves_the_day_of_before(account, emulator, f
 @pytest.mark.parametrize(
     ("matching", "asked"),
     [
-        ("SHOW VERSIONS", lambda registry, name, model: registry.versions()),
-        ("SET METADATA", lambda registry, name, model: registry.set_quarantine(name, "a rehearsal")),
-        ("SET DEFAULT_VERSION", lambda registry, name, model: registry.move_champion(name, None)),
-        ("DROP VERSION", lambda registry, name, model: registry.delete(name)),
-        ("List ", lambda registry, name, model: registry.load(name)),
-        ("ADD VERSION", lambda registry, name, model: log_one(registry, model)),
+        ("SHOW VERSIONS", lambda registry, version, model: registry.versions()),
+        ("SET METADATA", lambda registry, version, model: registry.set_quarantine(version, "a rehearsal")),
+        ("SET DEFAULT_VERSION", lambda registry, version, model: registry.move_champion(version, None)),
+        ("DROP VERSION", lambda registry, version, model: registry.delete(version)),
+        ("List ", lambda registry, version, model: registry.load(version)),
+        ("ADD VERSION", lambda registry, version, model: log_one(registry, model)),
     ],
     ids=["list", "mark", "move", "delete", "load", "log"],
 )
@@ -123,7 +123,7 @@ def test_the_registry_says_what_to_do_and_changes_nothing(account, emulator, mod
     assert first.name < second.name
     emulator.inject(Fault.DENIED, matching=matching)
     with pytest.raises(WarehouseError, match=r"may not do this.*docs/snowflake\.md"):
-        asked(registry, second.name, model)
+        asked(registry, second, model)
     assert registry.versions() == [first, second]
     assert registry.champion() is None
 
@@ -134,10 +134,10 @@ def test_the_registry_says_what_to_do_and_changes_nothing(account, emulator, mod
     ids=["the version that is the default unasked", "another version"],
 )
 def test_a_move_of_the_champion_that_is_refused_leaves_no_line_in_the_ledger(account, emulator, model, place, matching):
-    name = [log_one(account.registry, model).name for _ in range(2)][place]
+    version = [log_one(account.registry, model) for _ in range(2)][place]
     emulator.inject(Fault.SESSION_LOST, matching=matching)
     with pytest.raises(WarehouseError, match="run it again"):
-        move_champion(account, name, expected=None, cause="first", reason="the story", metrics={}, run_id="a-run")
+        move_champion(account, version, replacing=None, cause="first", reason="the story", metrics={}, run_id="a-run")
     assert account.registry.champion() is None
     with account.warehouse.connect() as connection:
         assert read_ledger(connection).moves == ()

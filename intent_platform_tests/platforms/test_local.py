@@ -43,7 +43,7 @@ def test_a_home_that_was_moved_loads_its_versions_and_keeps_new_ones(make_settin
     registry = platform_for(after).registry
     new = registry.log(model, provenance("2024-06-01"), [])
     for version in (old, new):
-        assert np.array_equal(registry.load(version.name).predict(rows), model.predict(rows))
+        assert np.array_equal(registry.load(version).predict(rows), model.predict(rows))
     assert not before.home.exists()
 
 

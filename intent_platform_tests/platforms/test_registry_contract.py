@@ -13,7 +13,13 @@ from intent_platform.errors import ChampionMoved, InvalidVersionName, StillNeede
 from intent_platform.pipeline.retention import prune
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ports import challenger_of
+from intent_platform.platforms.versions import ModelVersion
 from intent_platform_tests.platforms.conftest import FEATURES, provenance
+
+
+def unknown_like(version: ModelVersion) -> ModelVersion:
+    """A version that no registry holds."""
+    return version.model_copy(update={"name": "v_000101_000000"})
 
 
 def test_an_empty_registry_has_no_versions_and_no_champion(platform):
@@ -28,12 +34,12 @@ def test_a_version_comes_back_as_it_was_logged(platform, log, model):
     assert platform.registry.version(logged.name) == logged
     assert platform.registry.versions() == [logged]
     rows = pa.table({name: np.linspace(0, 1, 50) for name in FEATURES})
-    assert np.array_equal(platform.registry.load(logged.name).predict(rows), model.predict(rows))
+    assert np.array_equal(platform.registry.load(logged).predict(rows), model.predict(rows))
 
 
 def test_a_version_explains_its_scores_wherever_it_was_stored(platform, log, model):
     rows = pa.table({name: np.linspace(0, 1, 20) for name in FEATURES})
-    explained = platform.registry.load(log().name).explain(rows)
+    explained = platform.registry.load(log()).explain(rows)
     assert explained.equals(model.explain(rows))
     assert set(FEATURES) <= set(explained.column_names)
 
@@ -53,43 +59,44 @@ def test_the_challenger_of_a_month_is_the_last_one_trained_for_it(platform, log)
 
 
 def test_the_pointer_moves_only_from_where_it_is_expected(platform, log):
-    one, two = log().name, log().name
+    one, two = log(), log()
     with pytest.raises(ChampionMoved, match="is nobody"):
         platform.registry.move_champion(two, expected=one)
     assert platform.registry.champion() is None
     platform.registry.move_champion(one, expected=None)
     assert platform.registry.champion() == one
-    with pytest.raises(ChampionMoved, match=one):
+    with pytest.raises(ChampionMoved, match=one.name):
         platform.registry.move_champion(two, expected=None)
     assert platform.registry.champion() == one
     platform.registry.move_champion(two, expected=one)
     assert platform.registry.champion() == two
 
 
-@pytest.mark.parametrize("call", ["version", "load"])
-def test_an_unknown_or_malformed_version_is_refused_by_name(platform, log, call):
-    known = log().name
-    with pytest.raises(UnknownVersion, match=f"v_000101_000000.*{known}"):
-        getattr(platform.registry, call)("v_000101_000000")
+def test_an_unknown_or_malformed_version_is_refused_by_name(platform, log):
+    known = log()
+    with pytest.raises(UnknownVersion, match=f"v_000101_000000.*{known.name}"):
+        platform.registry.version("v_000101_000000")
+    with pytest.raises(UnknownVersion, match=f"v_000101_000000.*{known.name}"):
+        platform.registry.load(unknown_like(known))
     with pytest.raises(InvalidVersionName, match="champion"):
-        getattr(platform.registry, call)("champion")
+        platform.registry.version("champion")
 
 
 def test_the_pointer_never_moves_to_an_unknown_version(platform, log):
-    platform.registry.move_champion(log().name, expected=None)
+    platform.registry.move_champion(log(), expected=None)
     champion = platform.registry.champion()
     with pytest.raises(UnknownVersion):
-        platform.registry.move_champion("v_000101_000000", expected=champion)
+        platform.registry.move_champion(unknown_like(champion), expected=champion)
     assert platform.registry.champion() == champion
 
 
 def test_quarantine_is_set_with_its_reason_and_lifted(platform, log):
-    name = log().name
-    platform.registry.set_quarantine(name, "scores too high")
-    assert platform.registry.version(name).quarantine == "scores too high"
-    platform.registry.set_quarantine(name, None)
-    assert platform.registry.version(name).quarantine is None
-    platform.registry.set_quarantine(name, None)  # lifting what is not there is no mistake
+    version = log()
+    platform.registry.set_quarantine(version, "scores too high")
+    assert platform.registry.version(version.name).quarantine == "scores too high"
+    platform.registry.set_quarantine(version, None)
+    assert platform.registry.version(version.name).quarantine is None
+    platform.registry.set_quarantine(version, None)  # lifting what is not there is no mistake
 
 
 def test_versions_logged_at_the_same_moment_by_several_get_names_of_their_own(platform, model):
@@ -107,12 +114,12 @@ def test_versions_logged_at_the_same_moment_by_several_get_names_of_their_own(pl
 
 
 def test_a_deleted_version_is_gone_and_the_champion_cannot_be(platform, log):
-    first, champion, old = log().name, log().name, log().name
+    first, champion, old = log(), log(), log()
     platform.registry.move_champion(champion, expected=None)
-    with pytest.raises(StillNeeded, match=champion):
+    with pytest.raises(StillNeeded, match=champion.name):
         platform.registry.delete(champion)
     platform.registry.delete(old)
-    assert [version.name for version in platform.registry.versions()] == [first, champion]
+    assert platform.registry.versions() == [first, champion]
     with pytest.raises(UnknownVersion):
         platform.registry.load(old)
     with pytest.raises(UnknownVersion):
@@ -120,9 +127,9 @@ def test_a_deleted_version_is_gone_and_the_champion_cannot_be(platform, log):
 
 
 def test_pruning_keeps_the_newest_and_everyone_the_ledger_names(platform, log):
-    versions = [log().name for _ in range(5)]
+    versions = [log() for _ in range(5)]
     for number, (before, after) in enumerate([(None, versions[1]), (versions[1], versions[2])]):
-        move_champion(platform, after, expected=before, cause="force", reason=str(number), metrics={}, run_id="a-run")
-    assert prune(platform, keep=1) == [versions[0], versions[3]]
-    assert [version.name for version in platform.registry.versions()] == [versions[1], versions[2], versions[4]]
+        move_champion(platform, after, replacing=before, cause="force", reason=str(number), metrics={}, run_id="a-run")
+    assert prune(platform, keep=1) == [versions[0].name, versions[3].name]
+    assert platform.registry.versions() == [versions[1], versions[2], versions[4]]
     assert prune(platform, keep=1) == []

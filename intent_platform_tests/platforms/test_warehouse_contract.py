@@ -101,7 +101,7 @@ def test_staged_batches_are_one_table_for_the_length_of_the_session(platform):
 
 
 def test_the_model_scores_in_the_engine_as_it_does_in_memory(platform, model, log):
-    scoring_model = [platform.registry.scoring_model(log().name) for _ in range(2)]
+    scoring_model = [platform.registry.scoring_model(log()) for _ in range(2)]
     random = np.random.default_rng(1)
     rows = pa.table({name: random.random(5_000) for name in FEATURES}).append_column("N", pa.array(range(5_000)))
     with platform.warehouse.connect(writing=True) as connection:

@@ -15,12 +15,17 @@ def champion_scores(context: CheckContext) -> Verdict:
     if champion is None:
         return not_yet(_NO_CHAMPION)
     try:
-        proof = prove_fit(context.platform.warehouse, context.platform.registry, champion)
+        proof = prove_fit(context.platform, champion)
     except (UnknownVersion, VersionUnfit) as error:
-        return Verdict(passed=False, description=str(error), measures={"version": champion})
+        return Verdict(passed=False, description=str(error), measures={"version": champion.name})
     return Verdict(
         passed=True,
-        measures={"version": champion, "sessions": proof.sessions, "lowest": proof.lowest, "highest": proof.highest},
+        measures={
+            "version": champion.name,
+            "sessions": proof.sessions,
+            "lowest": proof.lowest,
+            "highest": proof.highest,
+        },
     )
 
 
@@ -32,11 +37,11 @@ def pointer_matches_ledger(context: CheckContext) -> Verdict:
         latest = read_ledger(connection).latest
     if champion is None and latest is None:
         return not_yet(_NO_CHAMPION)
-    written = latest.to_version if latest else None
+    pointer, written = champion.name if champion else None, latest.to_version if latest else None
     return Verdict(
-        passed=champion == written,
-        description=None if champion == written else f"pointer at {champion}, ledger says {written}",
-        measures={"pointer": champion or "nobody", "ledger": written or "nobody"},
+        passed=pointer == written,
+        description=None if pointer == written else f"the pointer is at {pointer}, the ledger says {written}",
+        measures={"pointer": pointer or "nobody", "ledger": written or "nobody"},
     )
 
 

@@ -16,7 +16,7 @@ def newest_version_is_fit(context: CheckContext) -> Verdict:
         return not_yet("no version was trained yet")
     newest = versions[-1]
     try:
-        prove_fit(context.platform.warehouse, context.platform.registry, newest.name)
+        prove_fit(context.platform, newest)
     except VersionUnfit as error:
         return Verdict(passed=False, description=str(error))
     pr_auc = newest.provenance.metrics.get("pr_auc") or 0.0

@@ -80,7 +80,7 @@ def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[st
             f"the observed table {relation} cannot be read: {first_line(error)}; create it, or name another one in "
             f"table.relation ({ATTACHED} is the file of table.file)"
         ) from error
-    return {name.upper(): _contract_type(kind) for name, kind, *_ in columns}
+    return {name.upper(): contract_type(kind) for name, kind, *_ in columns}
 
 
 def first_line(error: Exception) -> str:
@@ -88,7 +88,8 @@ def first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _contract_type(kind: str) -> str:
+def contract_type(kind: str) -> str:
+    """The contract's name of a type of DuckDB; DuckDB's own where the contract has none."""
     decimal = _DECIMAL.fullmatch(kind)
     if decimal:
         return "DOUBLE" if int(decimal[1]) else "INTEGER"

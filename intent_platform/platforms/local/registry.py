@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from filelock import FileLock
 
-from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.errors import StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.local.trials import log_trials
@@ -28,6 +28,7 @@ from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
     Provenance,
+    ensure_champion,
     free_version_name,
     validated_version_name,
 )
@@ -144,52 +145,48 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         """The version of that name."""
         return _version(self._stored(validated_version_name(name)))
 
-    def load(self, name: str) -> IntentModel:
+    def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, from its file."""
-        stored = self._stored(validated_version_name(name))
+        stored = self._stored(version.name)
         try:
             path = self._model_folder(str(stored.run_id)) / _MODEL_FILE
-            return IntentModel.load(path, _version(stored).provenance.features)
+            return IntentModel.load(path, version.provenance.features)
         except (VersionUnfit, OSError) as error:
             raise VersionUnfit(
-                f"version {name} cannot be loaded ({error}): choose another one, the registry lists them"
+                f"version {version.name} cannot be loaded ({error}): choose another one, the registry lists them"
             ) from error
 
-    def scoring_model(self, name: str) -> ScoringModel:
+    def scoring_model(self, version: ModelVersion) -> ScoringModel:
         """The version with its model: DuckDB scores in this process."""
-        model = self.load(name)
-        return ScoringModel(name, model.features, model)
+        model = self.load(version)
+        return ScoringModel(version.name, model.features, model)
 
-    def champion(self) -> str | None:
+    def champion(self) -> ModelVersion | None:
         """Where the pointer is."""
         stored = self._by_alias(_CHAMPION_ALIAS)
-        return None if stored is None else str(stored.tags[_NAME_TAG])
+        return None if stored is None else _version(stored)
 
-    def move_champion(self, to: str, expected: str | None) -> None:
+    def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer if it still is where it is expected to be."""
-        stored = self._stored(validated_version_name(to))
+        stored = self._stored(to.name)
         with self._alone():
-            current = self.champion()
-            if current != expected:
-                raise ChampionMoved(
-                    f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
-                    f"nothing was moved, decide again whether {to} should replace it"
-                )
+            ensure_champion(self.champion(), expected, to)
             self._client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
 
-    def delete(self, name: str) -> None:
+    def delete(self, version: ModelVersion) -> None:
         """Remove a version, its run, and its files."""
-        stored = self._stored(validated_version_name(name))
+        stored = self._stored(version.name)
         with self._alone():
-            if self.champion() == name:
-                raise StillNeeded(f"{name} is the champion: make another version champion first")
+            champion = self.champion()
+            if champion is not None and champion.name == version.name:
+                raise StillNeeded(f"{version.name} is the champion: make another version champion first")
             self._client.delete_model_version(MODEL_NAME, stored.version)
             self._client.delete_run(str(stored.run_id))
         shutil.rmtree(self._model_folder(str(stored.run_id)).parents[1], ignore_errors=True)
 
-    def set_quarantine(self, name: str, reason: str | None) -> None:
+    def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Mark or unmark a version."""
-        number = self._stored(validated_version_name(name)).version
+        number = self._stored(version.name).version
         if reason is None:
             self._client.delete_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG)
         else:

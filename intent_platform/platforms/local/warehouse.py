@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.local.files import attach, described, first_line, retry_while_busy
+from intent_platform.platforms.local.files import attach, contract_type, described, first_line, retry_while_busy
 from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
-from intent_platform.tables import TABLES, Table
+from intent_platform.platforms.table_changes import make_tables, tables_to_make
+from intent_platform.tables import Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -139,10 +140,10 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             self._create(timeout_seconds)
         with closing(Staging(Path(self.path))) as staging:
             with self._connected(timeout_seconds, writing=writing) as connection:
-                if _has_all_tables(connection, self.path):
+                if not tables_to_make(_existing_columns(connection), self.path):
                     yield self._offered(connection, staging, timeout_seconds)
                     return
-            self._create(timeout_seconds)  # a table is new in this release
+            self._create(timeout_seconds)  # this connection may be one that only reads
             with self._connected(timeout_seconds, writing=writing) as connection:
                 yield self._offered(connection, staging, timeout_seconds)
 
@@ -155,7 +156,7 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         return DuckDBConnection(connection, staging, lambda: attach(connection, attached, timeout_seconds))
 
     def _create(self, timeout_seconds: float) -> None:
-        """Make the file and the tables that are missing."""
+        """Make the file and the tables that are missing or to be derived again, all or none of them."""
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -164,10 +165,10 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
                 "that you may write"
             ) from error
         with self._connected(timeout_seconds, writing=True) as connection:
-            for table in TABLES:
-                connection.execute(_ddl(table))
-                for statement in _comments(table):
-                    connection.execute(statement)
+            # Listed again: another process may have made them while this one waited for the file.
+            connection.execute("BEGIN TRANSACTION")
+            make_tables(_existing_columns(connection), self.path, connection.execute, _definition)
+            connection.execute("COMMIT")
 
     @contextmanager
     def _connected(self, timeout_seconds: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -194,21 +195,17 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             ) from error
 
 
-def _has_all_tables(connection: "duckdb.DuckDBPyConnection", path: str) -> bool:
-    """Whether every table of the contract is there; one with other columns is an error."""
-    found: dict[str, set[str]] = {}
-    ours = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = current_database()"
-    for table, column in connection.execute(ours).fetchall():
-        found.setdefault(table, set()).add(column)
-    for table in TABLES:
-        columns = found.get(table.name)
-        if columns is not None and columns != set(table.column_names):
-            different = sorted(columns.symmetric_difference(table.column_names))
-            raise WarehouseError(
-                f"table {table.name} in {path} was made by another release (it differs in {', '.join(different)}): "
-                "move the home folder away, or set INTENT_PLATFORM_HOME to another one"
-            )
-    return all(table.name in found for table in TABLES)
+def _existing_columns(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict[str, str]]:
+    listed = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
+    existing: dict[str, dict[str, str]] = {}
+    for table, column, kind in connection.execute(listed).fetchall():
+        existing.setdefault(table, {})[column] = contract_type(kind)
+    return existing
+
+
+def _definition(table: Table) -> Iterator[str]:
+    yield _ddl(table)
+    yield from _comments(table)
 
 
 def _ddl(table: Table) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion
+from intent_platform.errors import StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.ports import ScoringModel
@@ -21,6 +21,7 @@ from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
     Provenance,
+    ensure_champion,
     free_version_name,
     validated_version_name,
 )
@@ -83,72 +84,57 @@ class SnowflakeRegistry:
 
     def version(self, name: str) -> ModelVersion:
         """The version of that name."""
-        return self._stored(validated_version_name(name)).version
+        valid = validated_version_name(name)
+        with self.open_session() as session:
+            return _named(valid, _stored_versions(session)).version
 
-    def load(self, name: str) -> IntentModel:
+    def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, downloaded."""
-        version = self.version(name)
         with self.open_session() as session, TemporaryDirectory() as folder:
-            files = _registry(session).get_model(MODEL_NAME).version(name)
-            files.export(folder)
+            stored = _named(version.name, _stored_versions(session))
+            _registry(session).get_model(MODEL_NAME).version(stored.name).export(folder)
             return exported_model(Path(folder), version)
 
-    def scoring_model(self, name: str) -> ScoringModel:
+    def scoring_model(self, version: ModelVersion) -> ScoringModel:
         """The version by its name: the warehouse has it at hand."""
-        version = self.version(name)
         return ScoringModel(version.name, version.provenance.features)
 
-    def champion(self) -> str | None:
+    def champion(self) -> ModelVersion | None:
         """Where the pointer is."""
         with self.open_session() as session:
             return _champion(_stored_versions(session))
 
-    def move_champion(self, to: str, expected: str | None) -> None:
+    def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer if it still is where it is expected to be.
 
         Comparing and moving are two statements: `platforms.champion` keeps other movers out meanwhile by the ledger's
         lock.
         """
-        target = self._stored(validated_version_name(to))
         with self.open_session() as session:
-            current = _champion(_stored_versions(session))
-            if current != expected:
-                raise ChampionMoved(
-                    f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
-                    f"nothing was moved, decide again whether {to} should replace it"
-                )
+            versions = _stored_versions(session)
+            target = _named(to.name, versions)
+            ensure_champion(_champion(versions), expected, to)
             if _UNASKED in target.ours:  # of the default version this is the move, of another one it changes nothing
                 self._keep(session, target, {_UNASKED: None})
             if not target.is_default:
-                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.upper()}").collect()
+                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.name.upper()}").collect()
 
-    def delete(self, name: str) -> None:
+    def delete(self, version: ModelVersion) -> None:
         """Drop a version. Snowflake keeps the default version, also where nobody asked for it."""
-        stored = self._stored(validated_version_name(name))
-        if stored.is_default:
-            raise StillNeeded(f"{name} is the default version: make another version champion first")
         with self.open_session() as session:
-            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {name.upper()}").collect()
+            if _named(version.name, _stored_versions(session)).is_default:
+                raise StillNeeded(f"{version.name} is the default version: make another version champion first")
+            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}").collect()
 
-    def set_quarantine(self, name: str, reason: str | None) -> None:
+    def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Mark or unmark a version."""
-        stored = self._stored(validated_version_name(name))
         with self.open_session() as session:
-            self._keep(session, stored, {_QUARANTINE: reason})
+            self._keep(session, _named(version.name, _stored_versions(session)), {_QUARANTINE: reason})
 
     def _keep(self, session: "Session", stored: _Stored, changes: dict[str, Any]) -> None:
         """Change what is kept with a version; None forgets."""
         ours = {key: value for key, value in {**stored.ours, **changes}.items() if value is not None}
         _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_OURS, ours)
-
-    def _stored(self, name: str) -> _Stored:
-        with self.open_session() as session:
-            stored = _stored_versions(session)
-        for version in stored:
-            if version.name == name:
-                return version
-        latest = ", ".join(version.name for version in stored[-3:]) or "none yet"
-        raise UnknownVersion(f"the registry has no version {name}; the latest are: {latest}")
 
 
 def _stored_versions(session: "Session") -> list[_Stored]:
@@ -167,8 +153,16 @@ def _stored_versions(session: "Session") -> list[_Stored]:
     return sorted(found, key=lambda stored: stored.name)
 
 
-def _champion(versions: Sequence[_Stored]) -> str | None:
-    return next((v.name for v in versions if v.is_default and _UNASKED not in v.ours), None)
+def _named(name: str, versions: Sequence[_Stored]) -> _Stored:
+    for stored in versions:
+        if stored.name == name:
+            return stored
+    latest = ", ".join(stored.name for stored in versions[-3:]) or "none yet"
+    raise UnknownVersion(f"the registry has no version {name}; the latest are: {latest}")
+
+
+def _champion(versions: Sequence[_Stored]) -> ModelVersion | None:
+    return next((stored.version for stored in versions if stored.is_default and _UNASKED not in stored.ours), None)
 
 
 def _registry(session: "Session") -> "Registry":
