@@ -121,9 +121,8 @@ def messages_of(tree: ast.Module) -> Iterator[str]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
-        if is_text and " " in node.value:
-            yield node.value
+        if isinstance(node, ast.Constant) and id(node) not in docstrings and " " in str(node.value):
+            yield str(node.value)
 
 
 def too_long(found: list[str]) -> list[str]:

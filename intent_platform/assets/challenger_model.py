@@ -1,4 +1,4 @@
-"""`challenger_model`: one version a month, trained on the months before it and logged to the registry."""
+"""`challenger_model`: one version a month, trained on the months before and logged to the registry."""
 
 import dagster as dg
 
@@ -16,8 +16,8 @@ def define_challenger_model(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         description=(
-            f"The challenger of a month: CatBoost, trained on the {months} months before it, calibrated, logged to the "
-            "registry under a version name. Training a month again supersedes its earlier challenger."
+            f"The challenger of a month: a calibrated CatBoost model, trained on the {months} months before it and logged "
+            "to the registry. Training a month again supersedes its earlier challenger."
         ),
         group_name="model",
         kinds={"catboost", "mlflow"},
@@ -38,19 +38,19 @@ def define_challenger_model(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         run_id = context.run.run_id
 
-        def say(trial: Trial) -> None:
+        def log_trial(trial: Trial) -> None:
             context.log.info(_sentence(trial, settings.training.trials))
 
         if settings.training.place == "warehouse":
-            trained = train_in_warehouse(platform, context.partition_key, run_id=run_id)
-            for trial in trained.trials:  # a procedure says nothing before it is over
-                say(trial)
+            logged = train_in_warehouse(platform, context.partition_key, run_id=run_id)
+            for trial in logged.trials:  # a procedure reports nothing before it ends
+                log_trial(trial)
         else:
-            trained = train_challenger(platform, context.partition_key, settings.training, run_id=run_id, report=say)
-        provenance = trained.version.provenance
+            logged = train_challenger(platform, context.partition_key, settings.training, run_id=run_id, report=log_trial)
+        provenance = logged.version.provenance
         return dg.MaterializeResult(
             metadata={
-                "version": trained.version.name,
+                "version": logged.version.name,
                 "training_window": f"{provenance.training_window}, {TIMEZONE_NAME}",
                 "sessions": provenance.sessions,
                 "purchases": provenance.purchases,
@@ -59,7 +59,7 @@ def define_challenger_model(settings: Settings) -> dg.AssetsDefinition:
                 "parameters": dict(provenance.parameters),
                 "trials": markdown_table(
                     ("trial", "PR-AUC", "state", "parameters"),
-                    [(t.number, t.value, t.state, t.parameters) for t in trained.trials],
+                    [(t.number, t.value, t.state, t.parameters) for t in logged.trials],
                 ),
             }
         )

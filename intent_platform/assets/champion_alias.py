@@ -1,4 +1,4 @@
-"""`champion_alias`: the pointer to the version that scores. Carries out what the newest evaluation decided.
+"""`champion_alias`: the pointer to the version that scores. It carries out the newest evaluation.
 
 The gate is in the code that moves the pointer. Checks only report.
 """
@@ -20,10 +20,10 @@ ASSET = "champion_alias"
 
 
 class ChampionAliasConfig(dg.Config):
-    """Empty to carry out the newest evaluation; `force` and `reason` for a decision of one's own.
+    """Empty to carry out the newest evaluation. `force` and `reason` overrule it.
 
-    `force` names the version to make champion whatever the gate says, `reason` is for the ledger.
-    `effective_date` is the session date (YYYY-MM-DD) that a move counts from in the past; empty for today.
+    `force` names the version to make champion, whatever the gate decided. The ledger keeps the `reason`.
+    `effective_date` (YYYY-MM-DD) is the first session date of the new champion; empty for today.
     """
 
     force: str = ""
@@ -36,8 +36,8 @@ def define_champion_alias() -> dg.AssetsDefinition:
 
     @dg.asset(
         description=(
-            "Who is champion: the registry's pointer. Moved here when the newest evaluation says so or a person names "
-            "a version, and by the rollback job; every move is in the ledger CHAMPION_HISTORY."
+            "The registry's pointer to the champion. It moves when the newest evaluation promotes a challenger, when a "
+            "person names a version, or by the rollback job. The ledger CHAMPION_HISTORY records every move."
         ),
         group_name="model",
         kinds={"mlflow"},
@@ -53,14 +53,14 @@ def define_champion_alias() -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         champion = platform.registry.champion()
         if config.reason and not config.force:
-            raise PromotionRefused("a reason was given without force: name the version to make champion in force")
+            raise PromotionRefused("the config has a reason but no force: name in force the version to make champion")
         if config.force:
             version = platform.registry.version(config.force)
             request = forced_promotion(platform.registry, version, config.reason, champion)
         else:
             request = newest_promotion(platform, champion)
         if request is None:
-            context.log.info(f"champion stays {name_or_nobody(champion)}: nothing asks for a move")
+            context.log.info(f"the champion stays {name_or_nobody(champion)}: nothing asks for a move")
         else:
             effective = day_of(config.effective_date) if config.effective_date else None
             carry_out(platform, request, champion, run_id=context.run.run_id, effective_date=effective)

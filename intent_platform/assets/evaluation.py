@@ -1,6 +1,6 @@
-"""`evaluation`: a month's challenger against the champion of that moment, on days that neither has seen.
+"""`evaluation`: the challenger of a month against the champion of that moment, on days that neither has seen.
 
-What is compared and decided is in `pipeline.evaluation` and `modelling.promotion`; here is how it is shown.
+`pipeline.evaluation` gathers and stores, `modelling.promotion` decides. This module shows the result.
 """
 
 from typing import Any

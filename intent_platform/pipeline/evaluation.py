@@ -1,6 +1,6 @@
-"""A month's challenger against the champion of that moment, on days that neither has seen.
+"""The evaluation of a month: its challenger against the champion of that moment, on days that neither has seen.
 
-Gathers the facts, lets `modelling.promotion` decide, and stores the decision whole. It moves nothing.
+This module gathers the facts and stores the decision of `modelling.promotion`. It does not move the champion.
 """
 
 import json
@@ -31,7 +31,7 @@ from intent_platform.tables import DATASET, EVALUATIONS
 
 
 def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str) -> tuple[HeadToHead, Decision]:
-    """Compare the challenger of monthly key `month` with the champion, and store what is decided.
+    """Compare the challenger of monthly key `month` with the champion, and store the decision.
 
     Raises:
         EvaluationRefused: the test window is not over, or the month has no challenger.
@@ -56,10 +56,11 @@ def gather(
     window: Window,
     policy: GateSettings,
 ) -> HeadToHead:
-    """Both versions' scores of the sessions tested on, and the facts that a comparison may stumble over.
+    """The scores of both versions on the test sessions, with everything the gate needs to know about them.
 
-    A test window with too few purchases is joined by earlier months that neither was trained on, newest first, until
-    there are enough. A first champion needs none: it meets nobody. The warehouse scores; features stay in it.
+    When the test window has too few purchases, earlier months join it, newest first, until there are enough. Neither
+    version may have been trained on such a month. A first champion needs no earlier months, because it has no rival.
+    The warehouse scores, and the features stay in it.
     """
     contenders = [challenger] if champion is None else [challenger, champion]
     trained = [version.provenance.training_window for version in contenders]
@@ -81,7 +82,7 @@ def gather(
 
 
 def _scored(connection: Connection, windows: tuple[Window, ...], scoring_model: ScoringModel) -> pa.Table:
-    """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, the same order for every version."""
+    """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, in the same order for every version."""
     connection.use_model(scoring_model)
     query = (
         "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "  # noqa: S608
@@ -110,7 +111,7 @@ def newest_evaluation(connection: Connection) -> dict[str, Any]:
 
 
 def store(connection: Connection, month: date, head_to_head: HeadToHead, decision: Decision, run_id: str) -> None:
-    """Write the decision whole; an earlier one about the same month and versions is replaced."""
+    """Store the complete decision. It replaces an earlier one about the same month and versions."""
     key: dict[str, Value] = {
         "month": month,
         "challenger": head_to_head.challenger.name,

@@ -1,6 +1,6 @@
-"""The table of the feed `table`, which somebody else fills: what its days hold, and taking its rows into DATASET.
+"""Reading an observed table: the state of its days, and its rows on their way into DATASET.
 
-It is read and never written. No row of it leaves the warehouse.
+The platform only reads the table, and no row leaves the warehouse.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, add_months, now, wall_clock
-from intent_platform.platforms.contract_sql import objection
+from intent_platform.platforms.contract_sql import objection_to
 from intent_platform.platforms.loading import LoadCounts, delete_window, in_window, refill_window
 from intent_platform.platforms.ports import Connection
 from intent_platform.sessions.observed_table import COLUMNS, ObservedTable
@@ -18,19 +18,19 @@ from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED
 _NAMES = [column.name for column in COLUMNS]
 _SESSION = [name for name in _NAMES if name != "LOADED_AT"]
 _CELLS = [f"CAST({c.name} AS VARCHAR) AS {c.name}" if c.type == "VARCHAR" else c.name for c in COLUMNS]
-_OBJECTIONS = [objection(column) for column in COLUMNS]
-_REPEATED = f"{', '.join(SOURCE.key)} come again, loaded later"
-#: Gives the SELECT of dataset.sql the rows taken under the name that it reads.
-_TAKEN = f"""
+_OBJECTIONS = [objection_to(column) for column in COLUMNS]
+_REPEATED = f"{', '.join(SOURCE.key)} is repeated by a row that was loaded later"
+#: Gives dataset.sql the valid rows under the name that it selects from.
+_VALID = f"""
     WITH SOURCE AS (
         SELECT LOWER(UID) AS UID, {", ".join(name for name in _NAMES if name != "UID")} FROM OBSERVED
         WHERE NOT BROKEN AND NTH = 1
     )
 """  # noqa: S608
-_HELD_AGAINST = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
-#: A JSON array of sentences without quotes in them: what sqlglot makes of ARRAY_CONSTRUCT_COMPACT, DuckDB 2 refuses.
-_REASONS = " || ".join(f"COALESCE(', \"' || {said} || '\"', '')" for said in _HELD_AGAINST)
-#: JSON has neither NaN nor infinity; the reason tells of them.
+_ALL_OBJECTIONS = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
+#: A JSON array of sentences, which contain no quotes. DuckDB 2 refuses sqlglot's translation of ARRAY_CONSTRUCT_COMPACT.
+_REASONS = " || ".join(f"COALESCE(', \"' || {objection} || '\"', '')" for objection in _ALL_OBJECTIONS)
+#: JSON has neither NaN nor infinity. The reason names them.
 _FINITE = "NULLIF(NULLIF(NULLIF({0}, CAST('NaN' AS DOUBLE)), CAST('inf' AS DOUBLE)), CAST('-inf' AS DOUBLE))"
 _PAIRS = ", ".join(f"'{c.name}', {_FINITE.format(c.name) if c.type == 'DOUBLE' else c.name}" for c in COLUMNS)
 _REJECT = f"""
@@ -43,20 +43,20 @@ _REJECT = f"""
 
 @dataclass(frozen=True)
 class DayState:
-    """What a day of the table holds; `newest` is its latest LOADED_AT, Asia/Tokyo wall clock."""
+    """The state of a day of the table. `newest` is the latest LOADED_AT, Asia/Tokyo wall clock."""
 
     rows: int
     newest: datetime | None = None
 
     @property
     def version(self) -> str:
-        """Equal for equal states; another one when rows came, went, or were loaded again."""
+        """A text that is equal for equal states, and differs when rows were added, removed or loaded again."""
         return f"{self.rows} rows, {self.newest.isoformat(sep=' ') if self.newest else 'no time'}"
 
 
 @dataclass(frozen=True)
 class ObservedLoad:
-    """What became of the rows of a window, and the state that its days were read in."""
+    """The counts of a loaded window, and the state in which its days were read."""
 
     counts: LoadCounts
     days: Mapping[date, DayState]
@@ -69,11 +69,11 @@ def in_days(observed: ObservedTable, window: Window) -> str:
 
 
 def prepare_observed(connection: Connection, observed: ObservedTable) -> None:
-    """Bring the table to hand, and hold its columns to the contract.
+    """Attach the table if it is in a file of its own, and compare its columns with the contract.
 
     Raises:
-        FeedError: it is missing, may not be read, lacks columns or has them of other types; the text names them.
-        WarehouseError: another process holds it.
+        FeedError: the table is missing, may not be read, lacks columns or has other types. The text names them.
+        WarehouseError: another process holds the file.
     """
     found = connection.describe(observed.table.name)
     missing = [column.name for column in COLUMNS if column.name not in found]
@@ -95,7 +95,7 @@ def prepare_observed(connection: Connection, observed: ObservedTable) -> None:
 
 
 def days_held(connection: Connection, observed: ObservedTable, window: Window) -> dict[date, DayState]:
-    """The days of `window` that the table has rows of.
+    """The state of each day of `window` that has rows.
 
     Raises:
         FeedError, WarehouseError: see `prepare_observed`.
@@ -105,7 +105,7 @@ def days_held(connection: Connection, observed: ObservedTable, window: Window) -
 
 
 def observed_extent(connection: Connection, observed: ObservedTable) -> Window | None:
-    """The partitions from the month of the first day with rows to the last such day; None when there is none.
+    """The days from the first month with rows to the last day with rows; None for an empty table.
 
     Raises:
         FeedError, WarehouseError: see `prepare_observed`.
@@ -117,13 +117,13 @@ def observed_extent(connection: Connection, observed: ObservedTable) -> Window |
 
 
 def load_observed_window(connection: Connection, observed: ObservedTable, window: Window, select: str) -> ObservedLoad:
-    """Replace `window` in DATASET by `select` over the rows that keep the contract; the others go to SOURCE_REJECTED.
+    """Replace `window` in DATASET by `select` over the valid rows. The other rows go to SOURCE_REJECTED.
 
-    In one transaction. Every row of the window is accounted for.
+    One transaction does both, and every row of the window is accounted for.
 
     Raises:
         FeedError, WarehouseError: see `prepare_observed`.
-        RuntimeError: accepted + rejected is not received; nothing was changed.
+        RuntimeError: accepted + rejected differs from received. Nothing was changed.
     """
     prepare_observed(connection, observed)
     connection.execute(_read(observed, window), **window.bounds)
@@ -134,16 +134,16 @@ def load_observed_window(connection: Connection, observed: ObservedTable, window
         rejected = connection.execute(
             _REJECT, undated=observed.first_day, feed=observed.name, origin=observed.title, at=wall_clock(now())
         )
-        accepted = refill_window(connection, DATASET, window, _TAKEN + select)
+        accepted = refill_window(connection, DATASET, window, _VALID + select)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")
     return ObservedLoad(LoadCounts(received, accepted, rejected), days)
 
 
 def _read(observed: ObservedTable, window: Window) -> str:
-    """One statement reads the table, so that what is counted, taken and rejected is the same while others write it.
+    """The one statement that reads the table. Others may write meanwhile, and all later steps use what it copied.
 
-    Of the rows with one key (which is the same in capitals) that keep the contract, the first is the one loaded last.
+    Among valid rows with the same key, in any case, number 1 is the row that was loaded last.
     """
     return f"""
         CREATE OR REPLACE TEMPORARY TABLE OBSERVED AS

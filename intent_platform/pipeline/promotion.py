@@ -1,6 +1,6 @@
-"""Who asks for a move of the champion: the newest evaluation, a person by name, or a rollback.
+"""Requests to move the champion: by the newest evaluation, by a person who names a version, or by a rollback.
 
-The move itself, one for all, is `platforms.champion`'s.
+All of them use the one move in `platforms.champion`.
 """
 
 import json
@@ -18,7 +18,7 @@ from intent_platform.platforms.versions import ModelVersion
 
 @dataclass(frozen=True)
 class PendingPromotion:
-    """A promotion that the evaluation of a month decided, as EVALUATIONS tells it: `challenger` is a name."""
+    """A promotion that an evaluation decided and nobody has carried out. `challenger` is a version name."""
 
     month: date
     challenger: str
@@ -28,7 +28,7 @@ class PendingPromotion:
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """A move that somebody asks for: an evaluation, or a person."""
+    """A move that an evaluation or a person asks for."""
 
     to: ModelVersion
     cause: Cause
@@ -37,10 +37,9 @@ class PromotionRequest:
 
 
 def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> PendingPromotion | None:
-    """What the newest evaluation asks for, if it says promote and still holds.
+    """The promotion that the newest evaluation decided, if it is still valid.
 
-    It does not hold any more when the champion it was decided against has moved since: a promotion is a
-    statement about two versions, and about no others.
+    A promotion is a statement about two versions. It is void once the champion has moved since the decision.
     """
     newest = newest_evaluation(connection)
     if not newest or newest["DECISION"] != "promote" or newest["CHAMPION"] != (champion or ""):
@@ -59,15 +58,13 @@ def pending_promotion(connection: Connection, ledger: Ledger, champion: str | No
 def forced_promotion(
     registry: ModelRegistry, version: ModelVersion, reason: str, champion: ModelVersion | None
 ) -> PromotionRequest | None:
-    """What a person asks for; None when that version is champion already.
+    """The request of a person; None when the version is champion already. Then its quarantine is lifted.
 
     Raises:
-        PromotionRefused: no reason is given.
+        PromotionRefused: the reason is empty.
     """
     if not reason.strip():
-        raise PromotionRefused(
-            f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
-        )
+        raise PromotionRefused(f"a reason is missing for making {version.name} champion: give one, the ledger keeps it")
     if champion is not None and version.name == champion.name:
         if version.quarantine:
             registry.set_quarantine(version, None)
@@ -76,7 +73,7 @@ def forced_promotion(
 
 
 def newest_promotion(platform: Platform, champion: ModelVersion | None) -> PromotionRequest | None:
-    """What the newest evaluation asks for, unless that version was quarantined since."""
+    """The request of the newest evaluation; None when it is void or its version has been quarantined since."""
     with platform.warehouse.connect() as connection:
         pending = pending_promotion(connection, read_ledger(connection), champion.name if champion else None)
     if pending is None:
@@ -96,7 +93,7 @@ def carry_out(
     run_id: str,
     effective_date: date | None = None,
 ) -> Proof:
-    """Move the champion as asked for, if it still is `champion`."""
+    """Move the champion as requested, if it still is `champion`."""
     return move_champion(
         platform,
         request.to,
@@ -111,7 +108,7 @@ def carry_out(
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """What a rollback did: from where to where, and the proof; none when the target was champion already."""
+    """The result of a rollback. `proof` is None when the target was champion already and nothing moved."""
 
     rolled_back_from: ModelVersion
     champion: ModelVersion
@@ -119,10 +116,10 @@ class RollbackResult:
 
 
 def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, *, run_id: str) -> RollbackResult:
-    """Go back to `version` (None: the previous champion) and quarantine the champion left.
+    """Make `version` champion (None: the previous champion) and quarantine the version it replaces.
 
     Raises:
-        NoChampion: there is nobody to roll back from, or nobody to go back to.
+        NoChampion: no version is champion, or none can follow it.
         UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
     """
     registry = platform.registry
@@ -151,4 +148,4 @@ def _previous_champion(platform: Platform, champion: ModelVersion) -> ModelVersi
     known = {version.name: version for version in platform.registry.versions()}
     unfit = [version.name for version in known.values() if version.quarantine]
     previous = ledger.previous_champion(champion.name, unfit)
-    return known.get(previous) or platform.registry.version(previous)  # a deleted one is refused by its name
+    return known.get(previous) or platform.registry.version(previous)  # a deleted version is refused by its name

@@ -1,6 +1,6 @@
-"""The past that a replay of promotion policies needs: every month's challenger, and its scores of all sessions.
+"""The input of a replay of promotion policies: the challenger of every month and its scores of all sessions.
 
-Reads the warehouse and the registry, and changes neither. The policies are played in `modelling.replay`.
+This module only reads the warehouse and the registry. `modelling.replay` applies the policies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,21 +34,21 @@ class ReplayedChallenger:
 
 
 def dataset_months(platform: Platform) -> Window:
-    """The whole months that DATASET reaches over.
+    """The whole months that DATASET covers.
 
     Raises:
         FeedError: DATASET is empty.
     """
     with platform.warehouse.connect() as connection:
-        row = connection.fetch("SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM DATASET")
-    first, last = row["FIRST_DAY"][0].as_py(), row["LAST_DAY"][0].as_py()
+        days = connection.row("SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM DATASET")
+    first, last = days["FIRST_DAY"], days["LAST_DAY"]
     if first is None:
         raise FeedError("DATASET is empty: load sessions with `make demo` first")
     return Window(add_months(first, 0), add_months(last, 1))
 
 
 def replayed_challenger(platform: Platform, month: date, policy: TrainingSettings) -> ReplayedChallenger | None:
-    """The month's version in the registry; else one trained here, if there is enough to train on."""
+    """The month's version in the registry, or one trained in memory; None without enough training data."""
     version = challenger_of(platform.registry.versions(), month)
     if version is not None:
         provenance = version.provenance
@@ -69,7 +69,7 @@ def replayed_challenger(platform: Platform, month: date, policy: TrainingSetting
 def score_history(
     platform: Platform, months: Sequence[date], challengers: Mapping[date, ReplayedChallenger]
 ) -> History:
-    """Every version's scores of all sessions; features are held for one month at a time, scores for all."""
+    """The scores of all sessions by every version. Memory holds the features of one month at a time."""
     features = sorted({feature for challenger in challengers.values() for feature in challenger.model.features})
     columns = ("REVENUE", "SESSION_DATE", "VISITORTYPE")
     facts: list[list[np.ndarray]] = []
@@ -80,8 +80,7 @@ def score_history(
             rows = connection.fetch(
                 f"SELECT {', '.join((*columns, *features))} FROM DATASET "  # noqa: S608
                 f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
-                start=window.start,
-                end=window.end,
+                **window.bounds,
             )
             facts.append([rows[name].to_numpy() for name in columns])
             for of, challenger in challengers.items():

@@ -1,4 +1,4 @@
-"""Scores: which version scores a window, scoring it where the data is, and which scores are out of date."""
+"""Scoring: which version scores a window, the scores themselves, and which of them are out of date."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,13 +47,13 @@ def score(platform: Platform, model: str, window: Window) -> ScoredWindow:
 
 
 def resolve_model(platform: Platform, model: str, window: Window) -> list[tuple[Window, ModelVersion]]:
-    """The version that scores each part of `window`, settled once before the first row (D11).
+    """The version that scores each part of `window`, resolved before the first row.
 
     `model` is `champion` (of now), `at_the_time` (of each day, by the ledger), or a version name.
 
     Raises:
-        NoChampion: nobody is, or was, champion.
-        InvalidVersionName, UnknownVersion: a version was named that is none.
+        NoChampion: no version is champion, or none was on a day of the window.
+        InvalidVersionName, UnknownVersion: the named version does not exist.
     """
     registry = platform.registry
     if model == AT_THE_TIME:
@@ -72,7 +72,7 @@ def resolve_model(platform: Platform, model: str, window: Window) -> list[tuple[
 
 
 def scoring_models(platform: Platform, model: str, window: Window) -> list[tuple[Window, ScoringModel]]:
-    """What scores each part of `window`, ready to; see `resolve_model`. No connection is open when it returns."""
+    """The loaded model for each part of `window`; see `resolve_model`. No connection is open when it returns."""
     spans = resolve_model(platform, model, window)
     versions = {version.name: version for _, version in spans}
     models = {name: platform.registry.scoring_model(version) for name, version in versions.items()}
@@ -80,7 +80,7 @@ def scoring_models(platform: Platform, model: str, window: Window) -> list[tuple
 
 
 def score_window(connection: Connection, window: Window, scoring_model: ScoringModel) -> int:
-    """Replace the scores of `window` by those of one version, in one transaction; how many."""
+    """Replace the scores of `window` by those of one version, in one transaction, and return their number."""
     connection.use_model(scoring_model)
     select = _SELECT.format(predict=f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})")
     return replace_window(
@@ -95,9 +95,9 @@ def score_window(connection: Connection, window: Window, scoring_model: ScoringM
 
 
 def outdated_scores(connection: Connection, window: Window, move: Move) -> Window | None:
-    """The days of `window` from the first to the last that another version scored before the champion's last move.
+    """The days of `window`, first to last, that another version scored before the champion's last move.
 
-    Scores given after the move are somebody's choice. None when there are no such days.
+    Somebody chose the scores that were given after the move. None when there are no such days.
     """
     found = connection.row(
         "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "

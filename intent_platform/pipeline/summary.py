@@ -1,7 +1,4 @@
-"""Summaries of a deployment's tables: how many rows they hold, of which feed, and how each month went.
-
-They are read only. How a command shows them is the command's own.
-"""
+"""Summaries of a deployment's tables: their row counts, their feed, and the results of each month."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +11,9 @@ from intent_platform.tables import SOURCE, SOURCE_REJECTED, Table
 
 @dataclass(frozen=True)
 class MonthSummary:
-    """One month: its last evaluation, the champion at its end, and how many of its sessions have scores.
+    """One month: its last evaluation, the champion at its end, and the number of sessions with scores.
 
-    Whatever the month does not have is None.
+    A field is None when the month lacks it.
     """
 
     key: str
@@ -29,18 +26,18 @@ class MonthSummary:
 
 
 def row_counts(connection: Connection, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
-    """How many rows each of `tables` has: those accepted, and those rejected."""
+    """How many rows each of `tables` has."""
     return {
-        table.name: connection.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
+        table.name: connection.value(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")  # noqa: S608
         for table in tables
     }
 
 
 def other_feed(connection: Connection, feed: str, among: Sequence[str]) -> str | None:
-    """A feed of `among`, other than `feed`, that SOURCE has sessions of."""
-    found: str | None = connection.fetch(
+    """A feed of `among` other than `feed` whose sessions are in SOURCE; None when there is none."""
+    found: str | None = connection.value(
         "SELECT MIN(FEED) AS OTHER FROM SOURCE WHERE FEED IN :among AND FEED <> :feed", among=tuple(among), feed=feed
-    )["OTHER"][0].as_py()
+    )
     return found
 
 

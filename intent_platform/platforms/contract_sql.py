@@ -33,7 +33,7 @@ def forbidden(column: Column) -> Iterator[tuple[str, str]]:
         yield f"{name} not a UUID", f"NOT REGEXP_LIKE({name}, '{column.pattern}')"
 
 
-def objection(column: Column) -> str:
+def objection_to(column: Column) -> str:
     """An expression: the first thing that is held against a row's cell, NULL when nothing is."""
     found = [*([] if column.nullable else [empty(column)]), *forbidden(column)]
     cases = " ".join(f"WHEN {condition} THEN '{what}'" for what, condition in found)

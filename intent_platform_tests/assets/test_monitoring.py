@@ -92,8 +92,8 @@ def test_in_an_ordinary_month_nothing_is_flagged_and_the_scores_are_as_good_as_p
     ("kind", "noticed", "says"),
     [
         ("meaningless_pagevalues", "ranking_holds", "out of fold"),
-        ("new_traffic_source", "features_are_as_trained", "TRAFFICTYPE has moved"),
-        ("browser_release", "features_are_as_trained", "BROWSER has moved"),
+        ("new_traffic_source", "features_are_as_trained", "TRAFFICTYPE has drifted"),
+        ("browser_release", "features_are_as_trained", "BROWSER has drifted"),
         ("empty_cells", "few_are_rejected", "rejected"),
         ("stuck_counter", "few_are_rejected", "rejected"),
         ("doubled_file", "few_are_rejected", "rejected"),

@@ -98,7 +98,7 @@ def test_of_a_repeated_key_the_row_loaded_last_is_taken_if_it_keeps_the_contract
     filler.put(DAY, 1, at=datetime(2024, 5, 4, 5), REGION=[-3])  # noqa: DTZ001
     assert build(filler, instance, ONE).success
     assert filler.ours("SELECT UID, REGION FROM DATASET") == [(key[0], 2)]
-    assert rejected(filler) == [["REGION below 0"], ["UID, SESSION_DATE come again, loaded later"]]
+    assert rejected(filler) == [["REGION below 0"], ["UID, SESSION_DATE is repeated by a row that was loaded later"]]
 
 
 def test_a_range_equals_the_days_one_by_one(filler, instance):
