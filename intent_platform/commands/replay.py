@@ -100,7 +100,7 @@ def _figure(courses: Sequence[Course]) -> "Figure":
         months = np.array([service_month.window.start for service_month in course.service_months])
         pr_aucs = np.array([service_month.pr_auc for service_month in course.service_months])
         best = np.array([service_month.best for service_month in course.service_months])
-        # Later lines are thinner, so that equal ones stay visible.
+        # Later lines are thinner: equal ones stay visible.
         style = {"color": _COLOURS[course.policy], "linewidth": 5 - place, "markersize": 8 - place, "marker": "o"}
         delivered.plot(months, pr_aucs, **style)
         behind.plot(

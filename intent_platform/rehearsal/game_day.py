@@ -27,7 +27,7 @@ _ON_CALL = timedelta(hours=1)  # until somebody acts
 def rehearsal_settings(kind: str, strength: float, sessions_per_day: int) -> Settings:
     """The settings of now, but for home and feed; always local.
 
-    Challengers are trained on one month, so that they learn from what happens.
+    Challengers are trained on one month: so they learn from what happens.
     """
     own = load_settings(feed="simulated", deployment="local")
     when = {} if kind == "none" else {"start": BEGINS, "end": ENDS}

@@ -26,7 +26,7 @@ _AFTER_A_CLOCK = timedelta(minutes=70)  # when the sensors look again: they leav
 
 @dataclass(frozen=True)
 class RehearsedRun:
-    """A run as it ended: what asked for it, over which days, and what came of it, or why it failed."""
+    """A run as it ended: what asked for it, over which days, and its result, or why it failed."""
 
     moment: datetime
     by: str
