@@ -1,6 +1,7 @@
-"""The clocks of the platform: at which hour, and on which days, scheduled work begins (Asia/Tokyo).
+"""The clocks of the platform: the hours and days at which scheduled work begins (Asia/Tokyo).
 
-Dagster's schedules, Snowflake's tasks, catch-up and the rehearsal follow from them. Each of these names what it starts.
+Dagster's schedules, Snowflake's tasks, catch-up and the rehearsal follow from these clocks. What a clock starts is
+defined there, not here.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from intent_platform.settings import ScheduleSettings
 
 @dataclass(frozen=True)
 class Clock:
-    """Ticks at `hour`: every day, or every month on `day_of_month`."""
+    """A clock that ticks at `hour`, every day or on `day_of_month` of every month."""
 
     name: str
     hour: int
@@ -20,24 +21,24 @@ class Clock:
 
     @property
     def cron(self) -> str:
-        """The cron string: `0 5 * * *` for five o'clock every day."""
+        """The cron string; `0 5 * * *` means five o'clock every day."""
         return f"0 {self.hour} {self.day_of_month or '*'} * *"
 
     def ticks_on(self, day: date) -> bool:
-        """Whether it ticks on `day`."""
+        """Whether the clock ticks on `day`."""
         return self.day_of_month in (None, day.day)
 
     def moment_on(self, day: date) -> datetime:
-        """Its hour on `day`, aware, in Asia/Tokyo."""
+        """The clock's hour on `day` as an aware time in Asia/Tokyo, whether or not it ticks on that day."""
         return datetime.combine(day, time(self.hour), TIMEZONE)
 
     def ticks_in(self, window: Window) -> list[datetime]:
-        """All its ticks within `window`, in order."""
+        """The times of all ticks within `window`, in order."""
         return [self.moment_on(day) for day in window if self.ticks_on(day)]
 
 
 def clocks_of(schedules: ScheduleSettings) -> dict[str, Clock]:
-    """All clocks by name, in the order of the pipeline's days and months."""
+    """All clocks by name: first the daily ones, then the monthly ones, each in the order of the pipeline."""
     clocks = (
         Clock("sessions", schedules.sessions_hour),
         Clock("scores", schedules.scores_hour),

@@ -1,4 +1,4 @@
-"""The one choice among the session sources, by the setting `feed`."""
+"""Chooses the session source by the setting `feed`."""
 
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.landing import LandingFeed
@@ -9,7 +9,7 @@ from intent_platform.settings import Settings
 
 
 def session_source(settings: Settings) -> Feed | ObservedTable:
-    """The source of `settings.feed`. Reads nothing yet."""
+    """The source that `settings.feed` names. Nothing is read yet."""
     match settings.feed:
         case LandingFeed.name:
             return LandingFeed(settings.landing_folder, settings.first_day, settings.landing)

@@ -1,6 +1,6 @@
-"""The port of every session source, and of the feeds among them.
+"""The ports `SessionSource` and `Feed`.
 
-The sources themselves are the other modules of this folder; `choice` picks one by setting.
+The other modules of this folder implement them, and `choice` picks one by setting.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from intent_platform.sessions.contract import RawBatch
 
 
 class SessionSource(ABC):
-    """Where raw sessions come from. `name` is what the setting `feed` and the column FEED call it."""
+    """Where raw sessions come from. `name` is the value of the setting `feed` and of the column FEED."""
 
     name: ClassVar[str]
 
@@ -23,43 +23,48 @@ class SessionSource(ABC):
         return True
 
     def extent(self) -> Window | None:
-        """The days that have sessions; None when the source is open-ended.
+        """The days that have sessions; None if the source is open-ended.
 
         Raises:
             FeedError: the sessions cannot be read at all.
         """
         return None
 
-    def completion_days(self, window: Window) -> Mapping[date, date]:  # noqa: ARG002  for sources with late rows
-        """The days of `window` that were incomplete when they ended, and the day since which each is complete."""
+    def completion_days(self, window: Window) -> Mapping[date, date]:  # noqa: ARG002  sources with late rows use it
+        """The days of `window` whose late rows have arrived, each with the first day on which it was complete.
+
+        Days without late rows, and days that are still incomplete, are left out.
+        """
         return {}
 
 
 class Feed(SessionSource):
     """A source that delivers sessions, which the asset `source` loads.
 
-    With `replaces_window` the feed delivers every day whole, and a load replaces the window. Without it the feed
-    delivers additions, and a load replaces rows by key.
+    A feed with `replaces_window` delivers every day completely, and a load replaces the window.
+    Any other feed delivers additions, and a load replaces rows by key.
     """
 
     replaces_window: ClassVar[bool] = True
 
     @abstractmethod
     def accepted_days(self) -> Window:
-        """The days that a session may have. The contract rejects a row of another day."""
+        """The days that a session may have. The contract rejects rows of other days."""
 
     @abstractmethod
     def deliver(self, window: Window) -> AbstractContextManager[Iterator[RawBatch]]:
-        """The sessions of `window`, batch by batch. Leaving without an exception confirms that they are stored.
+        """Deliver the sessions of `window` in batches.
+
+        Leaving the context without an exception confirms that the sessions are stored.
 
         Raises:
-            FeedError: the feed cannot deliver; nothing is marked as delivered.
+            FeedError: the feed cannot deliver. Nothing is marked as delivered.
         """
 
-    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  for feeds that wait for more
-        """What a load of `window` leaves for a later load, a sentence each."""
+    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  feeds with incomplete days use it
+        """The sessions that a load of `window` leaves for a later load, one sentence for each file or day."""
         return []
 
     def unreadable(self) -> list[str]:
-        """What the feed holds and cannot read, a sentence each. Nothing else waits for it."""
+        """What the feed contains but cannot read, one sentence each. It does not block anything else."""
         return []

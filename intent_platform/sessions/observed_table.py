@@ -1,6 +1,6 @@
-"""A table or view that somebody else fills with sessions: the platform observes it and never writes it.
+"""The source `table`: a table or view that somebody else fills and the platform only reads.
 
-How its rows are read is in `pipeline.observation`: no row passes through here.
+`pipeline.observation` reads its rows. This module only describes the table.
 """
 
 from dataclasses import dataclass, replace
@@ -11,15 +11,18 @@ from intent_platform.sessions.feed import SessionSource
 from intent_platform.settings import Settings
 from intent_platform.tables import SOURCE, Table
 
-#: What is read: SOURCE without FEED, which only a platform that loads sessions writes.
+#: The columns of the observed table: those of SOURCE without FEED, which only the platform's own loads fill.
 COLUMNS = tuple(column for column in SOURCE.columns if column.name != "FEED")
 
 
 @dataclass(frozen=True)
 class ObservedTable(SessionSource):
-    """The observed table. Statements use the name of `table`, messages use `title`.
+    """The observed table.
 
-    Rows without a day are filed under `first_day`.
+    Attributes:
+        table: its columns, and its name in statements.
+        first_day: the partition that stores rejected rows without a date.
+        title: its name in messages.
     """
 
     name: ClassVar[str] = "table"
@@ -29,6 +32,6 @@ class ObservedTable(SessionSource):
 
     @classmethod
     def of(cls, settings: Settings) -> "ObservedTable":
-        """The table that the settings name."""
+        """The observed table that the settings name."""
         table = replace(SOURCE, name=settings.table.name, columns=COLUMNS)
         return cls(table, settings.first_day, settings.table.title)
