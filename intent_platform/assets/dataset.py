@@ -1,16 +1,16 @@
 """`dataset`: sessions with model features, one SQL select over `source`, replaced day by day."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 import dagster as dg
 
 from intent_platform.assets.checks import checked_window, table_checks, unmatched_rows, verdict
+from intent_platform.assets.data_versions import dataset_version
 from intent_platform.assets.observed_source import observations, unaccounted_rows
 from intent_platform.assets.presentation import WRITER_POOL, record_row_counts, rows_by_day, table_metadata
 from intent_platform.partitions import daily_partitions, days_window, fresh_after
-from intent_platform.pipeline.dataset import SELECT, build_dataset
+from intent_platform.pipeline.dataset import CODE_VERSION, build_dataset
 from intent_platform.pipeline.observation import observed_table
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Warehouse
@@ -28,7 +28,7 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
         kinds={"sql", "table"},
         owners=[settings.owner],
         tags={"domain": "sessions"},
-        code_version=sha256(SELECT.encode()).hexdigest()[:12],
+        code_version=CODE_VERSION,
         deps=["source"],
         partitions_def=daily_partitions(settings.first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -59,7 +59,7 @@ def dataset(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecks
             for observation in observations(context.instance, taken.days, window):
                 context.log_event(observation)
             metadata |= {"received": taken.counts.received, "rejected": taken.counts.rejected}
-        return dg.MaterializeResult(metadata=metadata)
+        return dg.MaterializeResult(metadata=metadata, data_version=dataset_version(context.run.run_id))
 
     @dg.asset_check(
         asset="dataset", name="rows_match_source", description="Every session of source is in dataset, and no other."

@@ -9,6 +9,7 @@ from datetime import date
 import dagster as dg
 
 from intent_platform.assets.checks import Findings, table_checks, verdict
+from intent_platform.assets.data_versions import DATA_VERSION, data_versions
 from intent_platform.assets.presentation import table_metadata
 from intent_platform.partitions import Window, daily_partitions, now
 from intent_platform.pipeline.observation import FEED, DayState, ObservedTable, ensure_readable
@@ -18,7 +19,6 @@ from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED
 
 _SOURCE = dg.AssetKey("source")
-_VERSION = "dagster/data_version"  # the one tag that Dagster finds by partition
 
 
 def observed_source(settings: Settings, observed: ObservedTable) -> Sequence[dg.AssetSpec | dg.AssetChecksDefinition]:
@@ -71,10 +71,7 @@ def observations(
 
     A day that was said to have rows and has none now is one, too.
     """
-    tags = instance.event_log_storage.get_latest_tags_by_partition(
-        _SOURCE, dg.DagsterEventType.ASSET_OBSERVATION, [_VERSION]
-    )
-    said = {date.fromisoformat(key): versions[_VERSION] for key, versions in tags.items()}
+    said = data_versions(instance, "source", dg.DagsterEventType.ASSET_OBSERVATION)
     states = {day: held.get(day, DayState(0)) for day in sorted({*held, *said}) if day in window}
     return [
         _observation(day, state)
@@ -87,7 +84,7 @@ def _observation(day: date, state: DayState) -> dg.AssetObservation:
     return dg.AssetObservation(
         _SOURCE,
         partition=day.isoformat(),
-        tags={_VERSION: state.version},
+        tags={DATA_VERSION: state.version},
         metadata={
             "dagster/partition_row_count": state.rows,
             "newest_loaded_at": str(state.newest) if state.newest else "–",

@@ -1,15 +1,16 @@
-"""Nothing is missed: partitions that no schedule materialized, and days whose upstream changed since.
+"""Nothing is missed: partitions that no schedule materialized, and days whose upstream or whose features changed since.
 
 Level-triggered: it looks at what is there and asks for what is not, once, until it is there or has failed too often.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 import dagster as dg
 
+from intent_platform.assets.data_versions import outdated_days
 from intent_platform.automation.alerts import announce
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.errors import WarehouseError
@@ -24,6 +25,7 @@ from intent_platform.partitions import (
     trailing_window,
     training_window,
 )
+from intent_platform.pipeline.dataset import CODE_VERSION
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Warehouse
@@ -49,12 +51,16 @@ _Materialized = Mapping[date, int]
 
 @dataclass(frozen=True)
 class Gap:
-    """Consecutive days, or a month, that a job has to make. `cause` tells it from an earlier gap over the same days."""
+    """Consecutive days, or a month, that a job has to make; of its assets only those of `only` when they are named.
+
+    `cause` tells it from an earlier gap over the same days.
+    """
 
     job: str
     window: Window
-    cause: int
+    cause: int | str
     month: str | None = None
+    only: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -65,15 +71,22 @@ class Gap:
         """One run over all its days."""
         key, tags = f"{self.identity} attempt {attempt}", {_TAG: self.identity}
         if self.month is None:
-            return range_request(self.job, self.window, key, tags)
+            return range_request(self.job, self.window, key, tags, self.only)
         return dg.RunRequest(run_key=key, job_name=self.job, tags={"dagster/partition": self.month, **tags})
 
 
-def range_request(job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None) -> dg.RunRequest:
-    """One run of a daily job over all days of `window`."""
+def range_request(
+    job: str, window: Window, run_key: str, tags: Mapping[str, str] | None = None, only: Sequence[str] = ()
+) -> dg.RunRequest:
+    """One run of a daily job over all days of `window`, of all its assets or `only` of some."""
     keys = window.keys
     days = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
-    return dg.RunRequest(run_key=run_key, job_name=job, tags={**days, **(tags or {})})
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=job,
+        tags={**days, **(tags or {})},
+        asset_selection=[dg.AssetKey(asset) for asset in only] or None,
+    )
 
 
 def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -87,7 +100,8 @@ def catch_up_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
         minimum_interval_seconds=60,
         description=(
             f"Partitions whose clock was in the last {days} days and that no schedule materialized, and days whose "
-            "sessions changed since: ask for them, sessions first. A promotion decided and not carried out, too."
+            "sessions changed since: ask for them, sessions first. All days whose features an earlier SELECT made, and "
+            "a promotion decided and not carried out, too."
         ),
     )
     def catch_up_sensor(
@@ -144,20 +158,28 @@ def _pending_promotion(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg
     if pending is None:
         return None
     return dg.RunRequest(
-        run_key=f"promotion of {pending.challenger} for {pending.month} asked {now().date()}", job_name=PROMOTION_JOB.name
+        run_key=f"promotion of {pending.challenger} for {pending.month} asked {now().date()}",
+        job_name=PROMOTION_JOB.name,
     )
 
 
 def _sessions_gaps(settings: Settings, instance: dg.DagsterInstance) -> list[Gap]:
-    """Days that are due and not in `dataset`, whose `source` is newer than that, or that the feed has more of now."""
-    changed = dg.DagsterEventType.ASSET_OBSERVATION if settings.feed == "table" else _MATERIALIZED
-    source, dataset = _materialized(instance, "source", changed), _materialized(instance, "dataset")
+    """Days that are due and not in `dataset`, whose `source` is newer than that, or that the feed has more of now.
+
+    Days that another SELECT made are asked for of `dataset` alone: their sessions are loaded already. The columns of
+    DATASET changed with the SELECT, and a table that was made anew is empty. So every such day counts, however old.
+    Months wait for these gaps, since a challenger needs the columns over its whole training window.
+    """
+    source, dataset = _source_changes(settings, instance), _materialized(instance, "dataset")
     due = _due(settings, settings.schedules.sessions_hour)
     missing = {day for day in due if day not in dataset}
     late = {
         day for day, final in open_feed(settings).completion_days(due).items() if _loaded_before(instance, day, final)
     }
-    return _gaps(SESSIONS_JOB.name, missing | late | _stale(dataset, source), source)
+    behind = missing | late | _stale(dataset, source)
+    outdated = {day for day in outdated_days(instance) - behind if day >= settings.first_day}
+    rebuilds = [Gap(SESSIONS_JOB.name, days, CODE_VERSION, only=("dataset",)) for days in _ranges(outdated)]
+    return _gaps(SESSIONS_JOB.name, behind, source) + rebuilds
 
 
 def _loaded_before(instance: dg.DagsterInstance, day: date, final: date) -> bool:
@@ -198,13 +220,21 @@ def _ticked(settings: Settings, month: str, day: int, hour: int) -> bool:
 
 
 def _scores_gaps(settings: Settings, instance: dg.DagsterInstance, warehouse: Warehouse) -> list[Gap]:
-    """Days that are due, in `dataset` and not scored, and scored days whose `dataset` is newer: late sessions."""
+    """Days that are due, in `dataset` and not scored, and scored days whose `dataset` is newer.
+
+    Where the sessions of a day changed, its scores are wrong, and it is scored again however old it is. Where only its
+    features were made again, the scores are what marketing read at the time. Then only due days are scored again.
+    A day that waits for its features is not scored: DATASET may hold no row of it.
+    """
     dataset, scores = _materialized(instance, "dataset"), _materialized(instance, "scores")
-    missing = {day for day in _due(settings, settings.schedules.scores_hour) if day in dataset and day not in scores}
-    stale = {day for day in _stale(scores, dataset) if day in scores}
-    if not missing | stale or not _has_champion(warehouse):
+    source, due = _source_changes(settings, instance), _due(settings, settings.schedules.scores_hour)
+    missing = {day for day in due if day in dataset and day not in scores}
+    redone = {day for day in _stale(scores, dataset) if day in scores}
+    stale = {day for day in redone if day in due or source.get(day, 0) > scores[day]}
+    days = (missing | stale) - outdated_days(instance)
+    if not days or not _has_champion(warehouse):
         return []
-    return _gaps(SCORES_JOB.name, missing | stale, dataset)
+    return _gaps(SCORES_JOB.name, days, dataset)
 
 
 def _stale(asset: _Materialized, upstream: _Materialized) -> set[date]:
@@ -212,8 +242,11 @@ def _stale(asset: _Materialized, upstream: _Materialized) -> set[date]:
 
 
 def _gaps(job: str, days: Iterable[date], upstream: _Materialized) -> list[Gap]:
-    windows = merged(Window(day, day + timedelta(days=1)) for day in days)
-    return [Gap(job, window, max(upstream.get(day, 0) for day in window)) for window in windows]
+    return [Gap(job, window, max(upstream.get(day, 0) for day in window)) for window in _ranges(days)]
+
+
+def _ranges(days: Iterable[date]) -> list[Window]:
+    return merged(Window(day, day + timedelta(days=1)) for day in days)
 
 
 def _due(settings: Settings, hour: int) -> Window:
@@ -225,10 +258,15 @@ def _due(settings: Settings, hour: int) -> Window:
     return window if extent is None else window.intersection(extent)
 
 
+def _source_changes(settings: Settings, instance: dg.DagsterInstance) -> _Materialized:
+    """An observed `source` is never materialized: for it, the event is that a change was seen."""
+    changed = dg.DagsterEventType.ASSET_OBSERVATION if settings.feed == "table" else _MATERIALIZED
+    return _materialized(instance, "source", changed)
+
+
 def _materialized(
     instance: dg.DagsterInstance, asset: str, event: dg.DagsterEventType = _MATERIALIZED
 ) -> _Materialized:
-    """An observed `source` is never materialized: for it, `event` is that a change was seen."""
     numbers = instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), event)
     return {day_of(key): number for key, number in numbers.items()}
 
