@@ -13,12 +13,13 @@ PACKAGE = Path(intent_platform.__file__).parent
 #: Each room and the rooms that it may import from, besides itself.
 BELOW = {
     "errors": set(),
+    "loggers": set(),
     "tables": set(),
     "sections": {"tables"},
     "settings": {"errors", "sections"},
     "partitions": set(),
     "sessions": {"partitions", "settings", "tables", "errors"},
-    "modelling": {"partitions", "settings", "tables", "errors"},
+    "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
 }
 BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}

@@ -1,4 +1,4 @@
-"""`IntentModel`: a trained CatBoost classifier with the order of its inputs. Scores, saves, loads.
+"""`IntentModel`: a trained CatBoost classifier with the order of its inputs. Scores, explains, loads.
 
 How a model is trained is in `training`; where versions are kept is the registries' business.
 """
@@ -98,13 +98,9 @@ class IntentModel:
         values[:, -1] += bias
         return pa.table(dict(zip((*self.features, "BASE"), values.T, strict=True)))
 
-    def save(self, path: Path) -> None:
-        """Write the model in CatBoost's binary format, calibration and feature names included."""
-        self.classifier.save_model(str(path))
-
     @classmethod
     def load(cls, path: Path, features: Sequence[str]) -> "IntentModel":
-        """Read what `save` wrote.
+        """Read a model in CatBoost's binary format, calibration and feature names included.
 
         Raises:
             VersionUnfit: the file is not a CatBoost model, or one of other features than `features`, in order.

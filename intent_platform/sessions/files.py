@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
-from intent_platform.errors import FeedError
+from intent_platform.errors import FeedError, first_line
 
 _BLOCK_BYTES = 8 << 20
 _BATCH_ROWS = 65_536
@@ -30,7 +30,7 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         else:
             yield from _csv_batches(path, columns)
     except (pa.ArrowException, OSError) as error:
-        raise FeedError(f"{path} cannot be read, it is cut off or no table: {_first_line(error)}") from error
+        raise FeedError(f"{path} cannot be read, it is cut off or no table: {first_line(error)}") from error
 
 
 def header_of(path: Path) -> list[str]:
@@ -45,7 +45,7 @@ def header_of(path: Path) -> list[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), None)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FeedError(f"{path} cannot be read, it is cut off or no table: {_first_line(error)}") from error
+        raise FeedError(f"{path} cannot be read, it is cut off or no table: {first_line(error)}") from error
     if header is None:
         raise FeedError(f"{path} is empty, not even a header is in it")
     return [name.strip() for name in header]
@@ -93,7 +93,3 @@ def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         wanted = [file.schema_arrow.names[position] for position in positions]
         for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
             yield pa.Table.from_batches([batch]).select(wanted).rename_columns(list(columns))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
