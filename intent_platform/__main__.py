@@ -1,4 +1,4 @@
-"""Runs one command of the platform. `make help` lists the same commands."""
+"""Run one command of the platform. `make help` lists the commands as Make targets."""
 
 import argparse
 import ast
@@ -12,14 +12,26 @@ _COMMANDS = Path(__file__).parent / "commands"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it did what it says, 1 with one sentence on stderr when a user has to act."""
+    """Run one command and return the exit code of the process.
+
+    Args:
+        arguments: the name of the command and its options; those of the process if None.
+
+    Returns:
+        0 after success, 1 after a failure that the user can mend, 130 after Ctrl-C. Stderr explains a failure in one
+        line.
+
+    Raises:
+        SystemExit: the arguments are invalid, or ask for help.
+    """
     typed = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="intent-platform", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in command_meanings().items():
         commands.add_parser(name, help=meaning, description=meaning)
     named = next((word for word in typed if word in commands.choices), None)
-    if named is not None:  # only this command is imported: `--help` and a mistyped name answer at once
+    if named is not None:
+        # Only this command is imported, so `--help` and a mistyped name answer at once.
         command = import_module(f"intent_platform.commands.{named.replace('-', '_')}")
         command.options(commands.choices[named])
     options = vars(parser.parse_args(typed))
@@ -30,13 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
-        print(f"{name}: interrupted; call it again to go on", file=sys.stderr)  # noqa: T201
+        print(f"{name}: interrupted, run it again to continue", file=sys.stderr)  # noqa: T201
         return 130
     return 0
 
 
 def command_meanings() -> dict[str, str]:
-    """Every command and the first line of its module, which is read and not imported."""
+    """Return the first line of each command's docstring, by command. The modules are parsed, not imported."""
     modules = sorted(path for path in _COMMANDS.glob("*.py") if path.stem != "__init__")
     docstrings = {path.stem.replace("_", "-"): ast.get_docstring(ast.parse(path.read_text())) for path in modules}
     return {name: (docstring or "").partition("\n")[0] for name, docstring in docstrings.items()}

@@ -1,4 +1,4 @@
-"""The code location: `build_definitions(settings)`, which tests and production share."""
+"""The code location. Tests and production share `build_definitions(settings)`."""
 
 import warnings
 
@@ -16,10 +16,14 @@ from intent_platform.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """Everything Dagster shows and runs, for these settings. Opens and creates nothing."""
+    """Return everything that Dagster shows and runs with these settings.
+
+    Building the definitions opens no connection and creates no file.
+    """
     source = session_source(settings)
     with warnings.catch_warnings():
-        # One run for a range, and months before the first partition: in beta, used knowingly, tested end to end.
+        # Two features of Dagster are in beta: one run for a range, and months before the first partition.
+        # The platform relies on both and tests them end to end.
         for name in ("backfill_policy", "allow_nonexistent_upstream_partitions"):
             warnings.filterwarnings("ignore", category=dg.BetaWarning, message=f".*`{name}`.*")
         assets = build_assets(settings, source)
@@ -30,12 +34,16 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=build_schedules(settings.schedules),
         sensors=build_sensors(settings, source),
         resources={"platform": platform_for(settings)},
-        # Steps share one process: a step of its own would pay seconds of imports and a second writer.
+        # All steps share one process. A process for each step would spend seconds on imports, and only one process
+        # at a time can write the local warehouse.
         executor=dg.in_process_executor,
     )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions for the settings of `config.yml` and the environment; read when Dagster loads them."""
+    """Return the definitions with the settings of `config.yml` and the environment.
+
+    Dagster calls this when it loads the code location. The settings are read only then.
+    """
     return build_definitions(load_settings())

@@ -5,6 +5,11 @@ commands print it without a traceback. Programming errors stay ordinary exceptio
 """
 
 
+def first_line(error: Exception) -> str:
+    """What another library's error says, without the advice on its later lines."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 class IntentPlatformError(Exception):
     """Base class of all failures that a user can mend."""
 

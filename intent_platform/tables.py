@@ -205,7 +205,9 @@ EVALUATIONS = Table(
         Column("CHAMPION", "VARCHAR", "Version name of the champion; empty text if there was none"),
         Column("TEST_START", "DATE", "First day of the test window"),
         Column("TEST_END", "DATE", "First day after the test window"),
-        Column("SESSIONS", "INTEGER", "Number of sessions compared, including those of pooled earlier months", minimum=0),
+        Column(
+            "SESSIONS", "INTEGER", "Number of sessions compared, including those of pooled earlier months", minimum=0
+        ),
         Column("PURCHASES", "INTEGER", "Number of purchases among these sessions", minimum=0),
         Column("CHALLENGER_PR_AUC", "DOUBLE", "Average precision of the challenger", nullable=True),
         Column("CHAMPION_PR_AUC", "DOUBLE", "Average precision of the champion", nullable=True),

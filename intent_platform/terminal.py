@@ -1,4 +1,4 @@
-"""How commands show tables and figures on the terminal."""
+"""How commands show tables and numbers on the terminal."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from rich.table import Table
 
 
 def plain_table(title: str, **options: Any) -> Table:
-    """A table without a frame; `options` are those of `rich.table.Table`."""
+    """Return an empty table without a frame. `rich.table.Table` takes the `options`."""
     return Table(title=title, box=None, pad_edge=False, **options)
 
 
 def three_digits(value: float | None) -> str:
-    """A measure between 0 and 1; a dash where it was not measured."""
+    """Format a measure between 0 and 1 with three decimal places. A dash stands for a missing measure."""
     return "–" if value is None else f"{value:.3f}"

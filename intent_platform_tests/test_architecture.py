@@ -15,12 +15,13 @@ EMULATOR = Path(__file__).parent / "snowflake_emulator"
 #: Each room and the rooms that it may import from, besides itself.
 BELOW = {
     "errors": set(),
+    "loggers": set(),
     "tables": set(),
     "sections": {"tables"},
     "settings": {"errors", "sections"},
     "partitions": set(),
     "sessions": {"partitions", "settings", "tables", "errors"},
-    "modelling": {"partitions", "settings", "tables", "errors"},
+    "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
 }
 BELOW["clocks"] = {"partitions", "settings"}
 BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["sessions"]}

@@ -16,8 +16,8 @@ def define_challenger_model(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         description=(
-            f"The challenger of a month: a calibrated CatBoost model, trained on the {months} months before it and logged "
-            "to the registry. Training a month again supersedes its earlier challenger."
+            f"The challenger of a month: a calibrated CatBoost model, trained on the {months} months before it and "
+            "logged to the registry. Training a month again supersedes its earlier challenger."
         ),
         group_name="model",
         kinds={"catboost", "mlflow"},
@@ -46,7 +46,9 @@ def define_challenger_model(settings: Settings) -> dg.AssetsDefinition:
             for trial in logged.trials:  # a procedure reports nothing before it ends
                 log_trial(trial)
         else:
-            logged = train_challenger(platform, context.partition_key, settings.training, run_id=run_id, report=log_trial)
+            logged = train_challenger(
+                platform, context.partition_key, settings.training, run_id=run_id, report=log_trial
+            )
         provenance = logged.version.provenance
         return dg.MaterializeResult(
             metadata={

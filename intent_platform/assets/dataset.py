@@ -1,15 +1,15 @@
 """`dataset`: sessions with model features, one SQL select over `source`, replaced day by day."""
 
-from hashlib import sha256
 from typing import Any
 
 import dagster as dg
 
+from intent_platform.assets.data_versions import dataset_version
 from intent_platform.assets.observed_source import observations
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import record_row_counts, table_metadata
 from intent_platform.partitions import daily_partitions, days_window, fresh_after
-from intent_platform.pipeline.dataset import SELECT, build_dataset
+from intent_platform.pipeline.dataset import CODE_VERSION, build_dataset
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.observed_table import ObservedTable
@@ -25,7 +25,7 @@ def define_dataset(settings: Settings, sessions: Feed | ObservedTable) -> dg.Ass
         group_name="data",
         kinds={"sql", "table"},
         tags={"domain": "sessions"},
-        code_version=sha256(SELECT.encode()).hexdigest()[:12],
+        code_version=CODE_VERSION,
         deps=["source"],
         partitions_def=daily_partitions(settings.first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -48,6 +48,6 @@ def define_dataset(settings: Settings, sessions: Feed | ObservedTable) -> dg.Ass
             for observation in observations(context.instance, build.days_read, window):
                 context.log_event(observation)
             metadata |= {"received": build.counts.received, "rejected": build.counts.rejected}
-        return dg.MaterializeResult(metadata=metadata)
+        return dg.MaterializeResult(metadata=metadata, data_version=dataset_version(context.run.run_id))
 
     return dataset

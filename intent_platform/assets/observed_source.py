@@ -8,6 +8,7 @@ from datetime import date
 
 import dagster as dg
 
+from intent_platform.assets.data_versions import DATA_VERSION, data_versions
 from intent_platform.assets.presentation import table_metadata
 from intent_platform.partitions import Window, daily_partitions
 from intent_platform.pipeline.observation import DayState
@@ -16,7 +17,6 @@ from intent_platform.settings import Settings
 from intent_platform.tables import DATASET, SOURCE, SOURCE_REJECTED
 
 _SOURCE = dg.AssetKey("source")
-_VERSION = "dagster/data_version"  # the one tag that Dagster finds by partition
 
 
 def observed_source(settings: Settings, observed: ObservedTable) -> dg.AssetSpec:
@@ -42,10 +42,7 @@ def observations(
 
     `held` has the days with rows. A day that lost all its rows gets an event, too.
     """
-    tags = instance.event_log_storage.get_latest_tags_by_partition(
-        _SOURCE, dg.DagsterEventType.ASSET_OBSERVATION, [_VERSION]
-    )
-    recorded = {date.fromisoformat(key): versions[_VERSION] for key, versions in tags.items()}
+    recorded = data_versions(instance, "source", dg.DagsterEventType.ASSET_OBSERVATION)
     states = {day: held.get(day, DayState(0)) for day in sorted({*held, *recorded}) if day in window}
     return [
         _observation(day, state)
@@ -58,7 +55,7 @@ def _observation(day: date, state: DayState) -> dg.AssetObservation:
     return dg.AssetObservation(
         _SOURCE,
         partition=day.isoformat(),
-        tags={_VERSION: state.version},
+        tags={DATA_VERSION: state.version},
         metadata={
             "dagster/partition_row_count": state.rows,
             "newest_loaded_at": str(state.newest) if state.newest else "–",

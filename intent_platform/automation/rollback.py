@@ -1,6 +1,7 @@
-"""The rollback job: the champion goes back to an earlier version, at once, and the one left is quarantined.
+"""The rollback job. It makes an earlier version champion at once and quarantines the version it replaces.
 
-Same move as a promotion (`platforms.champion`): proven first, pointer last, written to the ledger.
+The move is that of a promotion (`platforms.champion`). The version scores a sample first, the pointer moves last, and
+the ledger records the move.
 """
 
 from typing import Any
@@ -23,38 +24,39 @@ ROLLBACK_JOB = "rollback"
 
 
 class RollbackConfig(dg.Config):
-    """`version`: where to go back to; the previous champion when empty. `reason`: for the ledger."""
+    """The `version` to go back to, empty for the previous champion. The ledger keeps the `reason`."""
 
     version: str = ""
     reason: str = NO_REASON
 
 
 def rollback_config(version: str, reason: str) -> dict[str, object]:
-    """The run config of the rollback job."""
+    """Return the run config of the rollback job."""
     return {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
 
 
 def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.JobDefinition:
-    """The job of one op: it moves the champion completely or not at all."""
+    """Return the job. Its only op moves the champion completely or not at all."""
 
     @dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
     def rollback_champion(
         context: dg.OpExecutionContext, config: RollbackConfig, platform: dg.ResourceParam[Platform]
     ) -> None:
         """Make `config.version` champion, quarantine the version it replaces, and record both on `champion_alias`."""
-        to = platform.registry.version(config.version) if config.version else None
-        done = roll_back_to(platform, to, config.reason, run_id=context.run_id)
-        if done.proof is None:
-            context.log.warning(f"{done.rolled_back_from.name} is the champion already: nothing was moved")
+        target = platform.registry.version(config.version) if config.version else None
+        rollback = roll_back_to(platform, target, config.reason, run_id=context.run_id)
+        if rollback.proof is None:
+            context.log.warning(f"{rollback.champion.name} is already the champion. Nothing was moved.")
             return
         context.log.info(
-            f"champion moved from {done.rolled_back_from.name} to {done.champion.name}; "
-            f"it scored {done.proof.sessions} sessions first"
+            f"The champion moved from {rollback.rolled_back_from.name} to {rollback.champion.name}, "
+            f"which scored a sample of {rollback.proof.sessions} sessions first."
         )
-        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(platform, done.champion)))
+        # The op is not the asset, so Dagster neither records a materialization nor runs the asset's checks by itself.
+        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(platform, rollback.champion)))
         for check in CHECKS:
             result = check_result(check, check.judge(CheckContext(platform, settings, source)))
-            evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
+            evaluation: Any = dg.AssetCheckEvaluation(  # log_event accepts it, but its annotation does not
                 asset_key=dg.AssetKey(ASSET),
                 check_name=check.name,
                 passed=result.passed,
@@ -66,11 +68,11 @@ def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.
 
     @dg.job(
         name=ROLLBACK_JOB,
-        tags={"dagster/priority": "10"},  # ahead of whatever waits in the queue
+        tags={"dagster/priority": "10"},  # a rollback goes first in the run queue
         description=(
-            "Roll the champion back. Config: `version` (empty: the previous champion) and `reason`. The version loads "
-            "and scores a sample before anything moves. The version you roll back from is quarantined, and the last "
-            "scored days are scored again."
+            "Make an earlier version champion. Config: `version` (empty for the previous champion) and `reason`. "
+            "The version loads and scores a sample before anything moves. The version you roll back from is "
+            "quarantined. The champion sensor then requests new scores for recent days."
         ),
     )
     def rollback_job() -> None:

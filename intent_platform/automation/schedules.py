@@ -1,6 +1,6 @@
-"""The schedules of the platform, Asia/Tokyo: each follows a clock and asks for its job's own partition.
+"""The schedules, in Asia/Tokyo time. Each follows a clock and requests one partition of its job.
 
-A tick's partition is computed when it ticks: yesterday for daily jobs, this month for monthly ones.
+The partition follows from the time of the tick: yesterday for a daily job, the current month for a monthly job.
 """
 
 from typing import Any
@@ -11,23 +11,23 @@ from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS
 from intent_platform.clocks import Clock, clocks_of
 from intent_platform.settings import ScheduleSettings
 
-#: By clock: the job that it starts, and what the UI says of its schedule.
+#: For each clock, the job that it starts and the schedule's description in the UI.
 _STARTS = {
-    "sessions": (SESSIONS_JOB, "Yesterday's sessions."),
-    "scores": (SCORES_JOB, "Yesterday's scores."),
-    "training": (TRAINING_JOB, "This month's challenger."),
-    "evaluation": (EVALUATION_JOB, "This month's evaluation, then the champion."),
+    "sessions": (SESSIONS_JOB, "Load yesterday's sessions and compute their features."),
+    "scores": (SCORES_JOB, "Score yesterday's sessions and measure the scores."),
+    "training": (TRAINING_JOB, "Train this month's challenger."),
+    "evaluation": (EVALUATION_JOB, "Evaluate this month's challenger, and promote it if the gate decides so."),
 }
 
 
-def build_schedules(schedules: ScheduleSettings) -> list[Any]:  # Dagster does not export the type that it makes
-    """All schedules; running from the start when the settings say so."""
+def build_schedules(schedules: ScheduleSettings) -> list[Any]:  # Dagster does not export the type
+    """Return all schedules. With `schedules.running_by_default` they run from the start."""
     status = dg.DefaultScheduleStatus.RUNNING if schedules.running_by_default else dg.DefaultScheduleStatus.STOPPED
     return [_schedule(clock, status) for clock in clocks_of(schedules).values()]
 
 
 def schedule_name(clock: Clock) -> str:
-    """What the schedule of a clock is called."""
+    """Return the name of the schedule that follows a clock."""
     return f"{clock.name}_schedule"
 
 
@@ -37,7 +37,7 @@ def _schedule(clock: Clock, status: dg.DefaultScheduleStatus) -> Any:
         job,
         name=schedule_name(clock),
         description=description,
-        # For a partitioned job Dagster takes no cron string; a test compares the one that it makes with the clock's.
+        # Dagster builds the cron string of a partitioned job itself. A test compares it with that of the clock.
         hour_of_day=clock.hour,
         day_of_month=clock.day_of_month,
         default_status=status,

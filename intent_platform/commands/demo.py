@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from intent_platform.assets.data_versions import outdated_days
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.commands.setup import csv_option, refuse_a_mixture, settings_with
 from intent_platform.definitions import build_definitions
@@ -104,7 +105,8 @@ class DemoRun:
 
     def _days(self, job: str, assets: tuple[str, ...], window: Window) -> None:
         there = set.intersection(*(self._materialized(asset) for asset in assets))
-        missing = [day for day in window if day.isoformat() not in there]
+        outdated = outdated_days(self.instance) if "dataset" in assets else set()  # another release made them
+        missing = [day for day in window if day.isoformat() not in there or day in outdated]
         if missing:
             self._run(job, window=Window(missing[0], window.end))
 

@@ -198,9 +198,9 @@ def _draws_of_clusters(
     if number < 2:
         raise ValueError("resampling clusters needs at least two of them")
     # Floats hold these whole numbers exactly, and NumPy multiplies matrices of floats much faster than of integers.
-    rows_of_kind = np.zeros((number, int(kind_of_row.max()) + 1))
-    np.add.at(rows_of_kind, (clusters, kind_of_row), 1)
-    cluster_counts = [ranking.counts(rows_of_kind) for ranking in rankings]
+    rows_by_kind = np.zeros((number, int(kind_of_row.max()) + 1))
+    np.add.at(rows_by_kind, (clusters, kind_of_row), 1)
+    cluster_counts = [ranking.counts(rows_by_kind) for ranking in rankings]
     at_once = max(1, _DRAWS_AT_ONCE // max(number, len(rankings[0].positives)))
     for start in range(0, resamples, at_once):
         drawn = generator.integers(0, number, size=(min(at_once, resamples - start), number))

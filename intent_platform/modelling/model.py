@@ -1,4 +1,4 @@
-"""`IntentModel`: a trained CatBoost classifier and the order of its inputs. It scores, explains, saves and loads.
+"""`IntentModel`: a trained CatBoost classifier and the order of its inputs. It scores, explains and loads.
 
 `training` trains it. The registries in `platforms` store its versions.
 """
@@ -113,13 +113,9 @@ class IntentModel:
         values[:, -1] += bias
         return pa.table(dict(zip((*self.features, "BASE"), values.T, strict=True)))
 
-    def save(self, path: Path) -> None:
-        """Write the model in CatBoost's binary format, including calibration and feature names."""
-        self.classifier.save_model(str(path))
-
     @classmethod
     def load(cls, path: Path, features: Sequence[str]) -> "IntentModel":
-        """Read a model that `save` wrote.
+        """Read a model in CatBoost's binary format, including calibration and feature names.
 
         Raises:
             VersionUnfit: the file is not a CatBoost model, or its features differ from `features` or their order.

@@ -3,17 +3,17 @@
 It returns parameters and a number of trees. `training` trains the final model with them.
 """
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from intent_platform.errors import TrainingRefused
+from intent_platform.loggers import quiet_loggers
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.settings import FloatRange, IntRange, TrainingSettings
 
@@ -41,10 +41,6 @@ class Trial:
     value: float | None
     state: Literal["complete", "pruned"]
     seconds: float
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the trial as a dictionary, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
     best: tuple[Parameters, int] | None = None
     best_means: Sequence[float] = ()
     search_started = time.perf_counter()
-    with _silenced("optuna"):
+    with quiet_loggers("optuna"):
         study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(n_startup_trials=_STARTUP_TRIALS, seed=settings.seed),
@@ -174,15 +170,3 @@ def _suggest(trial: "optuna.Trial", name: str, values: IntRange | FloatRange) ->
     if isinstance(values, IntRange):
         return trial.suggest_int(name, values.low, values.high, log=values.log)
     return trial.suggest_float(name, values.low, values.high, log=values.log)
-
-
-@contextmanager
-def _silenced(name: str) -> Iterator[None]:
-    """Hide a library's log messages below warnings, and restore its level afterwards."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 
 from intent_platform.partitions import Window
 from intent_platform.pipeline.counts import purchases, rows_by_day
@@ -15,6 +16,8 @@ from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.tables import DATASET
 
 SELECT = statement_beside(__file__, "dataset.sql")
+#: Changes with every column of DATASET, since the SELECT names each one.
+CODE_VERSION = sha256(SELECT.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

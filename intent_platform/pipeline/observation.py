@@ -28,7 +28,7 @@ _VALID = f"""
     )
 """  # noqa: S608
 _ALL_OBJECTIONS = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
-#: A JSON array of sentences, which contain no quotes. DuckDB 2 refuses sqlglot's translation of ARRAY_CONSTRUCT_COMPACT.
+#: A JSON array of sentences without quotes. DuckDB 2 refuses sqlglot's translation of ARRAY_CONSTRUCT_COMPACT.
 _REASONS = " || ".join(f"COALESCE(', \"' || {objection} || '\"', '')" for objection in _ALL_OBJECTIONS)
 #: JSON has neither NaN nor infinity. The reason names them.
 _FINITE = "NULLIF(NULLIF(NULLIF({0}, CAST('NaN' AS DOUBLE)), CAST('inf' AS DOUBLE)), CAST('-inf' AS DOUBLE))"

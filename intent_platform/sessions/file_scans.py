@@ -38,9 +38,9 @@ class FileScan:
     days: Sequence[date] = ()
     fault: str | None = None
 
-    def span(self, possible: Window) -> Window | None:
-        """The window from the first to the last day of the file within `possible`; None without such a day."""
-        days = [day for day in self.days if possible.start <= day < possible.end]
+    def span(self, accepted: Window) -> Window | None:
+        """The window from the first to the last day of the file within `accepted`; None without such a day."""
+        days = [day for day in self.days if day in accepted]
         return Window(days[0], days[-1] + timedelta(days=1)) if days else None
 
 

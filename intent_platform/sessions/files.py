@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
-from intent_platform.errors import FeedError
+from intent_platform.errors import FeedError, first_line
 
 _BLOCK_BYTES = 8 << 20
 _BATCH_ROWS = 65_536
@@ -22,7 +22,7 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     file's types.
 
     Raises:
-        FeedError: the file cannot be read, is truncated, or has a column not at all or twice.
+        FeedError: the file cannot be read, is truncated, lacks a column or repeats one.
     """
     try:
         if path.suffix.lower() == ".parquet":
@@ -52,7 +52,7 @@ def header_of(path: Path) -> list[str]:
 
 
 def _unreadable(path: Path, error: Exception) -> FeedError:
-    return FeedError(f"{path} cannot be read as a table ({_first_line(error)}): provide a complete CSV or Parquet file")
+    return FeedError(f"{path} cannot be read as a table ({first_line(error)}): provide a complete CSV or Parquet file")
 
 
 def _positions(path: Path, columns: Sequence[str]) -> list[int]:
@@ -98,7 +98,3 @@ def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         wanted = [file.schema_arrow.names[position] for position in positions]
         for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
             yield pa.Table.from_batches([batch]).select(wanted).rename_columns(list(columns))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

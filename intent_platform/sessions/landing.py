@@ -99,9 +99,9 @@ class LandingFeed(Feed):
             if self._is_complete(path, state.st_mtime):
                 scans.append((path, state, scan_file(path, state.st_size, state.st_mtime_ns)))
         wait([scan for _, _, scan in scans], timeout_seconds)
-        possible = self.accepted_days()
+        accepted = self.accepted_days()
         return [
-            LandingFile(path, state.st_size, state.st_mtime_ns, scan.result().span(possible), scan.result().fault)
+            LandingFile(path, state.st_size, state.st_mtime_ns, scan.result().span(accepted), scan.result().fault)
             for path, state, scan in scans
             if scan.done()
         ]
@@ -121,7 +121,9 @@ class LandingFeed(Feed):
     def deferred(self, window: Window) -> list[str]:
         """The readable files with days outside `window`, one sentence each."""
         _, waiting = self.split(window)
-        return [f"{file.name} has sessions of {file.span} and waits for a load that covers all of them" for file in waiting]
+        return [
+            f"{file.name} has sessions of {file.span} and waits for a load that covers all of them" for file in waiting
+        ]
 
     def unreadable(self) -> list[str]:
         """The unreadable files, one sentence each. They stay in the folder and do not block other files."""

@@ -6,10 +6,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from intent_platform.assets import data_versions
 from intent_platform.automation import catch_up
 from intent_platform.definitions import build_definitions
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.champion import move_champion
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform_tests.builders.sensors import (
     RANGE,
@@ -158,6 +160,74 @@ def test_a_platform_that_was_off_for_nine_days_catches_up_in_order(simulated, in
             ("evaluation_job", "2025-07-01", "2025-07-01"),
             ("scores_job", "2025-07-07", "2025-07-20"),
         ]
+
+
+def test_a_feature_that_a_release_adds_does_not_cost_the_home(simulated, instance, empty_registry, monkeypatch):
+    """All days get the column before a month is trained; the old champion scores on, and old scores stay."""
+    settings, new = simulated(), "PAGEVALUE_PER_PAGE"
+    features = tuple(name for name in settings.training.features if name != new)
+    earlier = settings.model_copy(update={"training": settings.training.model_copy(update={"features": features})})
+    empty_registry(settings.home)
+    platform = platform_for(settings)
+
+    def run(job: str, days: tuple[str, str] | None = None, month: str | None = None) -> None:
+        tags = dict(zip(RANGE, days, strict=True)) if days else None
+        resolved = build_definitions(earlier).resolve_job_def(job)
+        assert resolved.execute_in_process(instance=instance, tags=tags, partition_key=month).success
+
+    with monkeypatch.context() as patched, clock_set_to(datetime(2025, 7, 31, 9, tzinfo=TIMEZONE)):
+        patched.setattr(data_versions, "CODE_VERSION", "earlier")
+        run("sessions_job", ("2025-06-01", "2025-07-30"))
+        run("training_job", month="2025-07-01")
+        [champion] = platform.registry.versions()
+        move_champion(platform, champion, replacing=None, cause="first", reason="", metrics={}, run_id="r")
+        run("scores_job", ("2025-07-01", "2025-07-30"))
+    with platform.warehouse.connect(writing=True) as connection:
+        connection.execute(f"ALTER TABLE DATASET DROP COLUMN {new}")
+    later = datetime(2025, 8, 1, 12, tzinfo=TIMEZONE)
+    with clock_set_to(later):
+        assert jobs_asked_for(settings, instance) == [
+            ("sessions_job", "2025-07-31", "2025-07-31"),
+            ("sessions_job", "2025-06-01", "2025-07-30"),
+            ("training_job", "2025-08-01", "2025-08-01"),
+            ("scores_job", "2025-07-18", "2025-07-31"),
+        ]
+    assert count(settings, f"DATASET WHERE {new} IS NOT NULL") == count(settings, "SOURCE")
+    assert count(settings, "(SELECT DISTINCT SESSION_DATE FROM DATASET) DAYS") == 61
+    assert count(settings, "SOURCE WHERE LOADED_AT >= '2025-08-01' AND SESSION_DATE < '2025-07-31'") == 0
+    assert count(settings, "SCORES WHERE SCORED_AT >= '2025-08-01' AND SESSION_DATE < '2025-07-18'") == 0
+    assert count(settings, "SCORES WHERE SCORED_AT < '2025-08-01' AND SESSION_DATE >= '2025-07-18'") == 0
+    assert count(settings, f"SCORES WHERE MODEL_VERSION <> '{champion.name}'") == 0
+    assert count(settings, "SCORES") == count(settings, "SOURCE WHERE SESSION_DATE >= '2025-07-01'")
+    assert new not in champion.provenance.features
+    assert new in platform.registry.versions()[-1].provenance.features
+
+
+def test_days_of_an_earlier_select_are_asked_for_once_for_each_select(landing, instance, monkeypatch):
+    """However old they are, of dataset alone. A SELECT that failed too often does not stop the next one."""
+    days = Window(landing.first_day, YESTERDAY + timedelta(days=1))
+
+    def report(day: date, code_version: str) -> None:
+        version = {data_versions.DATA_VERSION: f"{code_version}-a-run"}
+        for asset, tags in (("source", None), ("dataset", version)):
+            instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=day.isoformat(), tags=tags))
+
+    def asked() -> list[tuple[Any, ...]]:
+        requests = tick(landing, "catch_up_sensor", instance).run_requests
+        return [(days_of(request), request.asset_selection, request.run_key) for request in requests]
+
+    for day in days:
+        report(day, data_versions.CODE_VERSION)
+    assert asked() == []
+    for day in days:
+        report(day, "earlier")
+    [(window, selected, key)] = asked()
+    assert (window, selected) == (days, [dg.AssetKey("dataset")])
+    monkeypatch.setattr(catch_up, "CODE_VERSION", "mended")
+    assert asked()[0][2] != key
+    for day in days:
+        report(day, data_versions.CODE_VERSION)
+    assert asked() == []
 
 
 def test_a_month_is_not_asked_for_before_its_clock_nor_long_after(simulated, instance):

@@ -37,7 +37,9 @@ def drop(settings, day: date, rows: int = 20, name: str = "", seed: int = 0) -> 
 
 def carry_out(settings, instance, request, **options) -> dg.ExecuteInProcessResult:
     job = build_definitions(settings).resolve_job_def(request.job_name)
-    return job.execute_in_process(instance=instance, tags=dict(request.tags), **options)
+    return job.execute_in_process(
+        instance=instance, tags=dict(request.tags), asset_selection=request.asset_selection, **options
+    )
 
 
 def days_of(request) -> Window:

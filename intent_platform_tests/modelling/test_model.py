@@ -10,7 +10,7 @@ FRESH = made_sessions(500, seed=1)
 
 
 def test_a_saved_model_scores_as_before(trained, tmp_path):
-    trained.model.save(tmp_path / "model.cb")
+    trained.model.classifier.save_model(tmp_path / "model.cb")
     loaded = IntentModel.load(tmp_path / "model.cb", trained.model.features)
     np.testing.assert_array_equal(loaded.predict(FRESH), trained.model.predict(FRESH))
     assert loaded.features == trained.model.features
@@ -72,7 +72,7 @@ def test_numbers_beyond_float32_become_infinite():
 
 
 def test_loading_refuses_other_features_another_order_and_other_files(trained, tmp_path):
-    trained.model.save(tmp_path / "model.cb")
+    trained.model.classifier.save_model(tmp_path / "model.cb")
     with pytest.raises(VersionUnfit, match="PAGEVALUES"):
         IntentModel.load(tmp_path / "model.cb", trained.model.features[::-1])
     (tmp_path / "text.cb").write_text("not a model")

@@ -34,8 +34,8 @@ def folds_of(settings: TrainingSettings) -> Folds:
 def test_the_same_rows_give_the_same_file_in_whatever_order_they_come(trained, quick, tmp_path):
     shuffled = ROWS.take(np.random.default_rng(1).permutation(len(ROWS)))
     again = train(shuffled.select(shuffled.column_names[::-1]), quick)
-    trained.model.save(tmp_path / "first.cb")
-    again.model.save(tmp_path / "again.cb")
+    trained.model.classifier.save_model(tmp_path / "first.cb")
+    again.model.classifier.save_model(tmp_path / "again.cb")
     assert (tmp_path / "first.cb").read_bytes() == (tmp_path / "again.cb").read_bytes()
     assert again.metrics == trained.metrics
     assert [(t.parameters, t.value) for t in again.trials] == [(t.parameters, t.value) for t in trained.trials]
@@ -68,7 +68,7 @@ def test_the_metrics_are_out_of_fold(quick):
 
 def test_calibration_mends_on_rows_not_seen_what_training_distorts_and_survives_the_file(quick, tmp_path):
     distorted = quick.model_copy(update={"fixed": {**quick.fixed, "scale_pos_weight": 6.0}})
-    train(ROWS, distorted).model.save(tmp_path / "model.cb")
+    train(ROWS, distorted).model.classifier.save_model(tmp_path / "model.cb")
     model = IntentModel.load(tmp_path / "model.cb", distorted.features)
     held_out = made_sessions(4_000, seed=9)
     labels = held_out["REVENUE"].to_numpy()
@@ -128,8 +128,8 @@ def test_how_many_threads_there_are_does_not_change_what_is_found(quick):
     ("rows", "said"),
     [
         (ROWS.slice(0, 0), "no sessions"),
-        (with_labels(ROWS, [0] * 1_200), "0 of 1200 sessions are purchases, at least 30"),
-        (with_labels(ROWS, [1] * 29 + [0] * 1_171), "29 of 1200 sessions are purchases, at least 30"),
+        (with_labels(ROWS, [0] * 1_200), "0 of 1200 sessions are purchases, but training needs at least 30"),
+        (with_labels(ROWS, [1] * 29 + [0] * 1_171), "29 of 1200 sessions are purchases, but training needs at least 30"),
         (with_labels(ROWS, [1] * 1_200), "1200 of 1200 sessions are purchases"),
     ],
 )

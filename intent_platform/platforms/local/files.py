@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from intent_platform.errors import FeedError, WarehouseError
+from intent_platform.errors import FeedError, WarehouseError, first_line
 from intent_platform.settings import ATTACHED
 
 if TYPE_CHECKING:
@@ -81,11 +81,6 @@ def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[st
             f"table.relation ({ATTACHED} is the file of table.file)"
         ) from error
     return {name.upper(): contract_type(kind) for name, kind, *_ in columns}
-
-
-def first_line(error: Exception) -> str:
-    """What DuckDB said, without its advice."""
-    return str(error).splitlines()[0]
 
 
 def contract_type(kind: str) -> str:

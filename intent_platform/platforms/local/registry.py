@@ -5,7 +5,6 @@ is CatBoost's own format. Nothing here decides anything: it stores, finds and mo
 """
 
 import json
-import logging
 import os
 import shutil
 import time
@@ -20,6 +19,7 @@ import dagster as dg
 from filelock import FileLock
 
 from intent_platform.errors import StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.loggers import quiet_loggers
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.local.trials import log_trials
@@ -58,7 +58,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         from mlflow import MlflowClient  # before it is quietened: importing it sets its loggers' levels
         from mlflow.exceptions import MlflowException
 
-        with _quiet("alembic", "mlflow"), self._alone():
+        with quiet_loggers("alembic", "mlflow"), self._alone():  # a new store talks of its migrations
             home = Path(self.home)
             address = f"sqlite:///{home / 'mlflow.db'}"
             client = MlflowClient(tracking_uri=address, registry_uri=address)
@@ -243,17 +243,3 @@ def _save(model: IntentModel, folder: Path) -> None:
     )
     requirements = [f"catboost=={metadata.version('catboost')}"]  # else MLflow starts a process to guess them
     mlflow.catboost.save_model(model.classifier, str(folder), signature=signature, pip_requirements=requirements)
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Keep the migration chatter of a new store out of the reader's terminal."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

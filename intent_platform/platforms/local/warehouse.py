@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from intent_platform.errors import VersionUnfit, WarehouseError
+from intent_platform.errors import VersionUnfit, WarehouseError, first_line
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.local.files import attach, contract_type, described, first_line, retry_while_busy
+from intent_platform.platforms.local.files import attach, contract_type, described, retry_while_busy
 from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intent_platform.errors import VersionUnfit
+from intent_platform.loggers import quiet_loggers
 from intent_platform.modelling.model import IntentModel
 from intent_platform.platforms.versions import MODEL_NAME, ModelVersion, Provenance
 
@@ -76,12 +77,11 @@ def exported_model(folder: Path, version: ModelVersion) -> IntentModel:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the library's advice out of the reader's log: dependencies and signature are chosen here."""
-    logger = logging.getLogger("snowflake.ml")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # a progress bar
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    with (
+        quiet_loggers("snowflake.ml", level=logging.ERROR),
+        warnings.catch_warnings(),
+        redirect_stdout(StringIO()),  # a progress bar
+        redirect_stderr(StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from intent_platform.errors import FeedError
 from intent_platform.platforms.ports import Connection, ScoringModel, Value
-from intent_platform.platforms.snowflake.failures import explained, first_line
+from intent_platform.platforms.snowflake.failures import explained, on_one_line
 from intent_platform.platforms.snowflake.results import as_table
 from intent_platform.platforms.snowflake.statements import bound
 from intent_platform.platforms.versions import MODEL_NAME
@@ -74,7 +74,7 @@ class SnowflakeConnection(Connection):
             except errors.ProgrammingError as error:
                 raise FeedError(
                     f"the observed table {relation} cannot be read: create it, name another one in table.relation, or "
-                    f"grant the role SELECT on it and USAGE of where it is. Snowflake says: {first_line(error)}"
+                    f"grant the role SELECT on it and USAGE of where it is. Snowflake says: {on_one_line(error)}"
                 ) from error
         return {column.name: _contract_type(column) for column in columns}
 

@@ -81,7 +81,7 @@ def _of_the_connector(error: Exception) -> Exception:
 def _meant(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | None:
     from snowflake.connector import errors
 
-    says = f"Snowflake says: {first_line(error)}"
+    says = f"Snowflake says: {on_one_line(error)}"
     if error.errno in _FAILED_IN_PYTHON:
         if (error.query or "").lstrip().upper().startswith("CALL"):
             return WarehouseError(f"a stored procedure failed, its traceback is in the query history. {says}")
@@ -95,7 +95,7 @@ def _meant(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | N
     return WarehouseError(f"{sentence.format(**{name: parameters.get(name, '(default)') for name in names})}. {says}")
 
 
-def first_line(error: Any) -> str:
+def on_one_line(error: Any) -> str:
     """What Snowflake said, on one line of 300 characters at most."""
     text = " ".join(str(error.msg or error).split())
     return text if len(text) <= 300 else text[:297] + "..."
