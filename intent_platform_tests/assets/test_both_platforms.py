@@ -129,7 +129,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> Record:
     return record
 
 
-def tell(shop: Shop) -> set[str]:
+def play_story(shop: Shop) -> set[str]:
     """From the first session to a rollback and late sessions; the checks that failed."""
     failed: set[str] = set()
 
@@ -235,9 +235,9 @@ def _load_late(shop: Shop) -> None:
 
 @pytest.fixture
 def on_snowflake(made_csv: Path, tmp_path: Path, snowflake_settings: Callable[..., Settings]) -> Settings:
-    told = shop_settings(tmp_path / "snowflake", made_csv)
+    template = shop_settings(tmp_path / "snowflake", made_csv)
     return snowflake_settings(
-        home=told.home, first_day=told.first_day, uci=told.uci, training=told.training, feed="uci"
+        home=template.home, first_day=template.first_day, uci=template.uci, training=template.training, feed="uci"
     )
 
 
@@ -248,9 +248,9 @@ def test_both_platforms_give_the_same_answer_to_every_statement(
     empty_registry(tmp_path / "home")
     with dg.DagsterInstance.ephemeral() as instance:
         local = shop_settings(tmp_path / "home", made_csv)
-        failed_here = tell(Shop(local, platform_for(local), instance))
+        failed_here = play_story(Shop(local, platform_for(local), instance))
     with dg.DagsterInstance.ephemeral() as instance:
-        failed_there = tell(Shop(on_snowflake, platform_for(on_snowflake), instance))
+        failed_there = play_story(Shop(on_snowflake, platform_for(on_snowflake), instance))
     assert failed_here == failed_there
     assert [sql for sql, _ in here.answers] == [sql for sql, _ in there.answers]
     for (sql, expected), (_, found) in zip(here.answers, there.answers, strict=True):
@@ -260,12 +260,12 @@ def test_both_platforms_give_the_same_answer_to_every_statement(
         if sql.strip("'") in ONE_PLATFORMS_OWN:
             continue
         for record in (here, there):
-            told = any(file == place[0] and place[1] <= line <= last for file, line in record.places)
-            assert told, f"the story leaves out the statement of {place[0]}:{place[1]}: {sql}"
+            is_told = any(file == place[0] and place[1] <= line <= last for file, line in record.places)
+            assert is_told, f"the story leaves out the statement of {place[0]}:{place[1]}: {sql}"
 
 
 def test_a_simulated_day_has_the_same_rows_on_both_platforms(tmp_path, make_settings, snowflake_settings):
-    told: list[list[tuple[Any, ...]]] = []
+    rows_by_platform: list[list[tuple[Any, ...]]] = []
     shown = ", ".join(column.name for column in SESSION_COLUMNS)
     late = {"kind": "late_rows", "start": "2024-05-02", "strength": 0.2}
     for make in (make_settings, snowflake_settings):
@@ -275,9 +275,9 @@ def test_a_simulated_day_has_the_same_rows_on_both_platforms(tmp_path, make_sett
         with dg.DagsterInstance.ephemeral() as instance, clock_set_to(datetime(2024, 5, 4, 5, tzinfo=TIMEZONE)):
             shop = Shop(settings, platform_for(settings), instance)
             shop.run("sessions_job", "2024-05-01", "2024-05-03")
-            told.append(shop.rows("SOURCE", shown))
-    assert len(told[0]) > 300
-    assert told[0] == told[1]
+            rows_by_platform.append(shop.rows("SOURCE", shown))
+    assert len(rows_by_platform[0]) > 300
+    assert rows_by_platform[0] == rows_by_platform[1]
 
 
 @dataclass

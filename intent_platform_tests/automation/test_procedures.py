@@ -29,8 +29,10 @@ def at(text: str) -> datetime:
 
 @pytest.fixture
 def shop(snowflake_settings, made_csv: Path, tmp_path: Path):
-    told = shop_settings(tmp_path / "home", made_csv)
-    settings = snowflake_settings(home=told.home, first_day=told.first_day, uci=told.uci, training=told.training)
+    template = shop_settings(tmp_path / "home", made_csv)
+    settings = snowflake_settings(
+        home=template.home, first_day=template.first_day, uci=template.uci, training=template.training
+    )
     connector = SnowflakeConnector(settings)
     prepare(connector, None, lambda _: None, dry=False)
     deploy_procedures(connector, lambda _: None, commit=COMMIT, dry=False)
@@ -155,10 +157,10 @@ def test_every_statement_of_a_task_is_tagged_and_what_is_done_is_logged(shop, em
     assert any("run" in tag for tag in dataset)
     with shop.platform.warehouse.connect() as connection:
         logged = connection.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
-    told = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
-    assert [level for level, _ in told] == ["INFO", "ERROR"]
-    assert "is done" in told[0][1]
-    assert "failed" in told[1][1]
+    logged_events = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
+    assert [level for level, _ in logged_events] == ["INFO", "ERROR"]
+    assert "is done" in logged_events[0][1]
+    assert "failed" in logged_events[1][1]
 
 
 def test_a_failure_inside_of_a_procedure_says_what_to_do_and_tags_are_given_back(shop, emulator):

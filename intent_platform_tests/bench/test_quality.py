@@ -48,12 +48,12 @@ def test_a_script_fills_its_tables(script, csv: Path, page: Path):
 
 
 def test_a_second_run_trains_nothing_anew(csv: Path, page: Path, monkeypatch: pytest.MonkeyPatch):
-    told = ["--quick", "--csv", str(csv), "--document", str(page), "--store", str(page.with_name("store"))]
-    bench.quality.main([*told, "--only", "rolling"])
+    options = ["--quick", "--csv", str(csv), "--document", str(page), "--store", str(page.with_name("store"))]
+    bench.quality.main([*options, "--only", "rolling"])
     first = page.read_text()
     monkeypatch.setattr("intent_platform.modelling.training.train", None)
     monkeypatch.setattr("bench.runs.score", None)
-    bench.quality.main([*told, "--only", "rolling"])
+    bench.quality.main([*options, "--only", "rolling"])
     assert page.read_text() == first
 
 

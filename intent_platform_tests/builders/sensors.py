@@ -23,7 +23,7 @@ def evaluate(settings, name, instance, cursor=None, platform=None) -> Any:
 
 
 def tick(settings, name, instance, cursor=None) -> Any:
-    """The sensor's requests, or the reason why it skipped."""
+    """The sensor's answer to one tick: its requests and cursor, or why it asks for nothing."""
     result = evaluate(settings, name, instance, cursor)
     if result.run_requests or result.cursor:
         return result
@@ -31,11 +31,13 @@ def tick(settings, name, instance, cursor=None) -> Any:
 
 
 def drop(settings, day: date, rows: int = 20, name: str = "", seed: int = 0) -> None:
+    """Put a file with `rows` sessions of `day` into the landing folder."""
     path = settings.landing_folder / (name or f"{day}.csv")
     pyarrow.csv.write_csv(landing_rows(day, rows, seed), path)
 
 
 def carry_out(settings, instance, request, **options) -> dg.ExecuteInProcessResult:
+    """Run the job that a sensor asked for."""
     job = build_definitions(settings).resolve_job_def(request.job_name)
     return job.execute_in_process(
         instance=instance, tags=dict(request.tags), asset_selection=request.asset_selection, **options
@@ -43,16 +45,19 @@ def carry_out(settings, instance, request, **options) -> dg.ExecuteInProcessResu
 
 
 def days_of(request) -> Window:
+    """The days of a request for a range run."""
     start, end = (date.fromisoformat(request.tags[tag]) for tag in RANGE)
     return Window(start, end + timedelta(days=1))
 
 
 def count(settings, table) -> Any:
+    """The number of rows of a table."""
     with platform_for(settings).warehouse.connect() as connection:
         return connection.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table}")["COUNTED"][0].as_py()
 
 
 def move(settings, number, to, day=date(2024, 1, 1)) -> None:
+    """Write a champion's move into the ledger, effective on `day`."""
     with platform_for(settings).warehouse.connect(writing=True) as connection:
         connection.execute(
             "INSERT INTO CHAMPION_HISTORY SELECT :number, :at, :day, NULL, :to, 'first', 'made', '{}', 'r'",
@@ -64,6 +69,7 @@ def move(settings, number, to, day=date(2024, 1, 1)) -> None:
 
 
 def score(settings, day, by) -> None:
+    """Write one score of `day` by the version `by`."""
     with platform_for(settings).warehouse.connect(writing=True) as connection:
         connection.execute(
             "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', :by, 0.5, :at",

@@ -47,9 +47,9 @@ def contents(home: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 def test_the_demo_plays_all_months_and_a_second_call_changes_no_row(home, csv, capsys):
     assert main(["demo", "--csv", str(csv)]) == 0
-    told = capsys.readouterr().out
-    assert "runs wrote" in told
-    assert "make rollback" in told
+    output = capsys.readouterr().out
+    assert "runs wrote" in output
+    assert "make rollback" in output
     played = contents(home)
     assert len(played["SOURCE"]) == len(played["DATASET"]) == sum(MONTHS.values())
     assert len(played["SCORES"]) == MONTHS["May"] + MONTHS["June"]

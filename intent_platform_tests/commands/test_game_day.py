@@ -43,7 +43,7 @@ def story_of(
     """The story of some days of a scenario that begins on the game's second day."""
     monkeypatch.setattr(game_day, "BEGINS", SECOND_DAY)
 
-    def told(kind: str, days: int) -> list[Entry]:
+    def play_days(kind: str, days: int) -> list[Entry]:
         settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5, 120)
         empty_registry(settings.home)
         with dg.DagsterInstance.ephemeral() as instance:
@@ -52,7 +52,7 @@ def story_of(
             dates = Window(FIRST_DAY, FIRST_DAY + timedelta(days=days))
             return [entry for day in dates for entry in play(rehearsal, day)]
 
-    return told
+    return play_days
 
 
 def of_kind(story: list[Entry], *kinds: str) -> set[tuple[date, str]]:
@@ -84,9 +84,9 @@ def test_the_clock_of_a_rehearsal_is_set_back_and_the_versions_are_of_that_time(
 
 def test_the_command_tells_the_story_and_leaves_the_real_home_alone(quick, capsys, tmp_path):
     assert main(["game-day", "--scenario", "none", "--days", "1", "--sessions-per-day", "120"]) == 0
-    told = capsys.readouterr().out
-    assert "Nothing happens." in told
-    assert "challenger trained" in told
+    output = capsys.readouterr().out
+    assert "Nothing happens." in output
+    assert "challenger trained" in output
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["game-day"]
     assert main(["game-day", "--scenario", "earthquake"]) == 1
     assert "scenario.kind" in capsys.readouterr().err
