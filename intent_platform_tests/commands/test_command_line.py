@@ -15,7 +15,7 @@ COMMANDS = {
     *{"demo", "setup", "dev", "rollback", "promote", "prune", "replay", "game-day"},
     *{"deploy-sproc", "deploy-task"},
 }
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, object]] = {
     "demo": {"csv": None},
     "setup": {"csv": None, "admin_role": None, "dry_run": False},
     "dev": {"port": 3000},
