@@ -6,7 +6,7 @@ commands print it without a traceback. Programming errors stay ordinary exceptio
 
 
 def first_line(error: Exception) -> str:
-    """What another library's error says, without the advice on its later lines."""
+    """The first line of another library's error, or its type. Later lines have advice for programmers."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 

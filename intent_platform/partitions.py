@@ -59,7 +59,7 @@ class Window:
         return self.start < other.end and other.start < self.end
 
     def intersection(self, other: "Window") -> "Window":
-        """The days that lie in both windows. Without a common day, the result is empty and begins at this window's start."""
+        """The days that lie in both windows; without one, an empty window at the start of this window."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Window(start, end) if start < end else Window(self.start, self.start)
 

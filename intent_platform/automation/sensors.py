@@ -1,6 +1,6 @@
-"""All sensors, and those that request runs for landing files and for a new champion.
+"""All sensors together. This module defines those for landing files and for a new champion.
 
-The other sensors are in `alerts`, `catch_up` and `observation`. The docstring of each sensor says whether it is edge-
+The others are in `alerts`, `catch_up` and `observation`. The docstring of each sensor says whether it is edge-
 or level-triggered. No sensor changes a row.
 """
 

@@ -1,4 +1,5 @@
-"""One module a command, named like it: its first line for `--help`, its `options(parser)`, and what it does in `run`.
+"""One module for each command, with the same name.
 
-`run` takes the options as keywords. Nothing is decided here; what a command does can also be done from the UI.
+The first line of a module is the text of its command in `--help`. `options(parser)` declares the options, and `run` takes
+them as keywords. Commands make no decisions. Everything that they do can also be done in the UI.
 """

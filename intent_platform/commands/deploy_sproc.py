@@ -1,6 +1,6 @@
-"""Snowflake: declare the stored procedures.
+"""Deploy the stored procedures to Snowflake.
 
-They are for those who run the platform inside Snowflake, without Dagster.
+The procedures run the platform inside Snowflake, without Dagster.
 """
 
 from argparse import ArgumentParser
@@ -11,10 +11,14 @@ from intent_platform.settings import load_settings
 
 
 def options(parser: ArgumentParser) -> None:
-    """Whether anything is sent."""
-    parser.add_argument("--dry-run", action="store_true", help="show the statements, run none")
+    """Declare the option that prevents changes."""
+    parser.add_argument("--dry-run", action="store_true", help="print the statements without running them")
 
 
 def run(*, dry_run: bool) -> None:
-    """Declare the stored procedures."""
+    """Upload the package and create the stored procedures. With `dry_run`, only print the statements.
+
+    Raises:
+        SettingsError: the deployment is local.
+    """
     deploy_procedures(deployment_connector(load_settings()), print, commit=git_commit(), dry=dry_run)

@@ -1,6 +1,6 @@
-"""Snowflake: declare the tasks.
+"""Deploy the tasks to Snowflake.
 
-They call the stored procedures by the clocks of the settings, for those who run the platform without Dagster.
+The tasks call the stored procedures at the times of the schedules. They run the platform without Dagster.
 """
 
 from argparse import ArgumentParser
@@ -10,11 +10,15 @@ from intent_platform.settings import load_settings
 
 
 def options(parser: ArgumentParser) -> None:
-    """Whether they tick, and whether anything is sent."""
-    parser.add_argument("--resume", action="store_true", help="let them tick; without it they are suspended")
-    parser.add_argument("--dry-run", action="store_true", help="show the statements, run none")
+    """Declare the option that starts the tasks and the option that prevents changes."""
+    parser.add_argument("--resume", action="store_true", help="start the tasks; without it they stay suspended")
+    parser.add_argument("--dry-run", action="store_true", help="print the statements without running them")
 
 
 def run(*, resume: bool, dry_run: bool) -> None:
-    """Declare the tasks; they tick when `resume`."""
+    """Create the tasks, and start them if `resume` is set. With `dry_run`, only print the statements.
+
+    Raises:
+        SettingsError: the deployment is local.
+    """
     deploy_tasks(deployment_connector(load_settings()), print, resume=resume, dry=dry_run)

@@ -1,6 +1,6 @@
-"""The Dagster UI, schedules and sensors.
+"""Start the UI, the schedules and the sensors on this machine.
 
-It is `dagster dev` on the persistent instance, on this machine's loopback address only.
+The command runs `dagster dev` on the persistent instance. The UI listens on the loopback address only.
 """
 
 import os
@@ -16,23 +16,23 @@ _ADDRESS = "127.0.0.1"
 
 
 def options(parser: ArgumentParser) -> None:
-    """Where the UI listens."""
-    parser.add_argument("--port", type=int, default=3000)
+    """Declare the port of the UI."""
+    parser.add_argument("--port", type=int, default=3000, help="the port of the UI")
 
 
 def run(port: int) -> None:
-    """Replace this process by `dagster dev`."""
+    """Replace this process with `dagster dev`."""
     settings = load_settings()
     home = prepare_home(settings)
-    with open_instance(settings):  # ends the runs of commands that were killed, which would hold up the queue
+    with open_instance(settings):  # ends the runs of killed commands, which would block the queue
         pass
-    # Every process that Dagster starts must find the same folders, wherever it is started.
+    # Dagster's processes start in another folder, where a relative path would name another file.
     folders = {"HOME": settings.home, "UCI_CSV": settings.uci.csv, "LANDING_FOLDER": settings.landing.folder}
     folders["TABLE_FILE"] = settings.table.file
     folders["SNOWFLAKE_PARAMETERS_FILE"] = settings.snowflake.parameters_file
     os.environ.update({f"{ENVIRONMENT_PREFIX}{name}": str(path) for name, path in folders.items() if path is not None})
     Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")
-    # From its own home, so that Dagster does not take this folder's template for a second configuration.
+    # Dagster reads any dagster.yaml in the current folder as a second configuration, so it starts in its home.
     os.chdir(home)
     command = [sys.executable, "-m", "dagster", "dev", "-h", _ADDRESS, "-p", str(port), "-w", str(WORKSPACE)]
     os.execv(sys.executable, command)  # noqa: S606

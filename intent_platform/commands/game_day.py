@@ -1,6 +1,6 @@
-"""Rehearse what happens to a simulated shop.
+"""Rehearse sixty days with an incident.
 
-The rehearsal has a home of its own: nothing real is touched.
+The rehearsal runs on a simulated shop in a separate home folder. It leaves the real one unchanged.
 """
 
 import shutil
@@ -32,18 +32,22 @@ _WEEK = 7
 
 
 def options(parser: ArgumentParser) -> None:
-    """What happens, how strongly, and to how large a shop."""
-    parser.add_argument("--scenario", required=True, help="a kind of docs/simulator.md, or none")
-    parser.add_argument("--strength", type=float, default=1.0, help="above 0, up to 1")
-    parser.add_argument("--days", type=int, default=DAYS, help="how many days are played")
-    parser.add_argument("--sessions-per-day", type=int, default=SESSIONS_PER_DAY, help="the mean of a year")
+    """Declare the scenario, its strength, the number of days and the size of the shop."""
+    parser.add_argument("--scenario", required=True, help="a kind of scenario from docs/simulator.md, or none")
+    parser.add_argument("--strength", type=float, default=1.0, help="strength of the scenario, above 0 and up to 1")
+    parser.add_argument("--days", type=int, default=DAYS, help="number of days to play")
+    parser.add_argument(
+        "--sessions-per-day", type=int, default=SESSIONS_PER_DAY, help="mean number of sessions a day over a year"
+    )
 
 
 def run(scenario: str, strength: float, days: int, sessions_per_day: int) -> None:
-    """Play the scenario and print the story.
+    """Play the scenario and print what the platform noticed and did.
+
+    An earlier rehearsal of the same scenario is deleted.
 
     Raises:
-        SettingsError: there is no such scenario.
+        SettingsError: the scenario does not exist, or a value is out of range.
     """
     settings = rehearsal_settings(scenario, strength, sessions_per_day)
     console = Console()

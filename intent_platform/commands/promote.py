@@ -1,6 +1,6 @@
-"""Make a version champion whatever the gate says.
+"""Make a version champion, whatever the gate decided.
 
-Runs the promotion job of the code location in this process, at once; the job decides who may be champion.
+The command runs the promotion job in this process. The job refuses a version that cannot score.
 """
 
 from argparse import ArgumentParser
@@ -17,19 +17,29 @@ from intent_platform.settings import load_settings
 
 
 def options(parser: ArgumentParser) -> None:
-    """Which version, and why."""
-    parser.add_argument("--version", required=True, help="v_YYMMDD_HHMMSS")
-    parser.add_argument("--reason", required=True, help="for the ledger")
+    """Declare the version and the reason."""
+    parser.add_argument("--version", required=True, help="the new champion: v_YYMMDD_HHMMSS")
+    parser.add_argument("--reason", required=True, help="why; the ledger keeps it")
 
 
 def run(version: str, reason: str) -> None:
-    """Make `version` the champion whatever the gate says, and say what happened."""
+    """Make `version` champion by force and print the result.
+
+    Raises:
+        IntentPlatformError: the version cannot be champion, or the reason is empty. The champion stays.
+    """
     config = {"ops": {"champion_alias": {"config": {"force": validated_version_name(version), "reason": reason}}}}
-    move_and_report(PROMOTION_JOB.name, config, " in place of {before}, by force: the ledger says so")
+    move_and_report(PROMOTION_JOB.name, config, " in place of {before}. The ledger records the cause `force`")
 
 
-def move_and_report(job: str, config: Mapping[str, object], then: str) -> None:
-    """Run a job that moves the champion and print who is champion now; `then` says what it means for `{before}`."""
+def move_and_report(job: str, config: Mapping[str, object], consequence: str) -> None:
+    """Run a job that moves the champion, and print the champion.
+
+    Args:
+        job: the name of the job.
+        config: its run config.
+        consequence: the text after the name of the new champion. `{before}` stands for the previous one.
+    """
     settings = load_settings()
     registry = platform_for(settings).registry
     with open_instance(settings) as instance:
@@ -37,9 +47,9 @@ def move_and_report(job: str, config: Mapping[str, object], then: str) -> None:
         run_job(build_definitions(settings), instance, job, config=config)
     after = name_or_nobody(registry.champion())
     if before == after:
-        Console().print(f"{after} is the champion already: nothing was moved.")
+        Console().print(f"{after} is already the champion. Nothing was moved.")
     else:
-        moved = f"The champion is now [bold]{after}[/bold]{then.format(before=before)}."
+        moved = f"The champion is now [bold]{after}[/bold]{consequence.format(before=before)}."
         days = settings.scoring.rescore_days
-        again = f"With `make dev` running, the last {days} scored days are scored again by themselves."
+        again = f"With `make dev` running, the last {days} scored days are scored again."
         Console().print(f"{moved} {again}", soft_wrap=True)

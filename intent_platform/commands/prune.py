@@ -11,13 +11,17 @@ from intent_platform.settings import load_settings
 
 
 def options(parser: ArgumentParser) -> None:
-    """How many versions stay."""
-    parser.add_argument("--keep", type=int, required=True, help="so many of the newest stay in any case")
+    """Declare how many versions to keep."""
+    parser.add_argument("--keep", type=int, required=True, help="how many of the newest versions to keep")
 
 
 def run(keep: int) -> None:
-    """Keep the newest `keep` versions and everyone that the ledger names; say what went."""
+    """Delete all versions but the newest `keep` and those in the ledger, and print what was deleted.
+
+    Raises:
+        SettingsError: `keep` is below 1.
+    """
     if keep < 1:
-        raise SettingsError(f"keep={keep}: keep at least one version")
-    gone = prune(platform_for(load_settings()), keep)
-    Console().print(f"Deleted {len(gone)} versions" + (f": {', '.join(gone)}." if gone else "."), soft_wrap=True)
+        raise SettingsError(f"keep is {keep}, but at least one version must stay: set it to 1 or more")
+    deleted = prune(platform_for(load_settings()), keep)
+    Console().print(f"Deleted {len(deleted)} versions" + (f": {', '.join(deleted)}." if deleted else "."), soft_wrap=True)

@@ -1,6 +1,6 @@
-"""Play promotion policies over the past months.
+"""Compare promotion policies on the past months.
 
-A team can choose its own by the result. The replay changes neither the warehouse nor the registry: a month without a
+The result helps a team to choose its policy. A replay changes neither the warehouse nor the registry. A month without a
 challenger gets one in memory.
 """
 
@@ -30,14 +30,14 @@ _COLOURS = {"evidence": "#1f4e79", "greater": "#d97706", "always": "#6b21a8", "n
 
 
 def options(_: ArgumentParser) -> None:
-    """The command takes none: the settings say which policies are played."""
+    """Declare no option: the settings determine the replay."""
 
 
 def run() -> None:
-    """Play every policy, print what each delivered, and write the plot into the home.
+    """Apply every policy to the past months, print the results, and write the plot `replay.png` into the home folder.
 
     Raises:
-        FeedError: DATASET is empty, or no month of it carries a challenger.
+        FeedError: DATASET is empty, or no month has both a challenger and later purchases.
     """
     settings, console = load_settings(), Console()
     platform = platform_for(settings)
@@ -53,19 +53,19 @@ def run() -> None:
         for name, policy in policies(settings.gate).items()
     ]
     if not any(course.service_months for course in courses):
-        raise FeedError("no month has a challenger and purchases after it: load more months with `make demo`")
+        raise FeedError("no month has both a challenger and later purchases: load more months with `make demo`")
     console.print(_summary(courses))
     console.print(_by_month(courses))
     path = settings.home / _PLOT
     _figure(courses).savefig(path)
     console.print(
-        f"Plot: {path}\nThe policy in force is the setting gate.policy: {settings.gate.policy}.", soft_wrap=True
+        f"Plot: {path}\nThe policy in force is {settings.gate.policy}, from the setting gate.policy.", soft_wrap=True
     )
 
 
 def _summary(courses: Sequence[Course]) -> Table:
-    table = plain_table("What each policy's champion delivered, from one evaluation to the next")
-    for name in ("policy", "mean PR-AUC", "moves", "regret (to the best in hindsight)"):
+    table = plain_table("Results of each policy. A champion serves from one evaluation to the next")
+    for name in ("policy", "mean PR-AUC", "moves", "regret (distance to the best in hindsight)"):
         table.add_column(name, justify="left" if name == "policy" else "right")
     for course in courses:
         table.add_row(course.policy, f"{course.pr_auc:.4f}", str(course.moves), f"{course.regret:.4f}")
@@ -73,7 +73,7 @@ def _summary(courses: Sequence[Course]) -> Table:
 
 
 def _by_month(courses: Sequence[Course]) -> Table:
-    table = plain_table("\nPR-AUC by month of service; * a new champion")
+    table = plain_table("\nPR-AUC by month of service; * marks a new champion")
     table.add_column("from")
     rows: dict[date, dict[str, str]] = {}
     for course in courses:
@@ -91,7 +91,7 @@ def _by_month(courses: Sequence[Course]) -> Table:
 
 
 def _figure(courses: Sequence[Course]) -> "Figure":
-    """Above what the champions delivered, below how far each policy's stayed behind the best in hindsight."""
+    """The plot: the PR-AUC that each policy delivered, and below it the distance to the best version in hindsight."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5.6), dpi=120, layout="constrained")
@@ -100,7 +100,7 @@ def _figure(courses: Sequence[Course]) -> "Figure":
         months = np.array([service_month.window.start for service_month in course.service_months])
         pr_aucs = np.array([service_month.pr_auc for service_month in course.service_months])
         best = np.array([service_month.best for service_month in course.service_months])
-        # Later lines are thinner: equal ones stay visible.
+        # Later lines are thinner, so lines with equal values stay visible.
         style = {"color": _COLOURS[course.policy], "linewidth": 5 - place, "markersize": 8 - place, "marker": "o"}
         delivered.plot(months, pr_aucs, **style)
         behind.plot(

@@ -1,6 +1,6 @@
-"""Move the champion back.
+"""Make an earlier version champion.
 
-Runs the rollback job of the code location in this process, at once; the job decides who may be champion.
+The command runs the rollback job in this process. The job refuses a version that cannot score.
 """
 
 from argparse import ArgumentParser
@@ -14,13 +14,17 @@ PREVIOUS = "previous"
 
 
 def options(parser: ArgumentParser) -> None:
-    """Where to go back to, and why."""
-    parser.add_argument("--version", required=True, help=f"v_YYMMDD_HHMMSS; '{PREVIOUS}' for the champion before")
-    parser.add_argument("--reason", default=NO_REASON, help="for the ledger")
+    """Declare the version and the reason."""
+    parser.add_argument("--version", required=True, help=f"v_YYMMDD_HHMMSS, or '{PREVIOUS}' champion")
+    parser.add_argument("--reason", default=NO_REASON, help="why; the ledger keeps it")
 
 
 def run(version: str, reason: str) -> None:
-    """Roll back to `version` (or to the previous champion), quarantine the champion left, and say what happened."""
-    # A mistyped name is refused before anything is opened.
+    """Roll back to `version`, quarantine the version it replaces, and print the result.
+
+    Raises:
+        IntentPlatformError: the version cannot be champion. The champion stays.
+    """
+    # A mistyped name is refused before any connection opens.
     target = "" if version == PREVIOUS else validated_version_name(version)
-    move_and_report(ROLLBACK_JOB, rollback_config(target, reason), "; {before} is quarantined")
+    move_and_report(ROLLBACK_JOB, rollback_config(target, reason), ". {before} is quarantined")

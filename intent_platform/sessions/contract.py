@@ -1,7 +1,7 @@
 """Applies the contract of a session: which rows of a feed are accepted, and why the others are rejected.
 
-The rules are in `tables.SESSION_COLUMNS`. A feed delivers batches, so repeated keys are not found here but by the
-load into the warehouse.
+The rules are in `tables.SESSION_COLUMNS`. A feed delivers batches, so only the load into the warehouse
+finds repeated keys.
 """
 
 import json
@@ -234,7 +234,7 @@ def _violations(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, wi
 
 
 def _may_be_blank(kind: pa.DataType) -> bool:
-    """Whether cells of this type can be blank without being null. A typed column is not converted to text to find out."""
+    """Whether cells of this type can be blank without being null. Numbers and dates cannot, so they stay typed."""
     return not (pa.types.is_primitive(kind) or pa.types.is_null(kind))
 
 

@@ -58,6 +58,7 @@ def forget_scan(path: Path) -> None:
 
 
 def _load_note_or_read(path: Path, size: int, mtime_ns: int) -> FileScan:
+    """The scan from a note of the same state, or else from the file. A new scan without a fault is noted."""
     state = {"size": size, "mtime_ns": mtime_ns}
     with suppress(OSError, ValueError, KeyError, TypeError):  # without a valid note, the file is read
         note = json.loads(_note(path).read_text(encoding="utf-8"))
@@ -65,9 +66,9 @@ def _load_note_or_read(path: Path, size: int, mtime_ns: int) -> FileScan:
             return FileScan([date.fromisoformat(day) for day in note["days"]])
     try:
         scan = FileScan(_days(path))
-    except FeedError as error:  # without a note, because the fault may be the disk's and pass
+    except FeedError as error:  # not noted: the disk may be at fault and recover
         return FileScan(fault=str(error))
-    with suppress(OSError):  # without a note, another process reads the file again
+    with suppress(OSError):  # another process then scans the file again
         _write(_note(path), json.dumps(state | {"days": [day.isoformat() for day in scan.days]}))
     return scan
 

@@ -122,7 +122,8 @@ class LandingFeed(Feed):
         """The readable files with days outside `window`, one sentence each."""
         _, waiting = self.split(window)
         return [
-            f"{file.name} has sessions of {file.span} and waits for a load that covers all of them" for file in waiting
+            f"{file.name} has sessions of {file.span} and waits for a load that covers all these days"
+            for file in waiting
         ]
 
     def unreadable(self) -> list[str]:

@@ -129,7 +129,10 @@ def test_how_many_threads_there_are_does_not_change_what_is_found(quick):
     [
         (ROWS.slice(0, 0), "no sessions"),
         (with_labels(ROWS, [0] * 1_200), "0 of 1200 sessions are purchases, but training needs at least 30"),
-        (with_labels(ROWS, [1] * 29 + [0] * 1_171), "29 of 1200 sessions are purchases, but training needs at least 30"),
+        (
+            with_labels(ROWS, [1] * 29 + [0] * 1_171),
+            "29 of 1200 sessions are purchases, but training needs at least 30",
+        ),
         (with_labels(ROWS, [1] * 1_200), "1200 of 1200 sessions are purchases"),
     ],
 )

@@ -43,11 +43,12 @@ def test_a_rollback_on_snowflake_logs_in_to_the_registry_four_times(snowflake_se
     one, two = (account.registry.log(model, provenance(month), []) for month in ("2024-05-01", "2024-06-01"))
     move(account, one, None, "first")
     move(account, two, one)
-    logins: list[str] = []
+    assert isinstance(account.registry, SnowflakeRegistry)
+    open_session, logins = account.registry.open_session, []
 
     def counted():
         logins.append("registry")
-        return account.registry.open_session()
+        return open_session()
 
     watched = Platform(account.warehouse, SnowflakeRegistry(counted))
     roll_back_to(watched, watched.registry.version(one.name) if named else None, "too high", run_id="r")

@@ -1,6 +1,7 @@
 """A home that an earlier release made: what follows from other tables is made anew, and nothing else is touched."""
 
 from datetime import date, datetime
+from typing import Any
 
 import duckdb
 import pytest
@@ -8,14 +9,16 @@ from sqlglot import parse_one
 
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window
-from intent_platform.pipeline.dataset import SELECT, build_dataset
+from intent_platform.pipeline.dataset import SELECT, refill_dataset
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import load_sessions, replace_window
+from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.warehouse import SnowflakeWarehouse
 from intent_platform.sessions.contract import RawBatch, validate
+from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.tables import DATASET, SCORES, TABLES
 from intent_platform_tests.builders.sessions import landing_rows
 
@@ -25,6 +28,7 @@ SCORED = (
     "SELECT UID, SESSION_DATE, 'PURCHASE_INTENT', 'v_240701_000000', 0.5, :at FROM SOURCE "
     "WHERE SESSION_DATE >= :start AND SESSION_DATE < :end"
 )
+FEED = SimulatedFeed(seed=0, sessions_per_day=10, first_day=DAY.start)
 NEW = "PAGEVALUE_PER_PAGE"  # as if this release had added it
 
 
@@ -36,6 +40,7 @@ def changed(platform: Platform, *statements: str) -> Platform:
             for statement in statements:
                 connection.execute(statement)
         return Platform(SnowflakeWarehouse(warehouse.connector), platform.registry)
+    assert isinstance(warehouse, DuckDBWarehouse)
     with duckdb.connect(warehouse.path) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -55,7 +60,7 @@ def load(platform: Platform) -> None:
     with platform.warehouse.connect(writing=True) as connection:
         batch = validate(RawBatch(landing_rows(DAY.start, 20), "a.csv"), DAY)
         load_sessions(connection, DAY, [batch], feed="uci", replacing=True, undated=DAY.start, at=AT)
-        build_dataset(connection, DAY)
+        refill_dataset(connection, DAY, FEED)
         replace_window(connection, SCORES, DAY, SCORED, at=AT)
 
 
@@ -71,7 +76,7 @@ def test_a_derived_table_with_other_columns_is_made_anew_and_everything_else_sta
     assert f"it differs in {NEW}" in caplog.text
     with opened.warehouse.connect(writing=True) as connection:
         assert connection.fetch("SELECT * FROM DATASET").column_names == DATASET.column_names
-        assert build_dataset(connection, DAY).counts.accepted == 20
+        assert refill_dataset(connection, DAY, FEED)[0].accepted == 20
         assert read_ledger(connection).moves[0].to_version == champion.name
     assert opened.registry.champion() == champion
     assert counts(opened) == before  # and it is made anew once
@@ -119,6 +124,7 @@ def test_a_derived_table_waits_for_whoever_writes(make_settings):
     """A sensor reads while a run writes: it skips its tick, and the run keeps its table."""
     platform = platform_for(make_settings(warehouse={"timeout_seconds": 5}))
     load(platform)
+    assert isinstance(platform.warehouse, DuckDBWarehouse)
     with duckdb.connect(platform.warehouse.path) as connection:
         connection.execute(f"ALTER TABLE DATASET DROP COLUMN {NEW}")
         with pytest.raises(WarehouseError, match="is held by"), platform.warehouse.connect(timeout_seconds=0.1):
@@ -129,4 +135,5 @@ def test_a_derived_table_waits_for_whoever_writes(make_settings):
 
 def test_the_select_names_every_column_of_dataset():
     """Its hash is the code version of `dataset`: with every column, the days are asked for again."""
-    assert parse_one(SELECT, read="snowflake").named_selects == DATASET.column_names
+    select: Any = parse_one(SELECT, read="snowflake")
+    assert select.named_selects == DATASET.column_names

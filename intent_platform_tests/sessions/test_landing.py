@@ -261,7 +261,7 @@ def test_a_column_that_comes_twice_is_refused_by_name(feed, name):
 def test_a_file_that_is_cut_off_is_refused_by_name(feed, name):
     path = drop(feed, name, landing_rows(MONDAY, 200))
     os.truncate(path, path.stat().st_size - 60)
-    assert refusal(feed).startswith(f"{path} cannot be read, it is cut off or no table")
+    assert refusal(feed).startswith(f"{path} cannot be read as a table")
 
 
 @pytest.mark.parametrize("name", ["monday.csv", "monday.parquet"])

@@ -37,7 +37,7 @@ class SimulatedFeed(Feed):
     """Sessions that are drawn from the figures.
 
     Attributes:
-        seed: of all random streams.
+        seed: the seed of all random streams.
         sessions_per_day: the mean over a year.
         first_day: the first day that has sessions.
         scenario: what changes the shop or breaks the feed.

@@ -19,7 +19,7 @@ RELEASED_BROWSER = 2  # the most frequent browser, whose visitors change to the 
 STUCK_AT = 2**32 - 1  # the value -1 in an unsigned 32-bit counter
 DRIFT_DAYS = 180  # from the start of a drift to its full size
 PEAK_DAYS = 7
-LATE_DAYS = 3  # late rows miss these days after their own and arrive on the next
+LATE_DAYS = 3  # late rows are missing on this many days after their own day
 
 Columns = dict[str, Column]
 
@@ -28,8 +28,8 @@ Columns = dict[str, Column]
 class Scenario:
     """Nothing unusual happens.
 
-    Subclasses override what differs from day `start` until before day `end`. The first line of their docstrings is
-    shown to users. `strength`, in (0, 1], is the share of the sessions concerned or the size of the change.
+    Subclasses override what differs on the days from `start` to the day before `end`. The first line of their docstrings
+    is shown to users. `strength`, in (0, 1], is the share of the sessions concerned or the size of the change.
     """
 
     start: date = date.max
@@ -37,7 +37,7 @@ class Scenario:
     strength: float = 1.0
 
     def is_on(self, day: date) -> bool:
-        """Whether the scenario is on at `day`."""
+        """Whether the scenario changes `day`."""
         return self.start <= day < self.end
 
     def volume(self, day: date) -> float:  # noqa: ARG002  subclasses use it
@@ -79,7 +79,7 @@ class GradualDrift(Scenario):
 
 
 class MeaninglessPagevalues(Scenario):
-    """Sessions swap their PAGEVALUES with one another, so only the distribution of PAGEVALUES stays the same."""
+    """Sessions swap their PAGEVALUES with one another, which keeps the distribution but not the meaning."""
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
         """PAGEVALUES swapped among a share `strength` of the rows."""
@@ -141,7 +141,7 @@ class DoubledFile(Scenario):
 
 
 class LateRows(Scenario):
-    """A share `strength` of each day's rows arrives only on the fourth day after it, for loads from then on."""
+    """A share `strength` of each day's rows arrives only on the fourth day after it."""
 
     def late_share(self, day: date) -> float:
         """`strength`, on the days of the scenario."""

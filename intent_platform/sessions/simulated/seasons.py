@@ -14,7 +14,8 @@ from intent_platform.sessions.simulated.figures import Figures
 
 _SATURDAY = 5
 _VALENTINE = (2, 14)
-_DELIVERY_DAYS = 6  # the best day to order is this long before the special day; in UCI it is 8 February
+_DELIVERY_DAYS = 6  # from the best day to order until the special day; UCI's best day is 8 February
+
 #: Closeness in fifths, from six days before the best day to order to four days after it. In UCI: 2 to 12 February.
 _CLOSENESS = (1, 2, 2, 3, 3, 4, 5, 4, 3, 2, 1)
 _RISING_DAYS = 6  # position of the best day in _CLOSENESS

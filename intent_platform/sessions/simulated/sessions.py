@@ -29,7 +29,7 @@ _NINE_DECIMALS = 1e9
 _UNIT = 1 / (1 << 16)  # scales a draw to [0, 1)
 _PAGES = ("ADMINISTRATIVE", "INFORMATIONAL", "PRODUCTRELATED")
 _DRAWS = 21  # 16-bit random numbers for each session
-#: The logit of each 16-bit number. A draw whose logit is below the log odds is a purchase, with their probability.
+#: The logit of each 16-bit number. A session ends in a purchase if the logit of its draw is below its log odds.
 _LOGITS = np.log((np.arange(1 << 16) + 0.5) / ((1 << 16) - 0.5 - np.arange(1 << 16))).astype(np.float32)
 _DEVICE_BASE = 100  # a device is 100 × operating system + browser
 
@@ -80,7 +80,7 @@ class Sessions:
             visitor_types: the position in VISITOR_TYPES of each session of the block.
             traits: a hash of the visitor of each session. Device and region depend on it.
         """
-        # The order of the calls of next(draws) is part of the result: a new draw belongs at the end.
+        # The order of the calls to next(draws) decides the sessions. A new draw belongs at the end.
         n = len(visitor_types)
         stream = np.random.SFC64([self.seed, self.day.toordinal(), 2, number])
         # A raw number has 64 bits and makes four draws, hence the division by four, rounded up.
@@ -176,6 +176,6 @@ def _whole(variable: Variable, picked: Places, draw: Draws) -> npt.NDArray[np.fl
 
 
 def _snap(rate: npt.NDArray[np.float64], picked: Places, variable: Variable) -> None:
-    """Move the rates of the upper bins, in place, to those that a whole number of pages gives. UCI has many of these."""
+    """Move the rates of the upper bins, in place, to rates of a whole number of pages. UCI has many of these."""
     at = np.flatnonzero(picked >= variable.snapped_from)
     rate[at] = _RATE / np.maximum(np.rint(_RATE / np.maximum(rate[at], 1e-6)), 1)

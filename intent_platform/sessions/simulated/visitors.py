@@ -45,7 +45,7 @@ class VisitorRoster:
     """The visitors of one day, by row number.
 
     The place of a row is `row_start + row_step × row`, modulo the number of rows. The step and the number of rows have
-    no common factor, so the rows reach each place exactly once. The same shuffle picks the returning visitors.
+    no common factor, so the rows reach each place exactly once. The same formula picks the returning visitors.
 
     Attributes:
         day: the day.
@@ -101,7 +101,7 @@ class VisitorRoster:
         return numbers, types
 
     def _returning(self, number: Numbers) -> Numbers:
-        """The visitor's numbers of the returning visitors that the day counts from 0.
+        """The numbers of the day's returning visitors, whom `number` counts from 0.
 
         `member` is a position among all visitors who may return, in the order of their first days. `cohort` is the
         position of the first day.
@@ -117,7 +117,8 @@ class VisitorRoster:
 def _interval(member: Numbers, ends: Numbers) -> npt.NDArray[np.intp]:
     """The same as `np.searchsorted(ends, member, side="right")`, but faster for many members.
 
-    A table has the result at the begin of each of 65,536 stretches of members. From there it is at most a few steps.
+    A table has the result for the beginning of each of 65,536 stretches of members. From there, the loop takes at
+    most a few steps.
     """
     stretches = 1 << 16
     if len(member) < stretches // 4:
