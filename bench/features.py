@@ -19,7 +19,7 @@ from bench.tuning import labels_of
 from intent_platform.modelling.metrics import Scores
 from intent_platform.modelling.model import feature_matrix
 from intent_platform.modelling.search import classifier, middle
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 #: Groups of columns of DATASET that are removed or added together.
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -1,10 +1,15 @@
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from intent_platform.errors import SettingsError
-from intent_platform.settings import CONFIG_FILE, Section, Settings, load_settings
+from intent_platform.settings import CONFIG_FILE, Settings, load_settings
+from intent_platform.settings.training import IntRange
+from intent_platform.settings.types import Section
 
 
 def test_the_defaults_are_the_local_platform_and_a_shop_that_lives(settings):
@@ -12,7 +17,7 @@ def test_the_defaults_are_the_local_platform_and_a_shop_that_lives(settings):
 
 
 def test_without_a_feed_it_is_the_uci_file_where_there_is_one_and_on_snowflake(make_settings, tmp_path):
-    assert make_settings(uci={"csv": tmp_path / "f.csv", "year": 2024, "session_dates": "spread"}).feed == "uci"
+    assert make_settings(uci={"csv": tmp_path / "f.csv"}).feed == "uci"
     assert make_settings(deployment="dev").feed == "uci"
     copy = make_settings().uci_copy
     copy.parent.mkdir(parents=True)
@@ -64,13 +69,83 @@ def test_a_mistake_is_refused_in_one_sentence_that_names_it(monkeypatch, variabl
     assert "\n" not in str(caught.value)
 
 
-def test_the_config_file_names_every_setting_of_every_section():
-    written = yaml.safe_load(CONFIG_FILE.read_text())
-    assert set(written) == set(Settings.model_fields)
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Section):
-            assert set(written[name]) == {f.alias or n for n, f in section.model_fields.items()}, name
+def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting by its full name, those of sections included."""
+    for name, field in model.model_fields.items():
+        full = f"{prefix}{field.alias or name}"
+        yield full, field
+        if section := section_of(field):
+            yield from fields_of(section, f"{full}.")
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    match field.annotation:
+        case type() as annotation if issubclass(annotation, Section):
+            return annotation
+    return None
+
+
+FIELDS = dict(fields_of(Settings))
+
+
+@pytest.fixture
+def config_file(monkeypatch, tmp_path) -> Callable[[str], None]:
+    """Write the `config.yml` that settings are read from."""
+
+    def write(text: str) -> None:
+        (tmp_path / "config.yml").write_text(text)
+
+    monkeypatch.setitem(Settings.model_config, "yaml_file", tmp_path / "config.yml")
+    return write
+
+
+class TestDefaults:
+    def test_every_setting_and_section_has_one(self):
+        assert [name for name, field in FIELDS.items() if field.is_required()] == []
+
+    def test_every_setting_has_a_meaning(self):
+        settings = {name: field for name, field in FIELDS.items() if section_of(field) is None}
+        assert [name for name, field in settings.items() if not field.description] == []
+
+    def test_the_shipped_config_file_changes_none(self):
+        assert yaml.safe_load(CONFIG_FILE.read_text()) is None
+
+    def test_the_example_in_the_shipped_config_file_can_be_used(self, config_file):
+        text = CONFIG_FILE.read_text()
+        config_file(text[text.index("#\n") :].replace("# ", "").replace("#", ""))
+        assert load_settings().training.search_space["depth"] == IntRange(low=5, high=8)
+
+
+class TestMerging:
+    def test_an_override_of_a_section_leaves_its_neighbours(self, settings, make_settings):
+        training = make_settings(training={"months": 1}).training
+        assert training == settings.training.model_copy(update={"months": 1})
+
+    def test_a_mapping_keeps_its_other_entries_in_order(self, settings, make_settings):
+        space = make_settings(training={"search_space": {"depth": {"high": 8}}}).training.search_space
+        assert list(space.items()) == list({**settings.training.search_space, "depth": IntRange(low=4, high=8)}.items())
+
+    def test_the_file_the_environment_and_an_override_meet_in_one_section(self, config_file, monkeypatch):
+        config_file("training: {months: 6, folds: 4, trials: 5, search_space: {depth: {low: 2}}}")
+        monkeypatch.setenv("INTENT_PLATFORM_TRAINING_TRIALS", "3")
+        monkeypatch.setenv("INTENT_PLATFORM_TRAINING_SEARCH_SPACE", '{"depth": {"high": 3}}')
+        training = load_settings(training={"months": 1}).training
+        assert (training.months, training.folds, training.trials) == (1, 4, 3)
+        assert training.search_space["depth"] == IntRange(low=2, high=3)
+        assert set(training.search_space) == set(Settings.model_fields["training"].default.search_space)
+
+    @pytest.mark.parametrize(
+        "text", ["trainings: {}", "training: {trails: 3}", "training: {search_space: {rsm: {lo: 1}}}"]
+    )
+    def test_an_unknown_name_in_the_file_is_refused(self, config_file, text: str):
+        config_file(text)
+        with pytest.raises(SettingsError, match=r"^setting training.*: there is no such setting"):
+            load_settings()
+
+    @pytest.mark.parametrize("overrides", [{"trainings": {}}, {"training": {"trails": 3}}])
+    def test_an_unknown_override_is_refused(self, overrides):
+        with pytest.raises(SettingsError, match=r"^setting training.*: there is no such setting"):
+            load_settings(**overrides)
 
 
 def test_settings_are_frozen_and_show_no_secret(make_settings):

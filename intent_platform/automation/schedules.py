@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
-from intent_platform.settings import ScheduleSettings
+from intent_platform.settings.operation import ScheduleSettings
 
 
 def build_schedules(clocks: ScheduleSettings) -> list[Any]:  # Dagster does not export the type that it makes

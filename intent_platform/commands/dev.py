@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from intent_platform.commands.instance import open_instance, prepare_home
-from intent_platform.settings import ENVIRONMENT_PREFIX, load_settings
+from intent_platform.settings import load_settings
+from intent_platform.settings.types import ENVIRONMENT_PREFIX
 
 _ADDRESS = "127.0.0.1"
 _WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"

@@ -15,7 +15,7 @@ from intent_platform.modelling.bootstrap import chance_pr_auc, pr_auc_difference
 from intent_platform.modelling.intervals import Clusters, Interval, mean_difference, roc_auc_difference
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, calibration_errors, log_losses, measure
 from intent_platform.partitions import Window
-from intent_platform.settings import GateSettings
+from intent_platform.settings.evaluation import GateSettings
 
 GuardrailMetric = Literal["roc_auc", "brier", "log_loss", "calibration_error", "pr_auc"]
 

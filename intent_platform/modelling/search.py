@@ -15,7 +15,7 @@ import numpy as np
 
 from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
-from intent_platform.settings import FloatRange, IntRange, TrainingSettings
+from intent_platform.settings.training import FloatRange, IntRange, TrainingSettings
 
 if TYPE_CHECKING:
     import optuna

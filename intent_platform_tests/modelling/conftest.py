@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from intent_platform.modelling.training import TrainedModel, train
-from intent_platform.settings import IntRange, Settings, TrainingSettings
+from intent_platform.settings import Settings
+from intent_platform.settings.training import IntRange, TrainingSettings
 from intent_platform.tables import DATASET, MODEL_INPUTS
 
 # An example that takes long on a busy machine is no failure.

@@ -152,7 +152,7 @@ def pack(folder: Path, settings: Settings) -> Path:
     kept.update(snowflake={}, alerts={}, home="/tmp/intent_platform")  # noqa: S108  nothing is written there
     kept["training"]["place"] = "process"
     # Not sorted: the search draws its parameters in the order that they are written in.
-    files[f"{package.name}/{CONFIG_FILE.name}"] = yaml.safe_dump(kept, sort_keys=False).encode()
+    files[str(CONFIG_FILE.relative_to(package.parent))] = yaml.safe_dump(kept, sort_keys=False).encode()
     digest = sha256(b"".join(name.encode() + text for name, text in files.items())).hexdigest()[:12]
     archive = folder / f"{package.name}_{digest}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
