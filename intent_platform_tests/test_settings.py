@@ -148,6 +148,36 @@ class TestMerging:
             load_settings(**overrides)
 
 
+class TestNull:
+    def test_removes_a_searched_parameter_that_a_gpu_lacks(self, monkeypatch):
+        monkeypatch.setenv("INTENT_PLATFORM_TRAINING_TASK_TYPE", "GPU")
+        with pytest.raises(SettingsError) as caught:
+            load_settings()
+        variable, _, value = str(caught.value).rpartition(" set ")[2].partition("=")
+        monkeypatch.setenv(variable, value.strip("'"))
+        training = load_settings().training
+        assert training.task_type == "GPU"
+        assert list(training.search_space) == ["depth", "learning_rate", "l2_leaf_reg", "random_strength"]
+
+    def test_removes_a_guardrail(self, monkeypatch):
+        monkeypatch.setenv("INTENT_PLATFORM_GATE_GUARDRAIL_MARGINS", '{"brier": null, "log_loss": 0.1}')
+        assert load_settings().gate.guardrail_margins == {"roc_auc": 0.04, "log_loss": 0.1, "calibration_error": 0.06}
+
+    def test_removes_a_fixed_parameter_in_favour_of_a_searched_one(self, config_file):
+        name = "leaf_estimation_iterations"
+        config_file(f"training: {{fixed: {{{name}: null}}, search_space: {{{name}: {{low: 1, high: 5}}}}}}")
+        training = load_settings().training
+        assert (training.fixed, training.search_space[name]) == ({}, IntRange(low=1, high=5))
+
+    def test_of_a_guardrail_that_does_not_exist_is_refused(self, make_settings):
+        with pytest.raises(SettingsError, match="brierr"):
+            make_settings(gate={"guardrail_margins": {"brierr": None}})
+
+    def test_is_a_value_of_a_variable(self, monkeypatch):
+        monkeypatch.setenv("INTENT_PLATFORM_GATE_FRESHER_MARGIN", "null")
+        assert load_settings().gate.fresher_margin is None
+
+
 def test_settings_are_frozen_and_show_no_secret(make_settings):
     settings = make_settings(alerts={"webhook_url": "https://example.invalid/secret"})
     with pytest.raises(ValueError, match="frozen"):

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX,
         env_nested_delimiter="_",
         env_nested_max_split=1,
+        env_parse_none_str="null",
         yaml_file=CONFIG_FILE,
         extra="forbid",
         frozen=True,

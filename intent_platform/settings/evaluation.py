@@ -46,7 +46,8 @@ class GateSettings(Section):
     )
     guardrail_margins: Entries[Literal["roc_auc", "brier", "log_loss", "calibration_error"], Margin] = Field(
         {"roc_auc": 0.04, "brier": 0.015, "log_loss": 0.05, "calibration_error": 0.06},
-        description="Each metric must be shown to be not worse by its margin, with the same interval.",
+        description="Each metric must be shown to be not worse by its margin, with the same interval. "
+        "`null` removes a guardrail.",
     )
     slice_margin: Margin = Field(0.10, description="The same margin for PR-AUC within one `VISITORTYPE`.")
     slice_minimum_purchases: Positive = Field(40, description="A `VISITORTYPE` with fewer purchases is not judged.")

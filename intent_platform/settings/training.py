@@ -103,7 +103,9 @@ class TrainingSettings(Section):
         "With `null` only `trials` ends the search, and the same rows give the same model.",
     )
     seed: int = Field(0, description="Seed of the folds, the search, the sample and the fits.")
-    task_type: Literal["CPU", "GPU"] = Field("CPU", description="Where CatBoost fits.")
+    task_type: Literal["CPU", "GPU"] = Field(
+        "CPU", description="Where CatBoost fits. `GPU` needs `rsm: null` in `search_space`."
+    )
     threads: Positive = Field(2, description="CPU threads of a training.")
     iterations: Positive = Field(400, description="Largest number of trees. Early stopping decides on fewer.")
     patience: Positive = Field(20, description="A fit stops after this many trees without a better log loss.")
@@ -113,12 +115,12 @@ class TrainingSettings(Section):
     features: tuple[str, ...] = Field(_FEATURES, description="Columns of `DATASET` that a model learns from.")
     fixed: Entries[str, str | int | float | bool] = Field(
         {"leaf_estimation_iterations": 1},
-        description="CatBoost parameters that are not searched.",
+        description="CatBoost parameters that are not searched. `null` removes an entry.",
     )
     search_space: Entries[str, IntRange | FloatRange] = Field(
         _SEARCH_SPACE,
         description="Ranges of the CatBoost parameters that the search draws, both ends included. "
-        "`log: true` draws on a logarithmic scale.",
+        "`log: true` draws on a logarithmic scale. `null` removes an entry.",
     )
 
     @model_validator(mode="after")

@@ -1,9 +1,10 @@
 """What sections of the settings are made of: their base class, and types with limits that several fields share."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 ENVIRONMENT_PREFIX = "INTENT_PLATFORM_"
 
@@ -19,10 +20,23 @@ Factor = Annotated[float, Field(gt=1)]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
+class _NullRemoves:
+    """Makes `null` take an entry out of a mapping. Sources merge entry by entry, so leaving it out would not."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        key, value = get_args(source)
+        nullable = handler.generate_schema(dict[key, value | None])  # type: ignore[valid-type]
+        return core_schema.no_info_after_validator_function(_without_nulls, nullable)
+
+
+def _without_nulls(entries: dict[Any, Any]) -> dict[Any, Any]:
+    return {name: value for name, value in entries.items() if value is not None}
+
+
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-#: A mapping whose default entries can be changed and added to.
-Entries = dict[_Key, _Value]
+#: A mapping whose default entries can be changed, added to and, by `null`, removed.
+Entries = Annotated[dict[_Key, _Value], _NullRemoves()]
 
 
 class Section(BaseModel):
