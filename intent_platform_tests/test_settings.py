@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -7,9 +8,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from intent_platform.errors import SettingsError
-from intent_platform.settings import CONFIG_FILE, Settings, load_settings
+from intent_platform.settings import CONFIG_FILE, Settings, environment_of_paths, load_settings
 from intent_platform.settings.training import IntRange
-from intent_platform.settings.types import Section
+from intent_platform.settings.types import Section, variable_of
 
 
 def test_the_defaults_are_the_local_platform_and_a_shop_that_lives(settings):
@@ -85,7 +86,15 @@ def section_of(field: FieldInfo) -> type[Section] | None:
     return None
 
 
+def mentioned_types(annotation: Any) -> Iterator[Any]:
+    """A type, and the types within a union, an annotated type or a collection."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from mentioned_types(inner)
+
+
 FIELDS = dict(fields_of(Settings))
+PATHS = sorted(name for name, field in FIELDS.items() if Path in mentioned_types(field.annotation))
 
 
 @pytest.fixture
@@ -176,6 +185,28 @@ class TestNull:
     def test_is_a_value_of_a_variable(self, monkeypatch):
         monkeypatch.setenv("INTENT_PLATFORM_GATE_FRESHER_MARGIN", "null")
         assert load_settings().gate.fresher_margin is None
+
+
+class TestPaths:
+    def test_are_the_settings_that_are_expected(self):
+        files = ["snowflake.parameters_file", "snowflake.private_key_file", "table.file", "uci.csv"]
+        assert ["home", "landing.folder", *files] == PATHS
+
+    @pytest.mark.parametrize("name", PATHS)
+    def test_are_handed_over_absolute(self, monkeypatch, tmp_path, name: str):
+        """`make dev` starts processes with another current folder."""
+        variable = variable_of(*name.split("."))
+        monkeypatch.setenv(variable, "some/file")
+        handed_over = environment_of_paths(load_settings())
+        assert handed_over[variable] == str(Path("some/file").absolute())
+        for other, path in handed_over.items():
+            monkeypatch.setenv(other, path)
+        before = load_settings()
+        monkeypatch.chdir(tmp_path)
+        assert load_settings() == before
+
+    def test_begin_at_the_home_folder_of_the_user(self, make_settings):
+        assert make_settings(landing={"folder": "~/drop"}).landing.folder == Path.home() / "drop"
 
 
 def test_settings_are_frozen_and_show_no_secret(make_settings):

@@ -24,7 +24,7 @@ from intent_platform.settings.feeds import LandingSettings, SimulatedSettings, T
 from intent_platform.settings.operation import AlertSettings, MonitoringSettings, ScheduleSettings, ScoringSettings
 from intent_platform.settings.platforms import SnowflakeSettings, WarehouseSettings
 from intent_platform.settings.training import TrainingSettings
-from intent_platform.settings.types import ENVIRONMENT_PREFIX, AbsolutePath, Positive, Section
+from intent_platform.settings.types import ENVIRONMENT_PREFIX, AbsolutePath, Positive, Section, variable_of
 
 CONFIG_FILE = Path(__file__).with_name("config.yml")
 _REFERENCE = "docs/settings.md lists all settings"
@@ -166,6 +166,16 @@ def _first_mistake(error: ValidationError) -> str:
     # The other parts of a location are pydantic's own, such as the alternatives of a union.
     name = ".".join(part for part in map(str, first["loc"]) if part.isidentifier()) or "settings"
     return f"setting {name}: " + (f"there is no such setting; {_REFERENCE}" if unknown else first["msg"])
+
+
+def environment_of_paths(settings: Settings) -> dict[str, str]:
+    """The environment that gives another process the same paths, whatever its current folder."""
+    found = {}
+    for name, value in settings:
+        found[variable_of(name)] = value
+        if isinstance(value, Section):
+            found |= {variable_of(name, inner): entry for inner, entry in value}
+    return {variable: str(value) for variable, value in found.items() if isinstance(value, Path)}
 
 
 def _settled(settings: Settings) -> Settings:
