@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from intent_platform.errors import SettingsError
-from intent_platform.settings import CONFIG_FILE, Settings, environment_of_paths, load_settings
+from intent_platform.settings import CONFIG_FILE, Settings, changes_of, environment_of_paths, load_settings
 from intent_platform.settings.training import IntRange
 from intent_platform.settings.types import Section, variable_of
 
@@ -207,6 +207,27 @@ class TestPaths:
 
     def test_begin_at_the_home_folder_of_the_user(self, make_settings):
         assert make_settings(landing={"folder": "~/drop"}).landing.folder == Path.home() / "drop"
+
+
+class TestChanges:
+    def test_defaults_change_only_what_follows_from_the_folder(self):
+        assert set(changes_of(load_settings())) == {"home", "feed", "snowflake"}
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            {"training": {"search_space": {"rsm": None, "bagging_temperature": {"low": 0.0, "high": 1.0}}}},
+            {"training": {"fixed": {"leaf_estimation_iterations": None}, "features": ["PAGEVALUES"]}},
+            {"gate": {"guardrail_margins": {"brier": None}, "fresher_margin": None}, "first_day": "2023-05-01"},
+            {"feed": "simulated", "simulated": {"scenario": {"kind": "late_rows", "start": "2025-05-14"}}},
+        ],
+    )
+    def test_make_the_same_settings_again(self, make_settings, config_file, overrides):
+        settings = make_settings(**overrides)
+        config_file(yaml.safe_dump(changes_of(settings), sort_keys=False))
+        again = load_settings()
+        assert again == settings
+        assert list(again.training.search_space) == list(settings.training.search_space)
 
 
 def test_settings_are_frozen_and_show_no_secret(make_settings):

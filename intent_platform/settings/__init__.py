@@ -178,6 +178,25 @@ def environment_of_paths(settings: Settings) -> dict[str, str]:
     return {variable: str(value) for variable, value in found.items() if isinstance(value, Path)}
 
 
+def changes_of(settings: Settings) -> dict[str, Any]:
+    """What differs from the defaults, in the form of `config.yml`. Secrets are masked."""
+    defaults = Settings.model_construct().model_dump(mode="json", by_alias=True)
+    return _changes(defaults, settings.model_dump(mode="json", by_alias=True))
+
+
+def _changes(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The entries of `values` that differ, in their order, and null for each default that `values` lacks."""
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        default = defaults.get(name)
+        if isinstance(value, dict) and isinstance(default, dict):
+            inner = _changes(default, value)
+            changed |= {name: inner} if inner else {}
+        elif name not in defaults or value != default:
+            changed[name] = value
+    return changed | dict.fromkeys(name for name in defaults if name not in values)
+
+
 def _settled(settings: Settings) -> Settings:
     """With the two values that follow from others: the feed that `auto` means, and the deployment's parameters file."""
     snowflake = settings.snowflake
