@@ -23,7 +23,7 @@ export csv version reason port what admin_role scenario strength  # read by the 
 csv_option = $(if $(csv),--csv "$$csv")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev setup rollback promote prune replay game-day deploy-sproc deploy-task bench test test-snowflake coverage lint format types check lock clean
+.PHONY: help demo dev setup rollback promote prune replay game-day deploy-sproc deploy-task bench test test-snowflake coverage lint format types check settings lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ types: $(READY)  ## the strict type checker
 	@$(VENV)/bin/mypy
 
 check: lint types test  ## what CI asks for
+
+settings: $(READY)  ## write docs/settings.md from the fields of the settings
+	@$(RUN) -m intent_platform.settings.reference > docs/settings.md
 
 lock: $(READY)  ## resolve the dependencies anew, with hashes
 	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -7,10 +7,14 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+import intent_platform
 from intent_platform.errors import SettingsError
 from intent_platform.settings import CONFIG_FILE, Settings, changes_of, environment_of_paths, load_settings
+from intent_platform.settings.reference import reference
 from intent_platform.settings.training import IntRange
 from intent_platform.settings.types import Section, variable_of
+
+PACKAGE = Path(intent_platform.__file__).parent
 
 
 def test_the_defaults_are_the_local_platform_and_a_shop_that_lives(settings):
@@ -123,6 +127,9 @@ class TestDefaults:
         text = CONFIG_FILE.read_text()
         config_file(text[text.index("#\n") :].replace("# ", "").replace("#", ""))
         assert load_settings().training.search_space["depth"] == IntRange(low=5, high=8)
+
+    def test_the_reference_page_is_current(self):
+        assert (PACKAGE.parent / "docs" / "settings.md").read_text() == reference(), "run make settings"
 
 
 class TestMerging:
