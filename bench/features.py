@@ -85,7 +85,7 @@ def measure_features(
         return float(month), float(folds)
 
     reference = measured(training.features)
-    table: list[Sequence[object]] = [("all features of config.yml", f"{reference[0]:.4f}", f"{reference[1]:.4f}")]
+    table: list[Sequence[object]] = [("all default features", f"{reference[0]:.4f}", f"{reference[1]:.4f}")]
     for name, group in list(GROUPS.items())[-2 if told.quick else 0 :]:
         present = any(feature in training.features for feature in group)
         if present:

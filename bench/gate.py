@@ -1,7 +1,7 @@
 """`python -m bench.gate`: how often the gate decides correctly. Writes the tables of docs/gate.md.
 
 `simulation` makes test windows with a known truth, and `seeds` takes real ones. The gate is the product's own, with the
-settings of config.yml except for the number of resamples.
+default settings except for the number of resamples.
 """
 
 import argparse
