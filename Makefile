@@ -99,6 +99,9 @@ types: $(READY)  ## the strict type checker
 
 check: lint types test  ## what CI asks for
 
+settings: $(READY)  ## write docs/settings.md from the fields of the settings
+	@$(RUN) -m intent_platform.settings.reference > docs/settings.md
+
 lock: $(READY)  ## resolve the dependencies anew, with hashes
 	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --upgrade pyproject.toml --group dev --output-file $(LOCK)

@@ -23,7 +23,7 @@ from intent_platform.modelling.intervals import t_quantile
 from intent_platform.modelling.metrics import Labels, Scores
 from intent_platform.modelling.model import feature_matrix
 from intent_platform.modelling.search import classifier, search
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 _T = TypeVar("_T")
 _FRESH_SEEDS = (1, 2, 3)

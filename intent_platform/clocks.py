@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from intent_platform.partitions import TIMEZONE, Window
-from intent_platform.settings import ScheduleSettings
+from intent_platform.settings.operation import ScheduleSettings
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import pytest
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
-from intent_platform.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from intent_platform.settings import Settings, load_settings
+from intent_platform.settings.types import ENVIRONMENT_PREFIX
 from intent_platform_tests.snowflake_emulator import serve
 from intent_platform_tests.snowflake_emulator.server import RunningEmulator
 
@@ -62,7 +63,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    """The defaults of config.yml, in a home of the test's own."""
+    """The default settings, in a home of the test's own."""
     return make_settings()
 
 

@@ -17,8 +17,7 @@ BELOW = {
     "errors": set(),
     "loggers": set(),
     "tables": set(),
-    "sections": {"tables"},
-    "settings": {"errors", "sections"},
+    "settings": {"errors", "tables"},
     "partitions": set(),
     "sessions": {"partitions", "settings", "tables", "errors"},
     "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
@@ -84,7 +83,7 @@ def test_no_statement_is_above_pipeline(room: str):
         assert not sent, path
 
 
-@pytest.mark.parametrize("room", ["sessions", "modelling", "tables.py", "settings.py"])
+@pytest.mark.parametrize("room", ["sessions", "modelling", "tables.py", "settings"])
 def test_the_lower_rooms_know_neither_dagster_nor_a_database(room: str):
     paths = [PACKAGE / room] if room.endswith(".py") else list((PACKAGE / room).rglob("*.py"))
     for path in paths:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.clocks import Clock, clocks_of
-from intent_platform.settings import ScheduleSettings
+from intent_platform.settings.operation import ScheduleSettings
 
 #: For each clock, the job that it starts and the schedule's description in the UI.
 _STARTS = {

@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from rich.console import Console
 
 from intent_platform.instance import WORKSPACE, open_instance, prepare_home
-from intent_platform.settings import ENVIRONMENT_PREFIX, load_settings
+from intent_platform.settings import environment_of_paths, load_settings
 
 _ADDRESS = "127.0.0.1"
 
@@ -27,10 +27,7 @@ def run(port: int) -> None:
     with open_instance(settings):  # ends the runs of killed commands, which would block the queue
         pass
     # Dagster's processes start in another folder, where a relative path would name another file.
-    folders = {"HOME": settings.home, "UCI_CSV": settings.uci.csv, "LANDING_FOLDER": settings.landing.folder}
-    folders["TABLE_FILE"] = settings.table.file
-    folders["SNOWFLAKE_PARAMETERS_FILE"] = settings.snowflake.parameters_file
-    os.environ.update({f"{ENVIRONMENT_PREFIX}{name}": str(path) for name, path in folders.items() if path is not None})
+    os.environ.update(environment_of_paths(settings))
     Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")
     # Dagster reads any dagster.yaml in the current folder as a second configuration, so it starts in its home.
     os.chdir(home)

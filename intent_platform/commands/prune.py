@@ -24,4 +24,6 @@ def run(keep: int) -> None:
     if keep < 1:
         raise SettingsError(f"keep is {keep}, but at least one version must stay: set it to 1 or more")
     deleted = prune(platform_for(load_settings()), keep)
-    Console().print(f"Deleted {len(deleted)} versions" + (f": {', '.join(deleted)}." if deleted else "."), soft_wrap=True)
+    Console().print(
+        f"Deleted {len(deleted)} versions" + (f": {', '.join(deleted)}." if deleted else "."), soft_wrap=True
+    )

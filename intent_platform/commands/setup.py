@@ -26,7 +26,9 @@ def options(parser: ArgumentParser) -> None:
     """Declare the UCI file, and how to prepare a Snowflake account."""
     csv_option(parser)
     parser.add_argument("--admin-role", help="on Snowflake: a role that creates the database and the roles")
-    parser.add_argument("--dry-run", action="store_true", help="on Snowflake: print the statements without running them")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="on Snowflake: print the statements without running them"
+    )
 
 
 def csv_option(parser: ArgumentParser) -> None:

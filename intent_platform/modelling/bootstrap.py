@@ -113,11 +113,11 @@ def pr_auc_difference(
 ) -> Interval:
     """Return the PR-AUC of `first` minus that of `second` on the same rows, with its percentile interval.
 
-    Rows, or whole `clusters` of rows, are drawn with replacement. Both models are measured on the same draw, so easy and
-    hard draws cancel out (Efron & Tibshirani 1993, ch. 13 and 16). The percentiles are expanded, because plain ones are
-    too narrow with few clusters (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 5.3).
-    Replicates without a purchase do not define a PR-AUC and are left out. Time grows with `resamples` x rows, but memory
-    does not.
+    Rows, or whole `clusters` of rows, are drawn with replacement. Both models are measured on the same draw, so the
+    difficulty of a draw cancels out (Efron & Tibshirani 1993, ch. 13 and 16). The percentiles are those of the expanded
+    interval, because plain ones are too narrow with few clusters (Hesterberg 2015, "What Teachers Should Know About the
+    Bootstrap", section 5.3). Replicates without a purchase do not define a PR-AUC and are left out. Time grows with
+    `resamples` x rows, but memory does not.
 
     Raises:
         ValueError: no label is 1, or there is only one cluster.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from intent_platform.errors import TrainingRefused
 from intent_platform.modelling.metrics import Labels
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 if TYPE_CHECKING:
     from catboost import Pool

@@ -151,7 +151,7 @@ def worse_than_prevalence(c: Comparison) -> Iterator[Reason]:
 
 
 def guardrails(c: Comparison) -> Iterator[Reason]:
-    """No other metric, and PR-AUC in no slice of visitors, may get worse by more than its margin."""
+    """The challenger must stay within its margins, in the other metrics and in PR-AUC for each slice of visitors."""
     for guardrail in c.guardrails:
         if not guardrail.holds:
             of_slice = f" for {guardrail.slice} ({guardrail.purchases} purchases)" if guardrail.slice else ""

@@ -15,7 +15,7 @@ from intent_platform.modelling.bootstrap import chance_pr_auc, pr_auc_difference
 from intent_platform.modelling.intervals import Clusters, Interval, mean_difference, roc_auc_difference
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, calibration_errors, log_losses, measure
 from intent_platform.partitions import Window
-from intent_platform.settings import GateSettings
+from intent_platform.settings.evaluation import GateSettings
 
 GuardrailMetric = Literal["roc_auc", "brier", "log_loss", "calibration_error", "pr_auc"]
 
@@ -37,11 +37,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class HeadToHead:
-    """A challenger and the champion, or None without a champion, on the same rows.
+    """A challenger and the champion on the same rows. `champion` is None if there is no champion yet.
 
     `labels` (0 or 1), `days` and `slices` (VISITORTYPE) have shape (rows,), in the order of the scores of both sides.
-    The rows are the sessions of `test_window`. If it has too few purchases, the sessions of the earlier `pooled` windows
-    are added. Windows are half-open, Asia/Tokyo.
+    The rows are the sessions of `test_window`. If it has too few purchases, the sessions of the earlier windows in
+    `pooled` are added. Windows are half-open, Asia/Tokyo.
 
     Raises:
         ValueError: shapes differ, or scores are not probabilities.
@@ -75,9 +75,9 @@ class HeadToHead:
 def windows_to_pool(
     test: Window, earlier: Iterable[Window], purchases: Callable[[Window], int], enough: int
 ) -> tuple[Window, ...]:
-    """Return the earlier windows that must be added to the test window to have enough purchases.
+    """Return the earlier windows to add to the test window until there are enough purchases.
 
-    Windows without a purchase are left out. If all earlier windows together are not enough, all others are returned.
+    The result is empty if the test window has enough. Windows without a purchase are left out.
 
     Args:
         test: the test window.
@@ -182,7 +182,8 @@ class Comparison:
     def chance(self) -> float | None:
         """The PR-AUC that a first champion must exceed to have skill; None with a champion, or without a PR-AUC.
 
-        The level is that of the upper end of the policy's two-sided interval, so it is as strict as the rule `superior`.
+        The level is that of the upper end of the policy's two-sided interval. So it is as strict as the rule
+        `superior`.
         """
         if self.head_to_head.champion is not None or not self.has_both_classes:
             return None

@@ -84,8 +84,8 @@ class IntentModel:
         """
         if len(columns) != len(self.features):
             raise ValueError(
-                f"{len(columns)} columns given, but the model takes {len(self.features)}: pass one column for each of its "
-                "features, in order"
+                f"{len(columns)} columns given, but the model takes {len(self.features)}: pass one column for each "
+                "feature, in the model's order"
             )
         rows = len(columns[0])
         if rows == 0:
@@ -98,8 +98,8 @@ class IntentModel:
         """Return what each feature adds to the log-odds of each row's score (Shapley values).
 
         Each feature has a column of its name, and the column `BASE` holds the mean. All columns of a row add up to its
-        log-odds. CatBoost computes the values by TreeSHAP (Lundberg et al. 2020) for the uncalibrated model. Calibration
-        is linear in the log-odds, so scaling the values calibrates them.
+        log-odds. CatBoost computes the values by TreeSHAP (Lundberg et al. 2020) for the uncalibrated model.
+        Calibration is linear in the log-odds, so the values only have to be scaled.
         """
         from catboost import Pool
 

@@ -14,7 +14,7 @@ from intent_platform.modelling.head_to_head import Comparison, Contender, Guardr
 from intent_platform.modelling.intervals import Interval
 from intent_platform.modelling.metrics import Metrics
 from intent_platform.partitions import Window
-from intent_platform.settings import GateSettings
+from intent_platform.settings.evaluation import GateSettings
 
 __all__ = ["Contender", "Decision", "HeadToHead", "Outcome", "Reason", "ReasonCode", "decide"]
 

@@ -17,7 +17,7 @@ from intent_platform.modelling.head_to_head import Contender, HeadToHead, window
 from intent_platform.modelling.metrics import Labels, measure
 from intent_platform.modelling.promotion import decide
 from intent_platform.partitions import Window, add_months, evaluation_window, unseen_months
-from intent_platform.settings import GateSettings
+from intent_platform.settings.evaluation import GateSettings
 
 Policy = Callable[[HeadToHead], bool]
 

@@ -15,7 +15,7 @@ import numpy as np
 from intent_platform.errors import TrainingRefused
 from intent_platform.loggers import quiet_loggers
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
-from intent_platform.settings import FloatRange, IntRange, TrainingSettings
+from intent_platform.settings.training import FloatRange, IntRange, TrainingSettings
 
 if TYPE_CHECKING:
     import optuna
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, str | int | float | bool]
 
-# Random trials before TPE models the results. With Optuna's default of 10, a search of 10 trials would be purely random.
+# Random trials before TPE models the results. With Optuna's default of 10, all 10 trials of a search would be random.
 _STARTUP_TRIALS = 4
 # Folds that every trial completes before it may be pruned, because chance decides on a single fold.
 _FOLDS_BEFORE_PRUNING = 2
@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """The result of a search: the `parameters` of the best trial, its number of trees (`iterations`), and all trials."""
+    """The result of a search: `parameters` and number of trees (`iterations`) of the best trial, and all trials."""
 
     parameters: Parameters
     iterations: int
@@ -63,8 +63,8 @@ def classifier(settings: TrainingSettings, parameters: Parameters, iterations: i
 
     if settings.task_type == "GPU" and get_gpu_device_count() == 0:
         raise TrainingRefused(
-            "training.task_type is GPU, but CatBoost finds no GPU on this machine: set it to CPU, or train on a machine "
-            "with a GPU"
+            "training.task_type is GPU, but CatBoost finds no GPU on this machine: set it to CPU, or train on another "
+            "machine"
         )
 
     return CatBoostClassifier(

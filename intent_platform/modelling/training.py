@@ -18,7 +18,7 @@ from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
 from intent_platform.modelling.search import Parameters, Trial, classifier, search
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier

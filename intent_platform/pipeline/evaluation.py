@@ -26,7 +26,8 @@ from intent_platform.platforms.ports import (
     challenger_of,
 )
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform.settings import GateSettings, Settings
+from intent_platform.settings import Settings
+from intent_platform.settings.evaluation import GateSettings
 from intent_platform.tables import DATASET, EVALUATIONS
 
 

@@ -19,7 +19,7 @@ from intent_platform.partitions import Window, add_months, month_window, trainin
 from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Platform, challenger_of
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 from intent_platform.tables import DATASET
 
 

@@ -16,7 +16,7 @@ from intent_platform.partitions import Window, day_of, training_window
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.versions import ModelVersion, Provenance
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 from intent_platform.tables import DATASET
 
 

@@ -36,7 +36,7 @@ def rehearsal_settings(kind: str, strength: float, sessions_per_day: int) -> Set
         home=own.home / "game-day" / kind,
         feed="simulated",
         first_day=add_months(FIRST_DAY, -2),
-        training=own.training.model_dump() | {"months": 1},
+        training={"months": 1},
         simulated={
             "seed": own.simulated.seed,
             "sessions_per_day": sessions_per_day,

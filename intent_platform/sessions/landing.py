@@ -19,7 +19,7 @@ from intent_platform.sessions.contract import RawBatch
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.file_scans import COLUMNS, forget_scan, scan_file
 from intent_platform.sessions.files import header_of, read_batches
-from intent_platform.settings import LandingSettings
+from intent_platform.settings.feeds import LandingSettings
 
 _SUFFIXES = (".csv", ".parquet")
 

@@ -99,12 +99,11 @@ def made_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shop_settings(home: Path, made_csv: Path) -> Settings:
-    defaults = load_settings(home=home)
     return load_settings(
         home=home,
         first_day="2024-02-01",
-        uci={"csv": made_csv, "year": 2024, "session_dates": "spread"},
-        training=defaults.training.model_dump() | QUICK,
+        uci={"csv": made_csv, "session_dates": "spread"},
+        training=QUICK,
         warehouse={"timeout_seconds": 10},
     )
 

@@ -22,13 +22,12 @@ HAPPENS = "2025-07-03"
 
 
 def simulated(home: Path, **scenario: Any) -> Settings:
-    defaults = load_settings(home=home)
     return load_settings(
         home=home,
         first_day="2025-06-01",
         feed="simulated",
-        simulated={"seed": 0, "sessions_per_day": 400, "scenario": {"kind": "none", **scenario}},
-        training=defaults.training.model_dump() | QUICK | {"months": 1},
+        simulated={"sessions_per_day": 400, "scenario": scenario},
+        training={**QUICK, "months": 1},
         warehouse={"timeout_seconds": 10},
     )
 

@@ -323,7 +323,7 @@ def test_rows_of_another_day_are_refused_by_a_load_that_replaces_days(tmp_path, 
         home=home,
         feed="simulated",
         first_day="2024-05-01",
-        simulated={"seed": 0, "sessions_per_day": 50, "scenario": {"kind": "repeated_day", "start": "2024-05-06"}},
+        simulated={"sessions_per_day": 50, "scenario": {"kind": "repeated_day", "start": "2024-05-06"}},
     )
     with opened(settings) as shop:
         for _ in range(2):  # a second load of the day rejects them once, too

@@ -32,12 +32,11 @@ def simulated(make_settings):
     """Settings of a simulated shop, small and quickly trained."""
 
     def make(**simulated: object):
-        training = make_settings().training.model_dump() | {"trials": 1, "folds": 2, "iterations": 30, "months": 1}
         return make_settings(
             feed="simulated",
             first_day="2025-06-01",
-            simulated={"seed": 0, "sessions_per_day": 60, "scenario": {"kind": "none"}, **simulated},
-            training=training,
+            simulated={"sessions_per_day": 60, **simulated},
+            training={"trials": 1, "folds": 2, "iterations": 30, "months": 1},
             warehouse={"timeout_seconds": 5},
         )
 

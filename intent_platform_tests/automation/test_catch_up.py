@@ -274,5 +274,5 @@ def test_a_feed_that_was_never_fetched_is_not_fetched_by_a_sensor(make_settings,
 
 def test_a_feed_that_ended_long_ago_has_nothing_to_catch_up(make_settings, instance, tmp_path):
     csv = write_uci_csv(tmp_path / "sessions.csv", {"Feb": 5})
-    settings = make_settings(uci={"csv": csv, "year": 2024, "session_dates": "spread"})
+    settings = make_settings(uci={"csv": csv, "session_dates": "spread"})
     assert "nothing of the last" in tick(settings, "catch_up_sensor", instance).skip_message

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from intent_platform.modelling.training import TrainedModel, train
-from intent_platform.settings import IntRange, Settings, TrainingSettings
+from intent_platform.settings import Settings
+from intent_platform.settings.training import IntRange, TrainingSettings
 from intent_platform.tables import DATASET, MODEL_INPUTS
 
 

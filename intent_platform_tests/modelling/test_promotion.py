@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from intent_platform.modelling.metrics import measure
 from intent_platform.modelling.promotion import Contender, HeadToHead, ReasonCode, decide
 from intent_platform.partitions import Window
-from intent_platform.settings import GateSettings, load_settings
+from intent_platform.settings import load_settings
+from intent_platform.settings.evaluation import GateSettings
 from intent_platform_tests.builders.scores import scored_rows
 
 POLICY = load_settings().gate.model_copy(update={"resamples": 400})

@@ -15,7 +15,7 @@ from intent_platform.modelling.metrics import measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
 from intent_platform.modelling.search import Trial, search
 from intent_platform.modelling.training import train
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 from intent_platform_tests.modelling.conftest import made_sessions
 
 ROWS = made_sessions(1_200)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from intent_platform.errors import SettingsError, WarehouseError
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.settings import SnowflakeSettings
+from intent_platform.settings.platforms import SnowflakeSettings
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_the_setting_picks_the_feed(make_settings, name, kind):
 
 def test_opening_a_feed_reads_and_makes_nothing(make_settings):
     for name in ("uci", "landing", "simulated", "table"):
-        settings = make_settings(feed=name, uci={"csv": Path("absent.csv"), "year": 2024, "session_dates": "spread"})
+        settings = make_settings(feed=name, uci={"csv": Path("absent.csv"), "session_dates": "spread"})
         session_source(settings)
         assert not settings.home.exists()
 

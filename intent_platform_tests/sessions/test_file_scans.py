@@ -10,7 +10,7 @@ from intent_platform.errors import FeedError
 from intent_platform.partitions import Window
 from intent_platform.sessions import file_scans, files
 from intent_platform.sessions.landing import LandingFeed
-from intent_platform.settings import LandingSettings
+from intent_platform.settings.feeds import LandingSettings
 from intent_platform_tests.builders.sessions import landing_rows
 
 MONDAY = Window(date(2024, 5, 13), date(2024, 5, 14))

@@ -11,7 +11,7 @@ from intent_platform.partitions import TIMEZONE, Window, clock_set_to
 from intent_platform.sessions import file_scans
 from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.landing import LandingFeed
-from intent_platform.settings import LandingSettings
+from intent_platform.settings.feeds import LandingSettings
 from intent_platform.tables import SESSION_COLUMNS
 from intent_platform_tests.builders.sessions import landing_rows
 

@@ -14,7 +14,7 @@ from intent_platform.sessions.contract import validate
 from intent_platform.sessions.simulated import scenarios
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.sessions.simulated.scenarios import scenario_of
-from intent_platform.settings import ScenarioSettings
+from intent_platform.settings.feeds import ScenarioSettings
 from intent_platform_tests.builders.simulated import DAY, day_of, feed_of, rows_of
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -75,7 +75,7 @@ def test_a_scenario_is_deterministic(kind):
 def test_without_a_start_only_nothing_can_happen(make_settings):
     assert make_settings().simulated.scenario.kind == "none"
     with pytest.raises(SettingsError, match="missing_day needs a start"):
-        make_settings(simulated={"seed": 0, "sessions_per_day": 10, "scenario": {"kind": "missing_day"}})
+        make_settings(simulated={"scenario": {"kind": "missing_day"}})
 
 
 def test_a_drift_grows_day_by_day():

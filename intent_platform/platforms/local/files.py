@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from intent_platform.errors import FeedError, WarehouseError, first_line
-from intent_platform.settings import ATTACHED
+from intent_platform.settings.feeds import ATTACHED
 
 if TYPE_CHECKING:
     import duckdb

@@ -22,7 +22,9 @@ from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import STAGE, run
 from intent_platform.platforms.snowflake.query_tag import query_tag
 from intent_platform.platforms.sql import statement_beside
-from intent_platform.settings import CONFIG_FILE, Settings
+from intent_platform.settings import CONFIG_FILE, Settings, changes_of
+from intent_platform.settings.operation import AlertSettings
+from intent_platform.settings.platforms import SnowflakeSettings
 
 _RUNTIME = "3.11"
 #: What the code imports inside Snowflake, as locked here.
@@ -158,9 +160,9 @@ def deploy_tasks(connector: SnowflakeConnector, show: Callable[[str], None], *, 
 
 
 def pack(folder: Path, settings: Settings) -> Path:
-    """The package as a zip in `folder`, its `config.yml` holding these settings without any of the connection.
+    """The package as a zip in `folder`, its `config.yml` holding what these settings change of the defaults.
 
-    The name holds a digest of what is inside, so that a procedure never sees half of a new release.
+    The name holds a digest of the content: a procedure never sees half of a new release.
     """
     package = Path(intent_platform.__file__).parent
     files = {
@@ -168,14 +170,24 @@ def pack(folder: Path, settings: Settings) -> Path:
         for path in sorted(package.rglob("*"))
         if path.suffix in _SUFFIXES and "__pycache__" not in path.parts
     }
-    kept = settings.model_dump(mode="json", by_alias=True, exclude={"snowflake": True, "alerts": True})
-    kept.update(snowflake={}, alerts={}, home="/tmp/intent_platform")  # noqa: S108  nothing is written there
-    kept["training"]["place"] = "process"
     # Not sorted: the search draws its parameters in the order that they are written in.
-    files[f"{package.name}/{CONFIG_FILE.name}"] = yaml.safe_dump(kept, sort_keys=False).encode()
+    config = yaml.safe_dump(changes_of(_inside_a_procedure(settings)), sort_keys=False)
+    files[str(CONFIG_FILE.relative_to(package.parent))] = config.encode()
     digest = sha256(b"".join(name.encode() + text for name, text in files.items())).hexdigest()[:12]
     archive = folder / f"{package.name}_{digest}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():
             file.writestr(name, content)
     return archive
+
+
+def _inside_a_procedure(settings: Settings) -> Settings:
+    """The settings without connection, alerts and secrets. A challenger is trained where the procedure runs."""
+    return settings.model_copy(
+        update={
+            "home": Path("/tmp/intent_platform"),  # noqa: S108  nothing is written there
+            "snowflake": SnowflakeSettings(),
+            "alerts": AlertSettings(),
+            "training": settings.training.model_copy(update={"place": "process"}),
+        }
+    )

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from intent_platform.errors import SettingsError
-from intent_platform.settings import Settings, SnowflakeSettings
+from intent_platform.settings import Settings
+from intent_platform.settings.platforms import SnowflakeSettings
 
 SCHEMA = "ONLINE_SHOPPERS_INTENTION"
 _DEFAULT_WAREHOUSE = "COMPUTE_WH"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_platform.sessions.simulated.sessions import Column, Tendency
-from intent_platform.settings import ScenarioSettings
+from intent_platform.settings.feeds import ScenarioSettings
 
 NEW_TRAFFIC_TYPE = 21  # UCI has 1 to 20
 NEW_BROWSER = 14  # UCI has 1 to 13
