@@ -73,7 +73,8 @@ def check_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
         name="check_sensor",
         default_status=status,
         description=(
-            "Send an alert for each failed check of severity error: a log entry, and a webhook call if one is configured."
+            "Send an alert for each failed check of severity error: a log entry, and a webhook call if one is "
+            "configured."
         ),
     )
     def check_sensor(context: dg.RunStatusSensorContext) -> None:

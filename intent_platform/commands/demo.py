@@ -111,7 +111,7 @@ class DemoRun:
         outdated = outdated_days(self.instance) if "dataset" in assets else set()  # another release built them
         missing = [day for day in window if day.isoformat() not in materialized or day in outdated]
         if missing:
-            # One run over a range: after an interruption, all days from the first missing one on are missing.
+            # One run over the range costs less than one run a day, even if it repeats some days.
             self._run(job, window=Window(missing[0], window.end))
 
     def _scores(self, window: Window) -> None:

@@ -29,7 +29,7 @@ def run(port: int) -> None:
     # Dagster's processes start in another folder, where a relative path would name another file.
     os.environ.update(environment_of_paths(settings))
     Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")
-    # Dagster reads any dagster.yaml in the current folder as a second configuration, so it starts in its home.
+    # A dagster.yaml in the current folder could count as a second configuration, so Dagster starts in its home.
     os.chdir(home)
     command = [sys.executable, "-m", "dagster", "dev", "-h", _ADDRESS, "-p", str(port), "-w", str(WORKSPACE)]
     os.execv(sys.executable, command)  # noqa: S606

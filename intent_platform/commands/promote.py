@@ -1,6 +1,6 @@
 """Make a version champion, whatever the gate decided.
 
-The command runs the promotion job in this process. The job refuses a version that cannot score.
+The command runs the promotion job in this process. The job refuses a version that does not exist or cannot score.
 """
 
 from argparse import ArgumentParser

@@ -1,6 +1,6 @@
 """Make an earlier version champion.
 
-The command runs the rollback job in this process. The job refuses a version that cannot score.
+The command runs the rollback job in this process. The job refuses a version that does not exist or cannot score.
 """
 
 from argparse import ArgumentParser
@@ -15,7 +15,7 @@ PREVIOUS = "previous"
 
 def options(parser: ArgumentParser) -> None:
     """Declare the version and the reason."""
-    parser.add_argument("--version", required=True, help=f"v_YYMMDD_HHMMSS, or '{PREVIOUS}' champion")
+    parser.add_argument("--version", required=True, help=f"v_YYMMDD_HHMMSS, or '{PREVIOUS}' for the previous champion")
     parser.add_argument("--reason", default=NO_REASON, help="why; the ledger keeps it")
 
 

@@ -1,4 +1,4 @@
-"""The persistent local Dagster instance in the home folder, and running jobs into it from a command."""
+"""The persistent Dagster instance in the home folder, and how commands run jobs on it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from intent_platform.errors import SettingsError
 from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
 
-#: What `dagster dev` loads.
+#: The workspace that `dagster dev` loads.
 WORKSPACE = Path(__file__).with_name("workspace.yaml")
 _TEMPLATE = Path(__file__).with_name("dagster.yaml")
 _PROCESS_TAG = "intent_platform/process"
@@ -20,7 +20,10 @@ _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.Dag
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Dagster's own home, configured from the template `dagster.yaml`; `DAGSTER_HOME` when that is set.
+    """Create Dagster's home in the home folder and return it.
+
+    The template `dagster.yaml` configures it, and `DAGSTER_HOME` names it for this process and its children. If
+    `DAGSTER_HOME` is already set, nothing is created and that folder is returned.
 
     Raises:
         SettingsError: the folder cannot be written.
@@ -33,8 +36,8 @@ def prepare_home(settings: Settings) -> Path:
         shutil.copyfile(_TEMPLATE, folder / "dagster.yaml")
     except OSError as error:
         raise SettingsError(
-            f"cannot write the home folder {settings.home} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder "
-            "that you may write"
+            f"cannot write the home folder {settings.home} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder "
+            "that you can write"
         ) from error
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
@@ -42,13 +45,16 @@ def prepare_home(settings: Settings) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The instance, with runs that a killed command left behind marked as failed."""
+    """Open the instance, and mark the unfinished runs of stopped commands as failed.
+
+    Such a run would keep its place in the writers' pool, and later runs would wait for it.
+    """
     prepare_home(settings)
     with dg.DagsterInstance.get() as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
             process = run.tags.get(_PROCESS_TAG)
             if process is not None and not _is_alive(int(process)):
-                instance.report_run_failed(run, "the command that ran this was stopped")
+                instance.report_run_failed(run, "the command that executed this run was stopped")
         yield instance
 
 
@@ -63,16 +69,27 @@ def run_job(
     only: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job in this process: over the days of `window`, for one `partition`, or without either.
+    """Run a job in this process.
 
-    `only` names the one asset of the job to materialize; `tags` are the run's own.
+    An error of an asset is raised unchanged, and the run is recorded as failed.
 
-    What an asset raises comes out as it is; the run is then recorded as failed.
+    Args:
+        definitions: the code location that has the job.
+        instance: the instance that records the run.
+        job: the name of the job.
+        window: the days of a daily job, as one run.
+        partition: the key of one partition. Neither `window` nor `partition` is needed for a job without partitions.
+        config: the run config.
+        only: the one asset of the job to materialize; all of them if None.
+        tags: further tags of the run.
+
+    Raises:
+        KeyboardInterrupt: the user stopped the run with Ctrl-C.
     """
     tags = {_PROCESS_TAG: str(os.getpid()), **(tags or {})}
     if window is not None:
         tags |= range_tags(window)
-    # The terminal shows progress; the log is in the UI.
+    # The terminal shows the progress of the command. The UI shows the log of the run.
     run_config = {**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     try:
         return definitions.resolve_job_def(job).execute_in_process(
@@ -82,15 +99,15 @@ def run_job(
             run_config=run_config,
             asset_selection=[dg.AssetKey(only)] if only else None,
         )
-    except dg.DagsterExecutionInterruptedError as error:  # Ctrl-C, as Dagster calls it
+    except dg.DagsterExecutionInterruptedError as error:  # Dagster's error for Ctrl-C
         raise KeyboardInterrupt from error
 
 
 def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # signal 0 only checks whether the process exists
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it exists and belongs to another user
         return True
     return True

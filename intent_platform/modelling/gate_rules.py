@@ -238,16 +238,17 @@ def _against_chance(c: Comparison) -> tuple[bool, str]:
     if c.has_evidence and c.chance is not None:
         beats = _pr_auc(c.challenger) > c.chance
         return beats, (
-            f"its PR-AUC {_pr_auc(c.challenger):.4f} on {c.challenger.positives} purchases of the test window is "
-            f"{'' if beats else 'not '}above {c.chance:.4f}, which {(1 + c.policy.confidence) / 2:.1%} of random "
-            "rankings do not exceed"
+            f"the challenger's PR-AUC {_pr_auc(c.challenger):.4f} on {c.challenger.positives} purchases of the test "
+            f"window is {'' if beats else 'not '}above {c.chance:.4f}, which {(1 + c.policy.confidence) / 2:.1%} of "
+            "random rankings do not exceed"
         )
     out_of_fold = c.head_to_head.challenger.out_of_fold
     pr_auc, prevalence = _pr_auc(out_of_fold), out_of_fold.prevalence or 0.0
     beats = pr_auc > prevalence
     return beats, (
-        f"its out-of-fold PR-AUC {pr_auc:.4f} is {'' if beats else 'not '}above the prevalence {prevalence:.4f} (the "
-        f"test window has too little evidence: {c.challenger.positives} purchases of {c.challenger.sessions} sessions)"
+        f"the challenger's out-of-fold PR-AUC {pr_auc:.4f} is {'' if beats else 'not '}above the prevalence "
+        f"{prevalence:.4f} (the test window has too little evidence: {c.challenger.positives} purchases in "
+        f"{c.challenger.sessions} sessions)"
     )
 
 

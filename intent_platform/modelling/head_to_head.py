@@ -224,7 +224,16 @@ class Comparison:
                 worse_by, at_worst = interval.estimate, interval.high
             challenger, champion = getattr(self.challenger, metric), getattr(self.champion, metric)
             purchases = self.challenger.positives
-            yield Guardrail(metric, None, purchases, challenger, champion, worse_by, at_worst, margin)
+            yield Guardrail(
+                metric=metric,
+                slice=None,
+                purchases=purchases,
+                challenger=challenger,
+                champion=champion,
+                worse_by=worse_by,
+                at_worst=at_worst,
+                margin=margin,
+            )
 
     def _slices(self) -> Iterator[Guardrail]:
         head_to_head = self.head_to_head
@@ -242,14 +251,14 @@ class Comparison:
             difference = self._pr_auc_difference(members)
             if challenger is not None and champion is not None and difference is not None:
                 yield Guardrail(
-                    "pr_auc",
-                    str(name),
-                    int(labels.sum()),
-                    challenger,
-                    champion,
-                    -difference.estimate,
-                    -difference.low,
-                    self.policy.slice_margin,
+                    metric="pr_auc",
+                    slice=str(name),
+                    purchases=int(labels.sum()),
+                    challenger=challenger,
+                    champion=champion,
+                    worse_by=-difference.estimate,
+                    at_worst=-difference.low,
+                    margin=self.policy.slice_margin,
                 )
 
     def _pr_auc_difference(self, members: npt.NDArray[np.bool_]) -> Interval | None:

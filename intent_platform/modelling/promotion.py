@@ -115,16 +115,16 @@ def decide(head_to_head: HeadToHead, policy: GateSettings) -> Decision:
         reasons = tuple(reason for rule in stage for reason in rule(comparison))
         if reasons:
             return Decision(
-                outcome,
-                reasons,
-                policy.policy,
-                comparison.challenger,
-                comparison.champion,
-                comparison.difference,
-                comparison.roc_auc_difference,
-                comparison.chance,
-                comparison.guardrails,
-                comparison.clusters is not None,
-                head_to_head.pooled,
+                outcome=outcome,
+                reasons=reasons,
+                policy=policy.policy,
+                challenger=comparison.challenger,
+                champion=comparison.champion,
+                difference=comparison.difference,
+                roc_auc_difference=comparison.roc_auc_difference,
+                chance=comparison.chance,
+                guardrails=comparison.guardrails,
+                clustered=comparison.clusters is not None,
+                pooled=head_to_head.pooled,
             )
     raise AssertionError("the last stage of a rulebook gave no reason, but it always must")

@@ -1,7 +1,7 @@
-"""The platform as Snowflake's stored procedures: the functions of `pipeline` on the session that Snowflake gives.
+"""Snowflake's stored procedures: the functions of `pipeline` on the Snowpark session that Snowflake passes.
 
-Runs inside Snowflake, where there is no Dagster. `platforms.snowflake.deployment` declares the procedures. Each one
-returns a JSON text with its results and with the checks of its asset that failed.
+They run inside Snowflake, without Dagster. `platforms.snowflake.deployment` creates the procedures. Each one returns a
+JSON text with its results and the failed checks of its asset.
 """
 
 import json
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 
-_log = logging.getLogger(__name__)  # goes to the account's event table
+_log = logging.getLogger(__name__)  # Snowflake writes this log to the account's event table
 
 
 def run_dataset(session: "Session", session_date: date) -> str:
@@ -46,7 +46,10 @@ def run_dataset(session: "Session", session_date: date) -> str:
 
 
 def run_training(session: "Session", month: date, run_id: str | None) -> str:
-    """Train and log the challenger of a month. Too few purchases to train on are an answer, not a failure."""
+    """Train and log the challenger of a month.
+
+    With too few purchases to train on, the procedure succeeds and answers `refused` with the reason.
+    """
     window = month_window(month.replace(day=1).isoformat())
     with _called(session, "challenger_model", window, run_id) as call:
         try:
@@ -57,7 +60,7 @@ def run_training(session: "Session", month: date, run_id: str | None) -> str:
 
 
 def run_model_evaluation(session: "Session", month: date) -> str:
-    """Evaluate a month's challenger, and promote it if that is the decision."""
+    """Evaluate a month's challenger, and promote it if the gate decides so."""
     window = month_window(month.replace(day=1).isoformat())
     with _called(session, "evaluation", window) as call:
         _, decision = evaluate(call.platform, window.keys[0], call.settings, run_id=call.run_id)
@@ -73,7 +76,10 @@ def run_model_evaluation(session: "Session", month: date) -> str:
 
 
 def run_prediction(session: "Session", session_date: date, model: str | None) -> str:
-    """Replace the scores of a day by the champion's, or by those of a version by name."""
+    """Replace the scores of a day.
+
+    `model` is a version name, `champion` or `at_the_time`. None and the empty text mean `champion`.
+    """
     window = days_window([session_date.isoformat()])
     with _called(session, "scores", window) as call:
         scored = score(call.platform, model or CHAMPION, window)
@@ -81,18 +87,26 @@ def run_prediction(session: "Session", session_date: date, model: str | None) ->
 
 
 def run_rollback(session: "Session", version: str, reason: str) -> str:
-    """Make a version champion (empty: the previous champion) and quarantine the version it replaces."""
+    """Make a version champion and quarantine the version it replaces.
+
+    An empty `version` means the previous champion.
+    """
     with _called(session, "champion_alias") as call:
-        to = call.platform.registry.version(version) if version else None
-        done = roll_back_to(call.platform, to, reason, run_id=call.run_id)
+        target = call.platform.registry.version(version) if version else None
+        rollback = roll_back_to(call.platform, target, reason, run_id=call.run_id)
         return call.answer(
-            rolled_back_from=done.rolled_back_from.name, champion=done.champion.name, moved=done.proof is not None
+            rolled_back_from=rollback.rolled_back_from.name,
+            champion=rollback.champion.name,
+            moved=rollback.proof is not None,
         )
 
 
 @dataclass(frozen=True)
 class _Call:
-    """One call of a procedure: where it works, with which settings, and what stands for the Dagster run."""
+    """One call of a procedure: its platform, its settings, and the days and the asset that it works on.
+
+    `run_id` takes the place of the id of a Dagster run.
+    """
 
     platform: Platform
     settings: Settings
@@ -102,7 +116,7 @@ class _Call:
     source: Feed | ObservedTable
 
     def answer(self, **facts: object) -> str:
-        """The facts as JSON, with the checks of the asset that failed. The event table gets those, too."""
+        """Return the facts and the failed checks of the asset as JSON. The event table also gets the failed checks."""
         context = CheckContext(self.platform, self.settings, self.source, self.window)
         failed = failed_verdicts(self.asset, context)
         for check, verdict in failed:
@@ -114,11 +128,11 @@ class _Call:
 
 @contextmanager
 def _called(session: "Session", asset: str, window: Window = ALL_DAYS, run_id: str | None = None) -> Iterator[_Call]:
-    """What a call works with. Its statements carry its query tag, and the event table gets how it ended."""
+    """Open a call. Its statements carry a query tag, and the event table gets its outcome."""
     settings, run_id = load_settings(), run_id or f"procedure-{uuid.uuid4()}"
     platform = Platform(
         warehouse=BorrowedWarehouse(session.connection, _place(session)),
-        registry=SnowflakeRegistry(lambda: nullcontext(session)),
+        registry=SnowflakeRegistry(lambda: nullcontext(session)),  # Snowflake closes the Snowpark session, not the call
     )
     about = {"run": run_id, "asset": asset, **({} if window == ALL_DAYS else {"partitions": window.start.isoformat()})}
     with tagged(session, query_tag(settings.deployment, **about)):
@@ -131,11 +145,11 @@ def _called(session: "Session", asset: str, window: Window = ALL_DAYS, run_id: s
 
 
 def _place(session: "Session") -> dict[str, str]:
-    """Where the session is, for messages."""
+    """The current database, schema, role and warehouse of the Snowpark session, for messages."""
     names = {
         "database": session.get_current_database(),
         "schema": session.get_current_schema(),
         "role": session.get_current_role(),
         "warehouse": session.get_current_warehouse(),
     }
-    return {what: name.strip('"') for what, name in names.items() if name}
+    return {kind: name.strip('"') for kind, name in names.items() if name}  # Snowpark quotes the names

@@ -1,1 +1,1 @@
-"""A rehearsal of the past: real schedules and sensors on a clock that is set, and the story of what they did."""
+"""Rehearsals: the real schedules and sensors on a simulated clock, and the story of what the platform did."""

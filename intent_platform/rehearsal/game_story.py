@@ -1,4 +1,4 @@
-"""The story of a rehearsal: which lines a run is worth, and how they are shown."""
+"""The story of a rehearsal: the entries for each run, and the tables that show them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,14 @@ _COLOURS = {"error": "red", "warning": "yellow", "did": "green"}
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the story: what was noticed, or done, on a day. `subject` is what it is about."""
+    """A line of the story.
+
+    Attributes:
+        day: the day of the run, Asia/Tokyo.
+        kind: `error` or `warning` for a failed check or run, `did` for an action.
+        subject: the check, the job or the action.
+        text: the details.
+    """
 
     day: date
     kind: str
@@ -30,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Week:
-    """How good the scores of seven days were, and who gave the last of them."""
+    """How well the scores of the seven days up to `last_day` ranked, and the version that gave the last of them."""
 
     last_day: date
     version: str
@@ -38,36 +45,36 @@ class Week:
     roc_auc: float | None
 
 
-def entries_of(played: RehearsedRun) -> Iterator[Entry]:
-    """What a run noticed and did that is worth a line; the daily loads and scores of the schedules are not."""
-    day = played.moment.date()
-    for check in played.failed_checks():
+def entries_of(run: RehearsedRun) -> Iterator[Entry]:
+    """Yield what a run noticed and did. The daily loads and scores of the schedules get no entry of their own."""
+    day = run.moment.date()
+    for check in run.failed_checks():
         if check.check_name == "features_are_as_trained":
-            continue  # feature by feature in `_drift`
+            continue  # `game_day` yields an entry for each feature instead
         kind = "error" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"
         subject = f"{check.asset_key.to_user_string()}: {check.check_name}"
         yield Entry(day, kind, subject, check.description or "")
-    if played.error is not None:
-        yield Entry(day, "error", f"{played.job} failed", played.error)
+    if run.error is not None:
+        yield Entry(day, "error", f"{run.job} failed", run.error)
         return
-    told = _metadata(played)
-    if played.job == TRAINING_JOB.name:
-        trained = told["challenger_model"]
-        text = f"{trained['version']}, out-of-fold PR-AUC {trained['pr_auc']:.3f}"
+    metadata = _metadata(run)
+    if run.job == TRAINING_JOB.name:
+        challenger = metadata["challenger_model"]
+        text = f"{challenger['version']}, out-of-fold PR-AUC {challenger['pr_auc']:.3f}"
         yield Entry(day, "did", "challenger trained", text)
-    elif played.job == EVALUATION_JOB.name:
-        head_to_head = told["evaluation"]
+    elif run.job == EVALUATION_JOB.name:
+        head_to_head = metadata["evaluation"]
         text = f"{head_to_head['challenger']} against {head_to_head['champion']}: {_one_line(head_to_head['reasons'])}"
         yield Entry(day, "did", f"evaluation: {head_to_head['decision']}", text)
-    elif played.job == ROLLBACK_JOB:
-        yield Entry(day, "did", "rolled back, by the person on call", f"to {told['champion_alias']['champion']}")
-    elif played.by.endswith("_sensor") or played.job not in _QUIET:
-        yield Entry(day, "did", f"{played.by}: {played.job}", played.partitions)
+    elif run.job == ROLLBACK_JOB:
+        yield Entry(day, "did", "rolled back, by the person on call", f"to {metadata['champion_alias']['champion']}")
+    elif run.by.endswith("_sensor") or run.job not in _QUIET:
+        yield Entry(day, "did", f"{run.by}: {run.job}", run.partitions)
 
 
-def _metadata(played: RehearsedRun) -> dict[str, dict[str, Any]]:
-    """What each asset of the run said of itself."""
-    events = played.result.get_asset_materialization_events() if played.result else []
+def _metadata(run: RehearsedRun) -> dict[str, dict[str, Any]]:
+    """The metadata of each asset that the run materialized."""
+    events = run.result.get_asset_materialization_events() if run.result else []
     return {
         event.materialization.asset_key.to_user_string(): {
             name: value.value for name, value in event.materialization.metadata.items()
@@ -81,7 +88,10 @@ def _one_line(markdown: str) -> str:
 
 
 def story_table(story: Iterable[Entry]) -> Table:
-    """The story in order. What is noticed again on later days is told once, with the days."""
+    """Return the story as a table, in order.
+
+    An error or a warning that recurs on later days has one row, with the number of days and the last day.
+    """
     lines = list(story)
     days: dict[tuple[str, str], list[date]] = defaultdict(list)
     for entry in lines:
@@ -101,7 +111,7 @@ def story_table(story: Iterable[Entry]) -> Table:
 
 
 def weeks_table(weeks: Iterable[Week]) -> Table:
-    """Week by week, who scored and how well."""
+    """Return the weeks as a table: the version that scored, and how well its scores ranked."""
     table = plain_table("\nThe scores that marketing had, by week", title_justify="left")
     for name in ("week to", "by", "PR-AUC", "ROC-AUC"):
         table.add_column(name)

@@ -101,12 +101,12 @@ def test_the_landing_sensor_says_when_the_feed_is_another(settings, instance):
 
 
 def test_scores_of_another_version_than_the_champion_are_asked_for_until_they_are_done(landing, instance):
-    assert "no version was champion" in tick(landing, "champion_sensor", instance).skip_message
+    assert "no version is champion yet" in tick(landing, "champion_sensor", instance).skip_message
     score(landing, YESTERDAY - timedelta(days=40), by="v_240101_000000")  # beyond the days that are scored again
     score(landing, YESTERDAY - timedelta(days=3), by="v_240101_000000")
     score(landing, YESTERDAY, by="v_240101_000000")
     move(landing, 1, "v_240101_000000")
-    assert "are the champion's" in tick(landing, "champion_sensor", instance).skip_message
+    assert "are outdated" in tick(landing, "champion_sensor", instance).skip_message
     move(landing, 2, "v_240201_000000")
     (request,) = tick(landing, "champion_sensor", instance).run_requests
     assert days_of(request) == trailing_window(YESTERDAY, 4)
@@ -115,7 +115,7 @@ def test_scores_of_another_version_than_the_champion_are_asked_for_until_they_ar
     # What somebody scored with another version after the move is his choice.
     with platform_for(landing).warehouse.connect(writing=True) as connection:
         connection.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))
-    assert "are the champion's" in tick(landing, "champion_sensor", instance).skip_message
+    assert "are outdated" in tick(landing, "champion_sensor", instance).skip_message
 
 
 def test_a_busy_warehouse_makes_the_sensor_wait_for_its_next_tick(landing, instance):
@@ -129,7 +129,7 @@ def test_a_busy_warehouse_makes_the_sensor_wait_for_its_next_tick(landing, insta
 
 def test_a_file_with_sessions_of_today_waits_until_today_is_over(landing, instance):
     drop(landing, YESTERDAY + timedelta(days=1))
-    assert "no file with days that are over" in tick(landing, "landing_sensor", instance).skip_message
+    assert "contain only past days" in tick(landing, "landing_sensor", instance).skip_message
 
 
 def test_what_was_asked_for_and_failed_is_asked_for_again_on_another_day(landing, instance):

@@ -28,7 +28,7 @@ Columns = dict[str, Column]
 class Scenario:
     """Nothing unusual happens.
 
-    Subclasses override what differs on the days from `start` to the day before `end`. The first line of their docstrings
+    Subclasses override what differs on the days from `start` to the day before `end`. The first line of each docstring
     is shown to users. `strength`, in (0, 1], is the share of the sessions concerned or the size of the change.
     """
 
