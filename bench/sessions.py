@@ -76,7 +76,7 @@ def dataset_rows(settings: Settings) -> pa.Table:
                     at=wall_clock(now()),
                 )
             refill_dataset(connection, window, feed)
-            rows = connection.fetch(f"SELECT * FROM {DATASET.name}").sort_by("UID")  # noqa: S608
+            rows = connection.fetch(f"SELECT * FROM {DATASET.name}").sort_by("UID")
     return rows.append_column("MONTH", pc.cast(pc.month(rows["SESSION_DATE"]), pa.int64()))
 
 

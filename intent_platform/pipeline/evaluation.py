@@ -86,7 +86,7 @@ def _scored(connection: Connection, windows: tuple[Window, ...], scoring_model: 
     """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, in the same order for every version."""
     connection.use_model(scoring_model)
     query = (
-        "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "  # noqa: S608
+        "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "
         f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE FROM DATASET "
         f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID"
     )

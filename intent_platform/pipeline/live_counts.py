@@ -47,7 +47,7 @@ def would_be_scores(connection: Connection, window: Window, scoring_model: Scori
     connection.use_model(scoring_model)
     predict = f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})"
     predicted = (
-        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {predict} AS SCORE, REVENUE "  # noqa: S608
+        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {predict} AS SCORE, REVENUE "
         f"FROM DATASET WHERE {in_window(DATASET)}"
     )
     binned = connection.fetch(_binned(predicted), **window.bounds, version=scoring_model.version)
@@ -65,7 +65,7 @@ def counts_up_to_edges(
     edges = [(name, edge) for name, profile in profiles.items() for edge in profile.edges]
     counters = ", ".join(f"COUNT_IF({name} <= :edge_{n}) AS C{n}" for n, (name, _) in enumerate(edges))
     table = connection.fetch(
-        f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "  # noqa: S608
+        f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "
         "JOIN SCORES S ON S.UID = D.UID AND S.SESSION_DATE = D.SESSION_DATE AND S.MODEL_VERSION = :version "
         "WHERE D.SESSION_DATE >= :start AND D.SESSION_DATE < :end GROUP BY D.SESSION_DATE",
         **window.bounds,

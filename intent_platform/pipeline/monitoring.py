@@ -68,7 +68,7 @@ def monitor(platform: Platform, window: Window, settings: Settings) -> list[Meas
     at = wall_clock(now())
     with platform.warehouse.connect(writing=True) as connection:
         connection.stage(_STAGED, _as_rows(measured))
-        select = f"SELECT {', '.join(MONITORING.column_names[:-1])}, :at FROM {_STAGED} WHERE {in_window(MONITORING)}"  # noqa: S608
+        select = f"SELECT {', '.join(MONITORING.column_names[:-1])}, :at FROM {_STAGED} WHERE {in_window(MONITORING)}"
         replace_window(connection, MONITORING, window, select, at=at)
     return measured
 
@@ -76,7 +76,7 @@ def monitor(platform: Platform, window: Window, settings: Settings) -> list[Meas
 def flagged(connection: Connection, day: date, metric: str) -> dict[str, str]:
     """The sentences of a day's flagged measures whose names begin with `metric`, by measure."""
     rows = connection.fetch(
-        f"SELECT METRIC, SENTENCE FROM MONITORING WHERE {in_window(MONITORING)} AND FLAGGED ORDER BY METRIC",  # noqa: S608
+        f"SELECT METRIC, SENTENCE FROM MONITORING WHERE {in_window(MONITORING)} AND FLAGGED ORDER BY METRIC",
         start=day,
         end=day + timedelta(days=1),
     )

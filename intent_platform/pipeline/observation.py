@@ -26,7 +26,7 @@ _VALID = f"""
         SELECT LOWER(UID) AS UID, {", ".join(name for name in _NAMES if name != "UID")} FROM OBSERVED
         WHERE NOT BROKEN AND NTH = 1
     )
-"""  # noqa: S608
+"""
 _ALL_OBJECTIONS = [*_OBJECTIONS, f"CASE WHEN NOT BROKEN THEN '{_REPEATED}' END"]
 #: A JSON array of sentences without quotes. DuckDB 2 refuses sqlglot's translation of ARRAY_CONSTRUCT_COMPACT.
 _REASONS = " || ".join(f"COALESCE(', \"' || {objection} || '\"', '')" for objection in _ALL_OBJECTIONS)
@@ -38,7 +38,7 @@ _REJECT = f"""
     SELECT COALESCE(SESSION_DATE, :undated), TO_JSON(OBJECT_CONSTRUCT_KEEP_NULL({_PAIRS})),
         '[' || SUBSTR({_REASONS}, 3) || ']', :feed, :origin, :at
     FROM OBSERVED WHERE BROKEN OR NTH > 1
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,12 @@ def _read(observed: ObservedTable, window: Window) -> str:
             PARTITION BY LOWER(UID), SESSION_DATE, BROKEN ORDER BY LOADED_AT DESC, {", ".join(_SESSION)}
         ) AS NTH
         FROM JUDGED
-    """  # noqa: S608
+    """
 
 
 def _days(connection: Connection, observed: ObservedTable, relation: str, window: Window) -> dict[date, DayState]:
     held = connection.fetch(
-        "SELECT COALESCE(SESSION_DATE, :undated) AS DAY, COUNT(*) AS COUNTED, "  # noqa: S608
+        "SELECT COALESCE(SESSION_DATE, :undated) AS DAY, COUNT(*) AS COUNTED, "
         "MAX(CAST(LOADED_AT AS TIMESTAMP_NTZ(6))) AS NEWEST "
         f"FROM {relation} WHERE {in_days(observed, window)} GROUP BY 1",
         undated=observed.first_day,

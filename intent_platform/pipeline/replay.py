@@ -78,7 +78,7 @@ def score_history(
         for month in months:
             window = month_window(month.isoformat())
             rows = connection.fetch(
-                f"SELECT {', '.join((*columns, *features))} FROM DATASET "  # noqa: S608
+                f"SELECT {', '.join((*columns, *features))} FROM DATASET "
                 f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID",
                 **window.bounds,
             )

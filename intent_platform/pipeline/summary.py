@@ -27,10 +27,7 @@ class MonthSummary:
 
 def row_counts(connection: Connection, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
     """How many rows each of `tables` has."""
-    return {
-        table.name: connection.value(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")  # noqa: S608
-        for table in tables
-    }
+    return {table.name: connection.value(f"SELECT COUNT(*) AS COUNTED FROM {table.name}") for table in tables}
 
 
 def other_feed(connection: Connection, feed: str, among: Sequence[str]) -> str | None:

@@ -89,7 +89,7 @@ def training_rows(connection: Connection, window: Window, training: TrainingSett
     The warehouse draws the sample. It keeps the share of purchases and is the same every time.
     """
     columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *training.features))
-    query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"  # noqa: S608
+    query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"
     if training.max_sessions is None:
         return connection.fetch(query, **window.bounds)
     return connection.fetch(

@@ -47,7 +47,7 @@ def prove_fit(platform: Platform, version: ModelVersion) -> Proof:
     with platform.warehouse.connect() as connection:
         connection.use_model(scoring_model)
         scores = connection.fetch(
-            f"SELECT {PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE "  # noqa: S608
+            f"SELECT {PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE "
             f"FROM (SELECT * FROM {DATASET.name} ORDER BY SESSION_DATE DESC, UID LIMIT :rows) NEWEST",
             rows=_SAMPLE_ROWS,
         )["SCORE"].to_numpy()

@@ -27,12 +27,12 @@ _FIND_REPEATED = f"""
     SELECT ARRIVAL FROM RECEIVED
     WHERE HASH({_KEY}) IN (SELECT HASH({_KEY}) FROM RECEIVED GROUP BY 1 HAVING COUNT(*) > 1)
     QUALIFY ROW_NUMBER() OVER (PARTITION BY {_KEY} ORDER BY ARRIVAL) > 1
-"""  # noqa: S608
+"""
 _IS_REPEATED = "ARRIVAL IN (SELECT ARRIVAL FROM REPEATED)"
 _ACCEPT = f"""
     INSERT INTO SOURCE ({", ".join(SOURCE.column_names)})
     SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED WHERE NOT {_IS_REPEATED}
-"""  # noqa: S608
+"""
 _REJECT = """
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT CASE WHEN SESSION_DATE IS NULL THEN :undated WHEN SESSION_DATE < :start OR SESSION_DATE >= :end THEN :start
@@ -46,11 +46,11 @@ _FORGET_REFUSED = """
 _FORGET_REPEATED = f"""
     DELETE FROM SOURCE_REJECTED WHERE FEED = :feed
     AND (ORIGIN, RAW) IN (SELECT ORIGIN, {_AS_JSON} FROM RECEIVED WHERE {_IS_REPEATED})
-"""  # noqa: S608
+"""
 _REJECT_REPEATED = f"""
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED WHERE {_IS_REPEATED}
-"""  # noqa: S608
+"""
 _REPEATED = json.dumps([f"{_KEY} came before in the same load"])
 
 
@@ -73,7 +73,7 @@ def delete_window(
 ) -> int:
     """Delete the rows of `window` that meet `condition`; how many there were."""
     return connection.execute(
-        f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",  # noqa: S608
+        f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",
         **window.bounds,
         **values,
     )

@@ -74,7 +74,7 @@ def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[st
     import duckdb
 
     try:
-        columns = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
+        columns = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except duckdb.Error as error:
         raise FeedError(
             f"the observed table {relation} cannot be read: {first_line(error)}; create it, or name another one in "

@@ -53,7 +53,7 @@ class DuckDBConnection(Connection):
     def stage(self, name: str, batch: pa.Table) -> None:
         """Append `batch` to the temporary table `name`, which is a view of files."""
         files = literal(self._staging.append(name, batch), "duckdb")
-        self._duckdb.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")  # noqa: S608
+        self._duckdb.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")
 
     def describe(self, relation: str) -> dict[str, str]:
         """The columns of a table or view of somebody else; see `ports.Connection`."""

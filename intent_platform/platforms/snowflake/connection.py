@@ -70,7 +70,7 @@ class SnowflakeConnection(Connection):
 
         with self._cursor() as cursor:
             try:
-                columns = cursor.describe(f"SELECT * FROM {relation}")  # noqa: S608
+                columns = cursor.describe(f"SELECT * FROM {relation}")
             except errors.ProgrammingError as error:
                 raise FeedError(
                     f"the observed table {relation} cannot be read: create it, name another one in table.relation, or "
