@@ -28,7 +28,7 @@ from intent_platform.settings import Settings
 from intent_platform.tables import SCORES
 
 #: How long a tick waits for file scans. Dagster ends a tick after 60 seconds. A later tick sees the remaining files.
-_LOOK_SECONDS = 20
+_SCAN_SECONDS = 20
 
 
 def build_sensors(settings: Settings, source: Feed | ObservedTable) -> list[dg.SensorDefinition]:
@@ -64,7 +64,7 @@ def _landing_sensor(source: Feed | ObservedTable, status: dg.DefaultSensorStatus
         today = now().date()
         yesterday = Window(today - timedelta(days=1), today)
         # A file without readable days joins yesterday's load, whose check `feed_is_readable` reports it.
-        files = [(file, file.span or yesterday) for file in source.pending(_LOOK_SECONDS)]
+        files = [(file, file.span or yesterday) for file in source.pending(_SCAN_SECONDS)]
         ready = [(file, span) for file, span in files if span.end <= today]
         if not ready:
             return dg.SkipReason(f"no file in {source.folder} is ready: it must be complete and contain only past days")

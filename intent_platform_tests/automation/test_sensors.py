@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_read_holds_up_no_other_and_a_check_says_its_name(
 def test_a_file_that_takes_long_to_read_is_asked_for_by_a_later_tick(landing, instance, monkeypatch):
     drop(landing, YESTERDAY)
     scan: Future[FileScan] = Future()
-    monkeypatch.setattr(sensors, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(sensors, "_SCAN_SECONDS", 0)
     with monkeypatch.context() as patched:
         patched.setattr("intent_platform.sessions.landing.scan_file", lambda *_: scan)
         assert "no file" in tick(landing, "landing_sensor", instance).skip_message

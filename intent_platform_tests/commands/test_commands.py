@@ -82,7 +82,7 @@ def test_the_demo_plays_all_months_and_a_second_call_changes_no_row(home, csv, c
     last = contents(home)["CHAMPION_HISTORY"][-1]
     assert last[3:7] == (champion, target, "rollback", "it's too high")
     assert main(["promote", "--version", str(champion), "--reason", ""]) == 1
-    assert "say why" in capsys.readouterr().err
+    assert "a reason is missing" in capsys.readouterr().err
     assert main(["promote", "--version", str(champion), "--reason", "it was right"]) == 0
     assert f"now {champion}" in capsys.readouterr().out
     assert contents(home)["CHAMPION_HISTORY"][-1][3:7] == (target, champion, "force", "it was right")
