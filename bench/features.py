@@ -16,9 +16,10 @@ from bench.rolling import Split
 from bench.runs import Runs
 from bench.store import packages
 from bench.tuning import labels_of
+from intent_platform.modelling.catboost_family import classifier
 from intent_platform.modelling.metrics import Scores
 from intent_platform.modelling.model import feature_matrix
-from intent_platform.modelling.search import classifier, middle
+from intent_platform.modelling.search import middle
 from intent_platform.settings.training import TrainingSettings
 
 #: Groups of columns of DATASET that are removed or added together.

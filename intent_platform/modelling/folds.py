@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_platform.errors import TrainingRefused
+from intent_platform.modelling import catboost_family as family
 from intent_platform.modelling.metrics import Labels
 from intent_platform.settings.training import TrainingSettings
 
@@ -25,7 +26,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Fold:
-    """One split: the row numbers to train on and to measure on, and the same rows as CatBoost pools."""
+    """One split: the row numbers to train on and to measure on, and the same rows as quantized pools."""
 
     training_rows: _Rows
     held_out_rows: _Rows
@@ -58,12 +59,7 @@ class Folds:
         Raises:
             TrainingRefused: validation goes forward in time, and the days do not allow two folds.
         """
-        from catboost import Pool
-
-        quantized = Pool(matrix, labels, feature_names=list(settings.features), thread_count=settings.threads)
-        quantized.quantize(border_count=settings.border_count, random_seed=settings.seed)
-        # The pool keeps a reference to the matrix and a slice does not, so the caller can free the matrix.
-        whole = quantized.slice(np.arange(len(labels)))
+        whole = family.quantized(matrix, labels, settings)
         if settings.validation == "forward":
             splits = _forward(labels, days, settings.folds)
         else:
@@ -126,7 +122,7 @@ def _forward(labels: Labels, days: Days, folds: int) -> list[tuple[_Rows, _Rows]
     middle = purchases - np.bincount(day_of_row, weights=labels) / 2
     block_of_day = np.minimum((middle * (folds + 1) / purchases[-1]).astype(int), folds)
     blocks = [np.flatnonzero(block_of_day[day_of_row] == block) for block in np.unique(block_of_day)]
-    # CatBoost cannot train on one class, and PR-AUC cannot be measured on one.
+    # A model cannot learn from one class, and PR-AUC cannot be measured on one.
     splits = [
         (np.sort(np.concatenate(blocks[:number])), blocks[number])
         for number in range(1, len(blocks))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit
+from intent_platform.modelling import catboost_family as family
 
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier
@@ -91,45 +92,26 @@ class IntentModel:
         if rows == 0:
             return np.empty(0)
         threads = -1 if rows >= _ROWS_WORTH_THREADS else 1  # -1: all of the machine
-        probabilities = self.classifier.predict_proba(feature_matrix(columns), thread_count=threads)
-        return np.ascontiguousarray(probabilities[:, 1], dtype=np.float64)
+        return family.probabilities(self.classifier, feature_matrix(columns), threads)
 
     def explain(self, rows: pa.Table | pa.RecordBatch) -> pa.Table:
         """Return what each feature adds to the log-odds of each row's score (Shapley values).
 
         Each feature has a column of its name, and the column `BASE` holds the mean. All columns of a row add up to its
-        log-odds. CatBoost computes the values by TreeSHAP (Lundberg et al. 2020) for the uncalibrated model.
-        Calibration is linear in the log-odds, so the values only have to be scaled.
+        log-odds.
         """
-        from catboost import Pool
-
-        scale, bias = self.classifier.get_scale_and_bias()
-        uncalibrated = self.classifier.copy()
-        uncalibrated.set_scale_and_bias(1, [0])
         matrix = feature_matrix([rows.column(name) for name in self.features])
-        values = scale * np.asarray(
-            uncalibrated.get_feature_importance(Pool(matrix, feature_names=list(self.features)), "ShapValues")
-        )
-        values[:, -1] += bias
+        values = family.contributions(self.classifier, matrix, self.features)
         return pa.table(dict(zip((*self.features, "BASE"), values.T, strict=True)))
 
     @classmethod
     def load(cls, path: Path, features: Sequence[str]) -> "IntentModel":
-        """Read a model in CatBoost's binary format, including calibration and feature names.
+        """Read a model file, including calibration and feature names.
 
         Raises:
-            VersionUnfit: the file is not a CatBoost model, or its features differ from `features` or their order.
+            VersionUnfit: the file is not a model of the family, or its features differ from `features` or their order.
         """
-        from catboost import CatBoostClassifier, CatBoostError
-
-        classifier = CatBoostClassifier()
-        try:
-            classifier.load_model(str(path))
-        except CatBoostError as error:
-            raise VersionUnfit(
-                f"{path.name} is not a readable CatBoost model: choose another version, or train one"
-            ) from error
-        stored = tuple(classifier.feature_names_)
+        classifier, stored = family.loaded(path)
         if stored != tuple(features):
             raise VersionUnfit(
                 f"{path.name} takes the features {', '.join(stored)}, but its version lists {', '.join(features)}: "

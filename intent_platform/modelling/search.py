@@ -4,7 +4,7 @@ It returns parameters and a number of trees. `training` trains the final model w
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from math import sqrt
@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from intent_platform.errors import TrainingRefused
 from intent_platform.loggers import quiet_loggers
+from intent_platform.modelling import catboost_family as family
+from intent_platform.modelling.catboost_family import Parameters
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.settings.training import FloatRange, IntRange, TrainingSettings
 
 if TYPE_CHECKING:
     import optuna
-    from catboost import CatBoostClassifier
-
-Parameters = Mapping[str, str | int | float | bool]
 
 # Random trials before TPE models the results. With Optuna's default of 10, all 10 trials of a search would be random.
 _STARTUP_TRIALS = 4
@@ -52,33 +50,6 @@ class Search:
     trials: tuple[Trial, ...]
 
 
-def classifier(settings: TrainingSettings, parameters: Parameters, iterations: int) -> "CatBoostClassifier":
-    """Return a silent, seeded classifier that writes no files.
-
-    Raises:
-        TrainingRefused: the settings ask for a GPU, and the machine has none.
-    """
-    from catboost import CatBoostClassifier
-    from catboost.utils import get_gpu_device_count
-
-    if settings.task_type == "GPU" and get_gpu_device_count() == 0:
-        raise TrainingRefused(
-            "training.task_type is GPU, but CatBoost finds no GPU on this machine: set it to CPU, or train on another "
-            "machine"
-        )
-
-    return CatBoostClassifier(
-        **settings.fixed,
-        **parameters,
-        iterations=iterations,
-        task_type=settings.task_type,
-        random_seed=settings.seed,
-        thread_count=settings.threads,
-        allow_writing_files=False,
-        logging_level="Silent",
-    )
-
-
 def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], None] | None = None) -> Search:
     """Return the parameters with the best mean PR-AUC over the folds, from `settings.trials` trials.
 
@@ -88,7 +59,7 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
     A trial is pruned when it falls behind the best trial on the folds that it has completed. Folds differ more than
     parameters do, so only results of the same folds are compared (racing: Birattari et al. 2002).
 
-    CatBoost adds trees until the log loss of the held-out rows stops falling. Stopping by PR-AUC gave a fraction of the
+    A fit adds trees until the log loss of the held-out rows stops falling. Stopping by PR-AUC gave a fraction of the
     trees and a lower PR-AUC out of fold. On the following month, the two could not be told apart.
 
     With `settings.search_seconds`, no trial starts after that many seconds. The number of trials then depends on the
@@ -140,10 +111,9 @@ def _cross_validate(
     from sklearn.metrics import average_precision_score
 
     def fit(fold: Fold, share: TrainingSettings) -> tuple[float, int]:
-        model = classifier(share, parameters, settings.iterations)
-        model.fit(fold.training, eval_set=fold.held_out, early_stopping_rounds=settings.patience, use_best_model=True)
-        margins = model.predict(fold.held_out, prediction_type="RawFormulaVal", thread_count=share.threads)
-        return float(average_precision_score(folds.labels[fold.held_out_rows], margins)), model.tree_count_
+        model = family.fit_until_no_gain(fold.training, fold.held_out, share, parameters)
+        margins = family.margins(model, fold.held_out, share.threads)
+        return float(average_precision_score(folds.labels[fold.held_out_rows], margins)), family.trees_of(model)
 
     scores: list[float] = []
     means: list[float] = []

@@ -5,23 +5,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_platform.errors import TrainingRefused
+from intent_platform.modelling import catboost_family as family
 from intent_platform.modelling.calibration import PlattScaling
+from intent_platform.modelling.catboost_family import Parameters
 from intent_platform.modelling.drift import Profile, profile_of
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
 from intent_platform.modelling.metrics import Labels, Metrics, Scores, measure
 from intent_platform.modelling.model import IntentModel, feature_matrix
-from intent_platform.modelling.search import Parameters, Trial, classifier, search
+from intent_platform.modelling.search import Trial, search
 from intent_platform.settings.training import TrainingSettings
-
-if TYPE_CHECKING:
-    from catboost import CatBoostClassifier
 
 SCORE = "SCORE"  # the profile of the scores, beside those of the features
 _TARGET = "REVENUE"
@@ -84,10 +82,10 @@ def train(rows: pa.Table, settings: TrainingSettings, report: Callable[[Trial], 
     del matrix  # the quantized folds replace it and take a quarter of its memory
     best = search(folds, settings, report)
     margins = _out_of_fold_margins(folds, settings, best.parameters, best.iterations)
-    model = classifier(settings, best.parameters, best.iterations).fit(folds.whole)
+    model = family.fit(folds.whole, settings, best.parameters, best.iterations)
     held_out = folds.held_out_rows
-    _calibrate(model, PlattScaling.fit(labels[held_out], margins[held_out]))
-    _drop_identity(model)
+    family.calibrate(model, PlattScaling.fit(labels[held_out], margins[held_out]))
+    family.drop_identity(model)
     scores = _calibrated_out_of_fold(folds, margins)[held_out]
     return TrainedModel(
         model=IntentModel(model, settings.features),
@@ -126,10 +124,7 @@ def _out_of_fold_margins(folds: Folds, settings: TrainingSettings, parameters: P
     """
 
     def fit(fold: Fold, share: TrainingSettings) -> Scores:
-        model = classifier(share, parameters, iterations).fit(fold.training)
-        return np.asarray(
-            model.predict(fold.held_out, prediction_type="RawFormulaVal", thread_count=share.threads), dtype=np.float64
-        )
+        return family.margins(family.fit(fold.training, share, parameters, iterations), fold.held_out, share.threads)
 
     margins = np.empty(len(folds.labels))
     for fold, scores in zip(folds.folds, side_by_side(folds, settings, fit), strict=True):
@@ -149,16 +144,3 @@ def _calibrated_out_of_fold(folds: Folds, margins: Scores) -> Scores:
             margins[fold.held_out_rows]
         )
     return scores
-
-
-def _calibrate(model: "CatBoostClassifier", platt: PlattScaling) -> None:
-    """Put the calibration line inside the model, which saves it and applies it in `predict_proba` on any platform."""
-    scale, bias = model.get_scale_and_bias()
-    model.set_scale_and_bias(platt.slope * scale, platt.slope * bias + platt.intercept)
-
-
-def _drop_identity(model: "CatBoostClassifier") -> None:
-    """Drop the random identity and the time of training that CatBoost records. Equal models are then equal files."""
-    metadata = model.get_metadata()
-    for name in ("model_guid", "train_finish_time"):
-        metadata[name] = ""

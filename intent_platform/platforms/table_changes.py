@@ -1,6 +1,7 @@
-"""Tables that another release made: derived ones are made anew, any other is refused with the statements that mend it.
+"""Compares existing tables with the contract, and handles tables whose columns come from another release.
 
-How to list the columns and how to run a statement is the adapters' work.
+A derived table is dropped and created again. For any other table, the error names the statements that change it. The
+adapters list the columns and run the statements.
 """
 
 import logging
@@ -9,27 +10,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from intent_platform.errors import WarehouseError
 from intent_platform.tables import TABLES, Column, Table
 
-#: Of each table that exists, by name: its columns and their types, as the contract names them.
+#: The existing tables by name, each with its columns and their types in the terms of the contract.
 ExistingColumns = Mapping[str, Mapping[str, str]]
 
 _log = logging.getLogger(__name__)
 
 
 def tables_to_make(existing: ExistingColumns, place: str) -> list[Table]:
-    """The tables of the contract that are missing, and the derived ones with other columns. Changes nothing.
+    """The tables of the contract that are missing, and the derived tables whose columns differ from it.
+
+    Args:
+        existing: the existing tables.
+        place: the place of the tables, for messages.
 
     Raises:
-        WarehouseError: a table that cannot be derived again has other columns. `place` says where it is.
+        WarehouseError: a table that is not derived has other columns.
     """
     to_make = []
     for table in TABLES:
         columns = existing.get(table.name)
         if columns is None or (table.derived and _differences(table, columns)):
             to_make.append(table)
-        elif different := _differences(table, columns):
+        elif differences := _differences(table, columns):
             raise WarehouseError(
-                f"table {table.name} in {place} was made by another release (it differs in {', '.join(different)}): "
-                f"make a copy of it, then run {'; '.join(mending_statements(table, columns))}"
+                f"table {table.name} in {place} was created by another release (it differs in "
+                f"{', '.join(differences)}): make a copy of it, then run "
+                f"{'; '.join(mending_statements(table, columns))}"
             )
     return to_make
 
@@ -40,18 +46,24 @@ def make_tables(
     execute: Callable[[str], object],
     definition: Callable[[Table], Iterable[str]] = lambda table: (table.ddl,),
 ) -> None:
-    """Make what `tables_to_make` names; `definition` gives the statements of one table. Logs each one made anew.
+    """Create the tables of `tables_to_make`, and log a warning for each table that is dropped first.
+
+    Args:
+        existing: the existing tables.
+        place: the place of the tables, for messages.
+        execute: runs one statement.
+        definition: returns the statements that create one table.
 
     Raises:
-        WarehouseError: see `tables_to_make`; nothing was changed.
+        WarehouseError: a table that is not derived has other columns. Nothing was changed.
     """
     for table in tables_to_make(existing, place):
         if table.name in existing:
-            different = ", ".join(_differences(table, existing[table.name]))
+            differences = ", ".join(_differences(table, existing[table.name]))
             _log.warning(
-                "table %s in %s was made by another release (it differs in %s): it is empty now, and catch_up_sensor "
-                "asks for its days again",
-                *(table.name, place, different),
+                "table %s in %s was created by another release (it differs in %s): it is empty now, and "
+                "catch_up_sensor requests its days again",
+                *(table.name, place, differences),
             )
             execute(f"DROP TABLE {table.name}")
         for statement in definition(table):
@@ -61,17 +73,17 @@ def make_tables(
 def mending_statements(table: Table, columns: Mapping[str, str]) -> Iterator[str]:
     """The statements that give an existing table the columns of the contract.
 
-    One column that went and one of the same type that came are taken for a new name. Types are those that both
-    Snowflake and DuckDB know. An added column is empty, and the reader fills it.
+    If one column was removed and one of the same type was added, the statement renames the column. Snowflake and
+    DuckDB both know the types. An added column is empty, and the reader must fill it.
     """
-    gone = [name for name in columns if name not in table.column_names]
-    new = [column for column in table.columns if column.name not in columns]
-    if len(gone) == len(new) == 1 and columns[gone[0]] == new[0].type:
-        yield f"ALTER TABLE {table.name} RENAME COLUMN {gone[0]} TO {new[0].name}"
+    removed = [name for name in columns if name not in table.column_names]
+    added = [column for column in table.columns if column.name not in columns]
+    if len(removed) == len(added) == 1 and columns[removed[0]] == added[0].type:
+        yield f"ALTER TABLE {table.name} RENAME COLUMN {removed[0]} TO {added[0].name}"
         return
-    for column in new:
+    for column in added:
         yield f"ALTER TABLE {table.name} ADD COLUMN {column.name} {_portable_type(column)}"
-    for name in gone:
+    for name in removed:
         yield f"ALTER TABLE {table.name} DROP COLUMN {name}"
 
 

@@ -1,6 +1,6 @@
-"""Stored procedures and tasks, for those who run without Dagster: their SQL, and bringing the code to the stage.
+"""Deploys stored procedures and tasks, which run the platform without Dagster.
 
-What the procedures do is in `procedures`; here is only how they are declared.
+The module has their SQL and uploads the code. `procedures` has the functions that the procedures call.
 """
 
 import zipfile
@@ -27,20 +27,27 @@ from intent_platform.settings.operation import AlertSettings
 from intent_platform.settings.platforms import SnowflakeSettings
 
 _RUNTIME = "3.11"
-#: What the code imports inside Snowflake, as locked here.
+#: The packages that the code imports inside Snowflake. The procedures require the versions that are installed here.
 _PACKAGES = (
     *("snowflake-snowpark-python", "snowflake-ml-python", "catboost", "scikit-learn", "scipy", "numpy", "pandas"),
     *("optuna", "pyarrow", "pydantic", "pydantic-settings", "pyyaml", "sqlglot"),
 )
 _SUFFIXES = (".py", ".sql", ".json", ".yml", ".typed")
-_MOMENT = f"CONVERT_TIMEZONE('{TIMEZONE_NAME}', CURRENT_TIMESTAMP())"
-_YESTERDAY = f"DATEADD('day', -1, {_MOMENT}::DATE)"
-_THIS_MONTH = f"DATE_TRUNC('month', {_MOMENT})::DATE"
+_NOW = f"CONVERT_TIMEZONE('{TIMEZONE_NAME}', CURRENT_TIMESTAMP())"
+_YESTERDAY = f"DATEADD('day', -1, {_NOW}::DATE)"
+_THIS_MONTH = f"DATE_TRUNC('month', {_NOW})::DATE"
 
 
 @dataclass(frozen=True)
 class Procedure:
-    """One procedure: its name, its parameters with their SQL types and defaults, and the function behind it."""
+    """One stored procedure.
+
+    Attributes:
+        name: its name in Snowflake.
+        parameters: the name of each parameter, and its SQL type with the default.
+        function: the function of `procedures` that it calls.
+        meaning: one phrase, for the comment in the database.
+    """
 
     name: str
     parameters: tuple[tuple[str, str], ...]
@@ -50,7 +57,7 @@ class Procedure:
 
 @dataclass(frozen=True)
 class Task:
-    """One task: its name, the asset that its queries are tagged with, and the procedure that it calls."""
+    """One task: its name, the asset in its query tag, and the statement that calls its procedure."""
 
     name: str
     asset: str
@@ -58,34 +65,34 @@ class Task:
 
 
 PROCEDURES = (
-    Procedure("DATASET", (("SESSION_DATE", "DATE"),), "run_dataset", "Sessions with model features, of a day"),
+    Procedure("DATASET", (("SESSION_DATE", "DATE"),), "run_dataset", "Builds the features of a day"),
     Procedure(
         "TRAINING",
         (("MONTH", "DATE"), ("RUN_ID", "VARCHAR DEFAULT NULL")),
         "run_training",
-        "The challenger of a month",
+        "Trains the challenger of a month",
     ),
     Procedure(
         "MODEL_EVALUATION",
         (("MONTH", "DATE"),),
         "run_model_evaluation",
-        "Challenger against champion, and the promotion that follows",
+        "Compares the challenger with the champion, and promotes it if the gate decides so",
     ),
     Procedure(
         "PREDICTION",
         (("SESSION_DATE", "DATE"), ("MODEL", "VARCHAR DEFAULT NULL")),
         "run_prediction",
-        "The scores of a day",
+        "Scores a day",
     ),
     Procedure(
         "ROLLBACK",
         (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", f"VARCHAR DEFAULT '{NO_REASON}'")),
         "run_rollback",
-        "The champion goes back to a version; the one left is quarantined",
+        "Makes an earlier version champion and quarantines the version it replaces",
     ),
 )
 
-#: By clock: the task that it starts.
+#: The task of each clock.
 TASKS = {
     "sessions": Task("DATASET_DAILY", "dataset", f"CALL DATASET({_YESTERDAY})"),
     "scores": Task("PREDICTION_DAILY", "scores", f"CALL PREDICTION({_YESTERDAY})"),
@@ -95,7 +102,7 @@ TASKS = {
 
 
 def procedure_statements(archive: str, commit: str) -> Iterator[str]:
-    """One CREATE for each procedure, whose code is `archive` on the stage and was made from `commit`."""
+    """The CREATE statement of each procedure. `archive` is the file of the code on the stage, `commit` its commit."""
     for procedure in PROCEDURES:
         names = [name.lower() for name, _ in procedure.parameters]
         yield statement_beside(__file__, "procedure.sql").format(
@@ -113,7 +120,7 @@ def procedure_statements(archive: str, commit: str) -> Iterator[str]:
 
 
 def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
-    """The tasks with the clocks of the schedules; each computes its day when it runs, in Asia/Tokyo."""
+    """The statements for the tasks, with the clocks of the schedules. A task computes its day when it runs (Asia/Tokyo)."""
     clocks = clocks_of(settings.schedules)
     for clock in clocks.values():
         task = TASKS[clock.name]
@@ -128,24 +135,24 @@ def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iter
 
 
 def deployment_connector(settings: Settings) -> SnowflakeConnector:
-    """The connector to the account that gets procedures and tasks.
+    """The connector to the account of the procedures and tasks.
 
     Raises:
         SettingsError: the deployment is local.
     """
     if settings.deployment == "local":
         raise SettingsError(
-            "local has neither procedures nor tasks, Dagster does their work: set INTENT_PLATFORM_DEPLOYMENT to dev or "
-            "prod"
+            "local has neither procedures nor tasks, because Dagster does their work: set INTENT_PLATFORM_DEPLOYMENT "
+            "to dev or prod"
         )
     return SnowflakeConnector(settings)
 
 
 def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, commit: str, dry: bool) -> None:
-    """Bring the code to the stage and declare the procedures, showing each statement first; with `dry`, show only.
+    """Upload the code to the stage and create the procedures. Each statement is shown first; `dry` runs none.
 
     Raises:
-        WarehouseError, SettingsError: see `SnowflakeConnector`.
+        WarehouseError, SettingsError: see `SnowflakeConnector.open`.
     """
     with TemporaryDirectory() as folder:
         archive = pack(Path(folder), connector.settings)
@@ -154,15 +161,19 @@ def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None]
 
 
 def deploy_tasks(connector: SnowflakeConnector, show: Callable[[str], None], *, resume: bool, dry: bool) -> None:
-    """Declare the tasks and resume or suspend them, showing each statement first; with `dry`, show only."""
+    """Create the tasks, and resume or suspend them. Each statement is shown first; `dry` runs none.
+
+    Raises:
+        WarehouseError, SettingsError: see `SnowflakeConnector.open`.
+    """
     statements = task_statements(connector.settings, connector.parameters["warehouse"], resume=resume)
     run(connector, list(statements), show, schema=True, dry=dry)
 
 
 def pack(folder: Path, settings: Settings) -> Path:
-    """The package as a zip in `folder`, its `config.yml` holding what these settings change of the defaults.
+    """Write the package as a zip file into `folder`. Its `config.yml` has the settings that differ from the defaults.
 
-    The name holds a digest of the content: a procedure never sees half of a new release.
+    The file name contains a digest of the content, so a procedure never uses a mixture of two releases.
     """
     package = Path(intent_platform.__file__).parent
     files = {
@@ -170,7 +181,7 @@ def pack(folder: Path, settings: Settings) -> Path:
         for path in sorted(package.rglob("*"))
         if path.suffix in _SUFFIXES and "__pycache__" not in path.parts
     }
-    # Not sorted: the search draws its parameters in the order that they are written in.
+    # Not sorted, because the search draws its parameters in the order of the settings.
     config = yaml.safe_dump(changes_of(_inside_a_procedure(settings)), sort_keys=False)
     files[str(CONFIG_FILE.relative_to(package.parent))] = config.encode()
     digest = sha256(b"".join(name.encode() + text for name, text in files.items())).hexdigest()[:12]
@@ -182,10 +193,10 @@ def pack(folder: Path, settings: Settings) -> Path:
 
 
 def _inside_a_procedure(settings: Settings) -> Settings:
-    """The settings without connection, alerts and secrets. A challenger is trained where the procedure runs."""
+    """The settings for a procedure: without connection, alerts and secrets, and with training in its own process."""
     return settings.model_copy(
         update={
-            "home": Path("/tmp/intent_platform"),  # noqa: S108  nothing is written there
+            "home": Path("/tmp/intent_platform"),  # noqa: S108  a procedure writes nothing there
             "snowflake": SnowflakeSettings(),
             "alerts": AlertSettings(),
             "training": settings.training.model_copy(update={"place": "process"}),
