@@ -1,4 +1,4 @@
-"""Quietening the loggers of libraries. Nothing here logs."""
+"""Silences the loggers of libraries for a while."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_loggers(*names: str, level: int = logging.WARNING) -> Iterator[None]:
-    """Keep what these loggers say below `level` from the reader, and put their levels back afterwards."""
+    """Silence these loggers below `level`, and restore their levels at the end."""
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -15,5 +15,5 @@ def quiet_loggers(*names: str, level: int = logging.WARNING) -> Iterator[None]:
     try:
         yield
     finally:
-        for logger, before in zip(loggers, levels, strict=True):
-            logger.setLevel(before)
+        for logger, previous in zip(loggers, levels, strict=True):
+            logger.setLevel(previous)

@@ -1,4 +1,4 @@
-"""The clocks, and that schedules and tasks tick with them."""
+"""The clocks, and the schedules and tasks that tick with them."""
 
 from datetime import date, datetime
 
@@ -9,9 +9,8 @@ from intent_platform.definitions import build_definitions
 from intent_platform.partitions import TIMEZONE, TIMEZONE_NAME, Window
 from intent_platform.platforms.snowflake.deployment import task_statements
 
-DAILY, MONTHLY = Clock("daily", 5), Clock("monthly", 10, 15)
 JUNE = Window(date(2024, 6, 1), date(2024, 7, 1))
-#: By clock: its cron string, its schedule's job and the task that it starts.
+#: By clock: its cron string, the job of its schedule, the task that it starts, and the beginning of the task's call.
 EXPECTED = {
     "sessions": ("0 4 * * *", "sessions_job", "DATASET_DAILY", "CALL DATASET(DATEADD('day', -1, "),
     "scores": ("0 9 * * *", "scores_job", "PREDICTION_DAILY", "CALL PREDICTION(DATEADD('day', -1, "),
@@ -35,43 +34,68 @@ def settings(make_settings):
     )
 
 
-def test_a_daily_clock_ticks_every_day():
-    assert DAILY.cron == "0 5 * * *"
-    assert all(DAILY.ticks_on(day) for day in JUNE)
-    assert DAILY.ticks_in(JUNE)[-1] == datetime(2024, 6, 30, 5, tzinfo=TIMEZONE)
+class TestDailyClock:
+    clock = Clock("daily", 5)
+
+    def test_has_a_cron_string(self):
+        assert self.clock.cron == "0 5 * * *"
+
+    def test_ticks_every_day(self):
+        assert all(self.clock.ticks_on(day) for day in JUNE)
+
+    def test_ticks_at_its_hour_in_tokyo(self):
+        assert self.clock.ticks_in(JUNE)[-1] == datetime(2024, 6, 30, 5, tzinfo=TIMEZONE)
 
 
-def test_a_monthly_clock_ticks_once_a_month():
-    assert MONTHLY.cron == "0 10 15 * *"
-    assert [day for day in JUNE if MONTHLY.ticks_on(day)] == [date(2024, 6, 15)]
-    assert MONTHLY.ticks_in(JUNE) == [datetime(2024, 6, 15, 10, tzinfo=TIMEZONE)]
+class TestMonthlyClock:
+    clock = Clock("monthly", 10, 15)
+
+    def test_has_a_cron_string(self):
+        assert self.clock.cron == "0 10 15 * *"
+
+    def test_ticks_on_one_day_of_the_month(self):
+        assert [day for day in JUNE if self.clock.ticks_on(day)] == [date(2024, 6, 15)]
+
+    def test_ticks_at_its_hour_in_tokyo(self):
+        assert self.clock.ticks_in(JUNE) == [datetime(2024, 6, 15, 10, tzinfo=TIMEZONE)]
 
 
-def test_every_clock_has_its_schedule(settings):
-    schedules = build_definitions(settings).get_repository_def().schedule_defs
-    found = {schedule.name: (schedule.cron_schedule, schedule.job_name) for schedule in schedules}
-    assert found == {f"{name}_schedule": expected[:2] for name, expected in EXPECTED.items()}
-    assert {schedule.execution_timezone for schedule in schedules} == {TIMEZONE_NAME}
-    crons = {name: clock.cron for name, clock in clocks_of(settings.schedules).items()}
-    assert crons == {name: expected[0] for name, expected in EXPECTED.items()}
+class TestEveryClock:
+    def test_follows_the_settings(self, settings):
+        crons = {name: clock.cron for name, clock in clocks_of(settings.schedules).items()}
+        assert crons == {name: cron for name, (cron, *_) in EXPECTED.items()}
+
+    def test_has_its_schedule(self, settings):
+        schedules = build_definitions(settings).get_repository_def().schedule_defs
+        found = {schedule.name: (schedule.cron_schedule, schedule.job_name) for schedule in schedules}
+        assert found == {f"{name}_schedule": (cron, job) for name, (cron, job, *_) in EXPECTED.items()}
+        assert {schedule.execution_timezone for schedule in schedules} == {TIMEZONE_NAME}
+
+    def test_has_its_task(self, settings):
+        statements = list(task_statements(settings, "WH", resume=True))
+        tasks = zip(EXPECTED.values(), statements[:4], statements[4:], strict=True)
+        for (cron, _, task, call), created, altered in tasks:
+            assert created.startswith(
+                f"CREATE OR REPLACE TASK {task} WAREHOUSE = WH SCHEDULE = 'USING CRON {cron} {TIMEZONE_NAME}' "
+                "QUERY_TAG = "
+            )
+            assert call in created
+            assert altered == f"ALTER TASK {task} RESUME"
 
 
-def test_every_clock_has_its_task(settings):
-    statements = list(task_statements(settings, "WH", resume=True))
-    for (cron, _, task, call), created, altered in zip(EXPECTED.values(), statements[:4], statements[4:], strict=True):
-        assert created.startswith(
-            f"CREATE OR REPLACE TASK {task} WAREHOUSE = WH SCHEDULE = 'USING CRON {cron} {TIMEZONE_NAME}' QUERY_TAG = "
-        )
-        assert call in created
-        assert altered == f"ALTER TASK {task} RESUME"
+class TestAddedClock:
+    @pytest.fixture(autouse=True)
+    def weekly_clock(self, settings, monkeypatch) -> None:
+        clocks = {**clocks_of(settings.schedules), "weekly": Clock("weekly", 6)}
+        for module in ("intent_platform.automation.schedules", "intent_platform.platforms.snowflake.deployment"):
+            monkeypatch.setattr(f"{module}.clocks_of", lambda _: clocks)
 
+    def test_needs_a_job(self, settings):
+        """Without a job, the code location does not load."""
+        with pytest.raises(KeyError, match="weekly"):
+            build_definitions(settings)
 
-def test_a_clock_that_is_added_needs_a_job_and_a_task(settings, monkeypatch):
-    """A forgotten entry fails where the code location loads, and where the tasks are made."""
-    more = {**clocks_of(settings.schedules), "weekly": Clock("weekly", 6)}
-    for module in ("intent_platform.automation.schedules", "intent_platform.platforms.snowflake.deployment"):
-        monkeypatch.setattr(f"{module}.clocks_of", lambda _: more)
-    with pytest.raises(KeyError, match="weekly"):
-        build_definitions(settings)
-    with pytest.raises(KeyError, match="weekly"):
-        list(task_statements(settings, "WH", resume=False))
+    def test_needs_a_task(self, settings):
+        """Without a task, the deployment of the tasks stops."""
+        with pytest.raises(KeyError, match="weekly"):
+            list(task_statements(settings, "WH", resume=False))

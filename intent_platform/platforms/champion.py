@@ -32,7 +32,7 @@ class Proof:
 
 
 def prove_fit(platform: Platform, version: ModelVersion) -> Proof:
-    """Prove that a version can score: let it score the newest sessions of DATASET (at most 1,000) in the warehouse.
+    """Prove that a version works: the warehouse scores the newest sessions of DATASET (at most 1,000) with it.
 
     Raises:
         UnknownVersion, WarehouseError: the version was deleted.
@@ -105,8 +105,8 @@ def move_champion(
             undo.callback(registry.set_quarantine, replacing, replacing.quarantine)
             registry.set_quarantine(replacing, quarantine_reason)
         with platform.warehouse.connect(writing=True) as connection, connection.transaction():
-            # This update changes no value. On Snowflake it lets concurrent moves wait for each other: an update of a
-            # table waits for other updates of it, but an insert does not.
+            # This update changes no value. On Snowflake it makes concurrent moves run one after the other: an update
+            # waits for another update of the same table, but an insert does not.
             connection.execute("UPDATE CHAMPION_HISTORY SET MOVE = MOVE WHERE MOVE = 1")
             latest, moment = read_ledger(connection).latest, now()
             connection.execute(

@@ -20,7 +20,7 @@ from intent_platform.platforms.versions import ModelVersion, Provenance
 #: A value of a statement. A sequence becomes the list after `IN`.
 Value = str | int | float | bool | date | datetime | None | Sequence[str]
 
-#: The SQL function that a connection offers after `use_model`. It takes the features in order and returns a probability.
+#: The SQL function that `use_model` binds to a version. It takes the features in order and returns a probability.
 PREDICT_FUNCTION = "PREDICT_PURCHASE_INTENT"
 
 
@@ -71,10 +71,10 @@ class Connection(ABC):
 
     @abstractmethod
     def describe(self, relation: str) -> Mapping[str, str]:
-        """The columns of a table or view that somebody else owns, with their types. Later statements can read it.
+        """The columns of a table or view that somebody else owns, with their types.
 
-        A type is a `tables.SqlType`, or the engine's own name where the contract has no such type. Call it before
-        `transaction()`.
+        A type is a `tables.SqlType`, or the engine's own name where the contract has no such type. Later statements
+        can read the table or view. Call this before `transaction()`.
 
         Raises:
             FeedError: the table or view does not exist, or the platform may not read it.
@@ -137,7 +137,7 @@ class ModelRegistry(Protocol):
         """
 
     def scoring_model(self, version: ModelVersion) -> ScoringModel:
-        """That version, in the form in which the warehouse of the platform scores with it.
+        """That version, with all that the platform's warehouse needs to score with it.
 
         Raises:
             UnknownVersion: the version was deleted. Only registries that load the artifact notice it here.

@@ -56,7 +56,9 @@ def _typed(value: Value) -> exp.Expr:
     match value:  # datetime before date, because each datetime is also a date
         case datetime():
             if value.tzinfo is not None:
-                raise TypeError(f"{value} has a time zone, and tables store wall-clock times: pass it through wall_clock() first")
+                raise TypeError(
+                    f"{value} has a time zone, and tables store wall-clock times: pass it through wall_clock() first"
+                )
             return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMPNTZ")
         case date():
             return exp.cast(exp.Literal.string(value.isoformat()), "DATE")

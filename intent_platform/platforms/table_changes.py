@@ -21,7 +21,7 @@ def tables_to_make(existing: ExistingColumns, place: str) -> list[Table]:
 
     Args:
         existing: the existing tables.
-        place: the place of the tables, for messages.
+        place: the database or file of the tables, for messages.
 
     Raises:
         WarehouseError: a table that is not derived has other columns.
@@ -50,7 +50,7 @@ def make_tables(
 
     Args:
         existing: the existing tables.
-        place: the place of the tables, for messages.
+        place: the database or file of the tables, for messages.
         execute: runs one statement.
         definition: returns the statements that create one table.
 
@@ -92,4 +92,5 @@ def _portable_type(column: Column) -> str:
 
 
 def _differences(table: Table, columns: Iterable[str]) -> list[str]:
+    """The names of the columns that only one of the two has. Types are not compared."""
     return sorted(set(columns).symmetric_difference(table.column_names))

@@ -25,7 +25,7 @@ def version_name(moment: datetime | None = None) -> str:
 
 
 def free_version_name(is_taken: Callable[[str], bool]) -> str:
-    """A new version name of the current second. If the name is taken, wait for the next second."""
+    """The version name of the current second. If another version has this name, wait for the next second."""
     while is_taken(name := version_name()):
         moment = now()
         time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
@@ -74,7 +74,8 @@ class Provenance(BaseModel):
     month: date
     training_window: Window
     sessions: int
-    purchases: int = Field(validation_alias=AliasChoices("purchases", "positives"))  # earlier releases wrote "positives"
+    # Versions of earlier releases carry the name "positives".
+    purchases: int = Field(validation_alias=AliasChoices("purchases", "positives"))
     features: tuple[str, ...]
     parameters: Mapping[str, str | int | float | bool]
     metrics: Mapping[str, float | None]

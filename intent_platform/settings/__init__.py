@@ -1,7 +1,7 @@
-"""One typed `Settings` object: the defaults of its fields, overridden by `config.yml` and by the environment.
+"""The typed `Settings` object. `config.yml` overrides the defaults of its fields, and the environment overrides both.
 
-A field `a.b` is overridden by `INTENT_PLATFORM_A_B`; deeper values are given as JSON. Nothing is read
-when this module is imported; `load_settings()` reads, and reports the first mistake in one sentence.
+The variable `INTENT_PLATFORM_A_B` overrides the field `a.b`, and deeper values are JSON. Only `load_settings()` reads
+the file and the environment, not the import of this module. It reports the first mistake in one sentence.
 """
 
 import os
@@ -27,13 +27,13 @@ from intent_platform.settings.training import TrainingSettings
 from intent_platform.settings.types import ENVIRONMENT_PREFIX, AbsolutePath, Positive, Section, variable_of
 
 CONFIG_FILE = Path(__file__).with_name("config.yml")
-_REFERENCE = "docs/settings.md lists all settings"
+_REFERENCE = "See docs/settings.md for all settings"
 
 
 class Settings(BaseSettings):
     """Settings of the platform as a whole.
 
-    Frozen; an unknown name is an error.
+    They are frozen, and an unknown name is an error.
     """
 
     model_config = SettingsConfigDict(
@@ -50,16 +50,18 @@ class Settings(BaseSettings):
         "local",
         description="`local` is DuckDB and MLflow in `home`. `dev` and `prod` are Snowflake; see docs/snowflake.md.",
     )
-    home: AbsolutePath = Field(Path(".intent_platform"), description="Folder of all state of the local platform.")
-    first_day: date = Field(date(2024, 1, 1), description="First daily partition; its month is the first monthly one.")
-    demo_months: Positive = Field(12, description="Months of the feed that `make demo` plays: the last ones.")
+    home: AbsolutePath = Field(Path(".intent_platform"), description="Folder of all files of the local platform.")
+    first_day: date = Field(
+        date(2024, 1, 1), description="First daily partition. Its month is the first monthly partition."
+    )
+    demo_months: Positive = Field(12, description="Number of months that `make demo` runs: the last ones of the feed.")
     owner: str = Field(
         "team:intent_platform", description="Owner shown in the asset catalogue: `team:…` or an e-mail address."
     )
-    # Never "auto" once load_settings() has settled it.
+    # load_settings() replaces "auto" by the feed that it means.
     feed: Literal["auto", "uci", "landing", "simulated", "table"] = Field(
         "auto",
-        description="Where sessions come from. `auto` means `uci` where the UCI file is available and on Snowflake, "
+        description="Source of the sessions. `auto` means `uci` where the UCI file is available and on Snowflake, "
         "otherwise `simulated`.",
     )
     uci: UciSettings = UciSettings()
@@ -80,8 +82,8 @@ class Settings(BaseSettings):
     def _evaluation_ticks_after_its_test_window(self) -> "Settings":
         if self.schedules.evaluation_day <= self.evaluation.days:
             raise ValueError(
-                f"schedules.evaluation_day {self.schedules.evaluation_day} must come after the {self.evaluation.days} "
-                "days of evaluation.days: the test window has to be over"
+                f"schedules.evaluation_day {self.schedules.evaluation_day} must be after the {self.evaluation.days} "
+                "days of evaluation.days, because the evaluation needs the whole test window"
             )
         return self
 
@@ -91,21 +93,23 @@ class Settings(BaseSettings):
         for name in ("scores_hour", "training_hour", "evaluation_hour"):
             if getattr(clocks, name) <= clocks.sessions_hour:
                 raise ValueError(
-                    f"schedules.{name} {getattr(clocks, name)} must come after schedules.sessions_hour "
-                    f"{clocks.sessions_hour}: yesterday's sessions have to be there"
+                    f"schedules.{name} {getattr(clocks, name)} must be after schedules.sessions_hour "
+                    f"{clocks.sessions_hour}, because it needs yesterday's sessions"
                 )
         return self
 
     @model_validator(mode="after")
     def _only_snowflake_trains_in_the_warehouse(self) -> "Settings":
         if self.training.place == "warehouse" and self.deployment == "local":
-            raise ValueError("training.place warehouse needs a stored procedure, and local has none: set it to process")
+            raise ValueError(
+                "training.place warehouse needs a stored procedure, which local does not have: set it to process"
+            )
         return self
 
     @model_validator(mode="after")
     def _only_local_reads_a_file(self) -> "Settings":
         if self.table.file is not None and self.deployment != "local":
-            raise ValueError(f"table.file is for local: on {self.deployment} name the table in table.relation")
+            raise ValueError(f"table.file works on local only: on {self.deployment} name the table in table.relation")
         return self
 
     @classmethod
@@ -114,19 +118,19 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic names them
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Explicit values win over the environment, the environment over `config.yml`, the file over the defaults.
+        """The sources of the settings, first the one that overrides all others.
 
-        The defaults are a source as well, because sources merge mappings entry by entry.
+        The defaults are a source as well. Sources are merged entry by entry, so a mapping keeps its other defaults.
         """
         defaults = DefaultSettingsSource(settings_cls, nested_model_default_partial_update=True)
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls), defaults
 
     @property
     def landing_folder(self) -> Path:
-        """Where files are dropped: as configured, else `landing/` in the home."""
+        """The folder into which files are dropped: `landing.folder`, or else `landing/` in the home folder."""
         return self.landing.folder or self.home / "landing"
 
     @property
@@ -136,56 +140,56 @@ class Settings(BaseSettings):
 
     @property
     def uci_copy(self) -> Path:
-        """The home's own copy of the UCI file: later runs need neither path nor network."""
+        """The copy of the UCI file in the home folder. With it, later runs need neither the path nor the network."""
         return self.home / "feeds" / "uci.csv"
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from `overrides`, the environment, `config.yml` and the defaults, in this order of precedence.
+    """Load the settings from `overrides`, the environment, `config.yml` and the defaults, in this order of precedence.
 
-    An override may be partial: `training={"months": 1}` leaves the rest of the section as it is.
+    An override may be a part of a section: `training={"months": 1}` does not change the other settings of `training`.
 
     Raises:
-        SettingsError: a value is unknown or out of range; the text names it.
+        SettingsError: a name is unknown or a value is out of range. The message names it.
     """
     unknown = sorted(name for name in os.environ if _is_misspelt(name))
     if unknown:
-        raise SettingsError(f"environment variable {unknown[0]} names no setting; {_REFERENCE}")
+        raise SettingsError(f"environment variable {unknown[0]}: there is no such setting. {_REFERENCE}")
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(_first_mistake(error)) from error
-    return _settled(settings)
+    return _completed(settings)
 
 
 def _first_mistake(error: ValidationError) -> str:
-    """One sentence on an unknown name, if there is one, otherwise on the first wrong value."""
+    """A sentence about the first unknown name, or else about the first wrong value."""
     mistakes = error.errors()
     unknown = [mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"]
     first = [*unknown, *mistakes][0]
-    # The other parts of a location are pydantic's own, such as the alternatives of a union.
+    # Pydantic adds parts that are not names, such as the alternatives of a union.
     name = ".".join(part for part in map(str, first["loc"]) if part.isidentifier()) or "settings"
-    return f"setting {name}: " + (f"there is no such setting; {_REFERENCE}" if unknown else first["msg"])
+    return f"setting {name}: " + (f"there is no such setting. {_REFERENCE}" if unknown else first["msg"])
 
 
 def environment_of_paths(settings: Settings) -> dict[str, str]:
-    """The environment that gives another process the same paths, whatever its current folder."""
-    found = {}
+    """The environment variables that give a process with another current folder the same paths."""
+    values = {}
     for name, value in settings:
-        found[variable_of(name)] = value
+        values[variable_of(name)] = value
         if isinstance(value, Section):
-            found |= {variable_of(name, inner): entry for inner, entry in value}
-    return {variable: str(value) for variable, value in found.items() if isinstance(value, Path)}
+            values |= {variable_of(name, inner): entry for inner, entry in value}
+    return {variable: str(value) for variable, value in values.items() if isinstance(value, Path)}
 
 
 def changes_of(settings: Settings) -> dict[str, Any]:
-    """What differs from the defaults, in the form of `config.yml`. Secrets are masked."""
+    """The settings that differ from the defaults, in the form of `config.yml`. Secrets are masked."""
     defaults = Settings.model_construct().model_dump(mode="json", by_alias=True)
     return _changes(defaults, settings.model_dump(mode="json", by_alias=True))
 
 
 def _changes(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The entries of `values` that differ, in their order, and null for each default that `values` lacks."""
+    """The entries of `values` that differ from the defaults, in order, and null for each default that is missing."""
     changed: dict[str, Any] = {}
     for name, value in values.items():
         default = defaults.get(name)
@@ -197,24 +201,24 @@ def _changes(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]
     return changed | dict.fromkeys(name for name in defaults if name not in values)
 
 
-def _settled(settings: Settings) -> Settings:
-    """With the two values that follow from others: the feed that `auto` means, and the deployment's parameters file."""
+def _completed(settings: Settings) -> Settings:
+    """The settings with the two values that follow from others: the feed for `auto`, and the parameters file."""
     snowflake = settings.snowflake
     if snowflake.parameters_file is None:
         file = Path(f"connection_parameters_{settings.deployment}.json").absolute()
         snowflake = snowflake.model_copy(update={"parameters_file": file})
-    feed = _usual_feed(settings) if settings.feed == "auto" else settings.feed
+    feed = _automatic_feed(settings) if settings.feed == "auto" else settings.feed
     return settings.model_copy(update={"feed": feed, "snowflake": snowflake})
 
 
-def _usual_feed(settings: Settings) -> Literal["uci", "simulated"]:
-    """What `feed: auto` means: the UCI file where there is one, and on Snowflake; else a shop that lives."""
+def _automatic_feed(settings: Settings) -> Literal["uci", "simulated"]:
+    """The feed that `auto` means: `uci` if the UCI file is available or on Snowflake, otherwise `simulated`."""
     has_file = settings.uci.csv is not None or settings.uci_copy.exists()
     return "uci" if has_file or settings.deployment != "local" else "simulated"
 
 
 def _is_misspelt(variable: str) -> bool:
-    """Whether an environment variable has our prefix but names neither a field nor a section's field."""
+    """Whether an environment variable has the prefix of the platform but does not name a setting."""
     if not variable.startswith(ENVIRONMENT_PREFIX):
         return False
     name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()

@@ -1,4 +1,4 @@
-"""Sections of the platforms: the local warehouse, and the connection to Snowflake."""
+"""Settings of the platforms: waiting for the warehouse, its memory, and the connection to Snowflake."""
 
 from typing import Annotated, Literal
 
@@ -8,10 +8,12 @@ from intent_platform.settings.types import AbsolutePath, Positive, Section
 
 
 class WarehouseSettings(Section):
-    """The local warehouse, which one process writes at a time."""
+    """How long to wait for the warehouse, and how much memory the local warehouse uses."""
 
     timeout_seconds: float = Field(
-        60.0, ge=0, description="Seconds to wait while another process holds the local warehouse."
+        60.0,
+        ge=0,
+        description="Seconds to wait for a local warehouse that another process holds, or for a lock on Snowflake.",
     )
     memory_gb: float = Field(
         2.0, ge=0.25, description="Memory of the local warehouse, in GB. Work that needs more goes to disk."
@@ -19,9 +21,9 @@ class WarehouseSettings(Section):
 
 
 class SnowflakeSettings(Section):
-    """The connection of `dev` and `prod`; `local` needs none of it, and no secret appears in a log.
+    """The connection of `dev` and `prod`, whose secrets never appear in a log.
 
-    The names are the connector's own.
+    The names are those of Snowflake's connector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
@@ -44,15 +46,15 @@ class SnowflakeSettings(Section):
     schema_: str | None = Field(None, alias="schema", description="Schema. `null` means `ONLINE_SHOPPERS_INTENTION`.")
     authenticator: str | None = Field(
         None,
-        description="`externalbrowser` (single sign-on), `oauth`, `programmatic_access_token`, or another one of "
-        "the connector. `null` follows from the other credentials.",
+        description="`externalbrowser` (single sign-on), `oauth`, `programmatic_access_token`, or another value of "
+        "the connector. With `null`, it follows from the other credentials.",
     )
     password: SecretStr | None = Field(
         None, repr=False, description="Password. Secrets belong in the environment, not in `config.yml`."
     )
     token: SecretStr | None = Field(None, repr=False, description="OAuth token or programmatic access token.")
     private_key_file: AbsolutePath | None = Field(
-        None, description="PEM file of a private key. A key pair suits a machine best."
+        None, description="PEM file of a private key. Use a key pair on a server."
     )
     private_key_file_pwd: SecretStr | None = Field(
         None, repr=False, description="Passphrase of an encrypted private key."

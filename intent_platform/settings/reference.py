@@ -1,4 +1,4 @@
-"""Renders docs/settings.md from the fields: `python -m intent_platform.settings.reference` prints it."""
+"""Renders docs/settings.md from the fields of the settings. `make settings` writes the page."""
 
 import re
 import sys
@@ -21,9 +21,9 @@ Change one in either of two ways:
 - Write it into `intent_platform/settings/config.yml`, which holds only what differs from the defaults.
 - Set an environment variable, which overrides the file.
 
-The variable of a setting is its name in capitals behind `{variable_of()}`, with `_` for the dot.
-So `training.trials` is `{variable_of("training", "trials")}` and `home` is `{variable_of("home")}`.
-Lists and mappings are given as JSON, and so is `simulated.scenario` as a whole:
+The variable of a setting is `{variable_of()}`, followed by the name in capitals with `_` for the dot.
+For example, `training.trials` is `{variable_of("training", "trials")}` and `home` is `{variable_of("home")}`.
+Write lists, mappings and the whole of `simulated.scenario` as JSON:
 
 ```
 {variable_of("training", "search_space")}='{{"rsm": null}}'
@@ -32,7 +32,7 @@ Lists and mappings are given as JSON, and so is `simulated.scenario` as a whole:
 
 - A mapping keeps the default entries that you do not name, and `null` removes an entry.
 - A list replaces the default list.
-- `null` also works as the value of a variable, for the settings whose type names it.
+- If the type of a setting includes `null`, its variable can have this value too.
 - A name that is not on this page is an error, in the file and in the environment.
 - Hours, days and dates are Asia/Tokyo.
 - A relative path starts at the current folder.
@@ -43,7 +43,7 @@ _WORDS = {"password": "secret", "string": "text", "boolean": "`true` or `false`"
 
 
 def reference() -> str:
-    """The page: a table of the settings outside sections, then one for each section."""
+    """The page: a table of the settings without a section, then a table for each section."""
     schema = Settings.model_json_schema()
     defaults = Settings.model_construct().model_dump(mode="json", by_alias=True)
     sections = {name: _resolved(field, schema) for name, field in schema["properties"].items() if "$ref" in field}
@@ -63,7 +63,7 @@ def _part(title: str, docstring: str, rows: Iterator[str]) -> str:
 def _rows(
     fields: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str, schema: Mapping[str, Any]
 ) -> Iterator[str]:
-    """A row for each field; a section within a section has rows of its own."""
+    """A row for each field. The fields of a section within a section have rows too."""
     for name, field in fields.items():
         if "$ref" in field:
             yield from _rows(_resolved(field, schema)["properties"], defaults[name], f"{prefix}{name}.", schema)
@@ -78,7 +78,7 @@ def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
 
 
 def _types(field: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """The alternative types of a field in words, with their limits."""
+    """The types that a field allows, in words and with their limits."""
     match _resolved(field, schema):
         case {"anyOf": alternatives}:
             return list(dict.fromkeys(word for inner in alternatives for word in _types(inner, schema)))
@@ -95,7 +95,7 @@ def _types(field: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
             limits = [f"{sign} {_number(details[key])}" for key, sign in _LIMITS.items() if key in details]
             return [" ".join([_WORDS.get(word, word), " and ".join(limits)]).strip()]
         case unknown:
-            raise TypeError(f"the reference has no words for {unknown}")
+            raise TypeError(f"the reference cannot describe the type {unknown}: add it to _types")
 
 
 def _number(value: Any) -> str:
@@ -103,7 +103,7 @@ def _number(value: Any) -> str:
 
 
 def _default(value: Any) -> str:
-    """A value as `config.yml` would hold it; a mapping with one entry a line."""
+    """A value in the form of `config.yml`. Each entry of a mapping has its own line."""
     match value:
         case str():
             return f"`{value}`"
@@ -116,12 +116,13 @@ def _default(value: Any) -> str:
 
 
 def _yaml(value: Any) -> str:
+    # The default `log: false` of a range would only make the table wider.
     shown = {name: entry for name, entry in value.items() if entry is not False} if isinstance(value, dict) else value
     return yaml.safe_dump(shown, default_flow_style=True, sort_keys=False).removesuffix("...\n").strip()
 
 
 def _linked(text: str) -> str:
-    """Names of pages in docs/ become links."""
+    """The text with links to the pages of docs/ that it names."""
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
 
 

@@ -1,4 +1,4 @@
-"""What sections of the settings are made of: their base class, and types with limits that several fields share."""
+"""The base class of the sections of the settings, and the types with limits that several fields share."""
 
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
@@ -16,12 +16,12 @@ MonthDay = Annotated[int, Field(ge=1, le=28)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Margin = Annotated[float, Field(ge=0)]
 Factor = Annotated[float, Field(gt=1)]
-#: A relative path starts at the current folder and is absolute from then on.
+#: A path that becomes absolute. A relative path starts at the current folder.
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
 class _NullRemoves:
-    """Makes `null` take an entry out of a mapping. Sources merge entry by entry, so leaving it out would not."""
+    """Lets `null` remove an entry of a mapping. Sources are merged by entry, so a missing entry keeps its default."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         key, value = get_args(source)
@@ -35,12 +35,12 @@ def _without_nulls(entries: dict[Any, Any]) -> dict[Any, Any]:
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-#: A mapping whose default entries can be changed, added to and, by `null`, removed.
+#: A mapping with default entries. A source can change entries, add some, and remove some with `null`.
 Entries = Annotated[dict[_Key, _Value], _NullRemoves()]
 
 
 class Section(BaseModel):
-    """A group of settings: immutable, and an unknown name in it is an error."""
+    """A group of settings. It is immutable, and an unknown name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -25,13 +25,13 @@ ONE, BOTH = Window(DAY, NEXT), Window(DAY, NEXT + timedelta(days=1))
 KEPT = "SELECT * FROM DATASET ORDER BY SESSION_DATE, UID"
 #: A row for each rule, and what is said of it.
 BROKEN = {
-    "VISITORTYPE": (["Robot"], "VISITORTYPE none of Returning_Visitor, New_Visitor, Other"),
-    "MONTH": (["May", "Apr.", "May"], "MONTH none of Jan, Feb, Mar, Apr, May, June, Jul, Aug, Sep, Oct, Nov, Dec"),
-    "EXITRATES": ([0.0, 0.0, 1.5], "EXITRATES above 1"),
-    "REGION": ([1, 1, 1, -1], "REGION below 0"),
+    "VISITORTYPE": (["Robot"], "VISITORTYPE is not one of Returning_Visitor, New_Visitor, Other"),
+    "MONTH": (["May", "Apr.", "May"], "MONTH is not one of Jan, Feb, Mar, Apr, May, June, Jul, Aug, Sep, Oct, Nov, Dec"),
+    "EXITRATES": ([0.0, 0.0, 1.5], "EXITRATES is above 1"),
+    "REGION": ([1, 1, 1, -1], "REGION is below 0"),
     "PAGEVALUES": ([0.0] * 4 + [float("nan")], "PAGEVALUES is empty"),
-    "ADMINISTRATIVE_DURATION": ([0.0] * 5 + [float("inf")], "ADMINISTRATIVE_DURATION not finite"),
-    "UID": ([*sessions(DAY, 6)["UID"].to_pylist(), "7"], "UID not a UUID"),
+    "ADMINISTRATIVE_DURATION": ([0.0] * 5 + [float("inf")], "ADMINISTRATIVE_DURATION is not finite"),
+    "UID": ([*sessions(DAY, 6)["UID"].to_pylist(), "7"], "UID is not a UUID"),
 }
 
 
@@ -98,7 +98,7 @@ def test_of_a_repeated_key_the_row_loaded_last_is_taken_if_it_keeps_the_contract
     filler.put(DAY, 1, at=datetime(2024, 5, 4, 5), REGION=[-3])  # noqa: DTZ001
     assert build(filler, instance, ONE).success
     assert filler.ours("SELECT UID, REGION FROM DATASET") == [(key[0], 2)]
-    assert rejected(filler) == [["REGION below 0"], ["UID, SESSION_DATE is repeated by a row that was loaded later"]]
+    assert rejected(filler) == [["REGION is below 0"], ["UID, SESSION_DATE is repeated by a row that was loaded later"]]
 
 
 def test_a_range_equals_the_days_one_by_one(filler, instance):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
-#: For each type of the contract, the types of DuckDB whose values it can hold.
+#: For each type of the contract, the DuckDB types that count as this type.
 _TYPES = {
     "VARCHAR": {"VARCHAR", "UUID"},
     "INTEGER": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"},

@@ -202,7 +202,9 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         stored = self._by_alias(name)
         if stored is None:
             latest = ", ".join(version.name for version in self.versions()[-3:]) or "none yet"
-            raise UnknownVersion(f"the registry has no version {name}: choose one that exists. The latest are: {latest}")
+            raise UnknownVersion(
+                f"the registry has no version {name}: choose one that exists. The latest are: {latest}"
+            )
         return stored
 
     def _by_alias(self, alias: str) -> "StoredVersion | None":

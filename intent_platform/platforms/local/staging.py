@@ -31,9 +31,10 @@ class Staging:
             self._folder = TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent)
         folder = Path(self._folder.name) / name
         folder.mkdir(exist_ok=True)
-        if batch.num_rows or not self._files[name]:  # an empty first batch is written, because its file defines the columns
+        # An empty batch is written only if it is the first, because the first file defines the columns.
+        if batch.num_rows or not self._files[name]:
             file = folder / f"{self._files[name]}.parquet"
-            # DuckDB soon reads the file once or twice, so encoding, compression and statistics cost more than they save.
+            # DuckDB reads the file once or twice, so encoding, compression and statistics would not pay off.
             pq.write_table(batch, file, use_dictionary=False, compression="none", write_statistics=False)
             self._files[name] += 1
         return f"{glob.escape(str(folder))}/*.parquet"
@@ -44,7 +45,7 @@ class Staging:
             self._folder.cleanup()
 
     def _remove_leftovers(self) -> None:
-        """Remove the folders of other processes. They were killed, because only one process at a time opens the warehouse."""
+        """Remove the folders of killed processes. Only one process has the warehouse, so no other folder is in use."""
         for folder in self._parent.glob(f"{_PREFIX}*"):
             if not folder.name.startswith(f"{_PREFIX}{os.getpid()}-"):
                 shutil.rmtree(folder, ignore_errors=True)

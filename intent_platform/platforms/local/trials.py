@@ -12,7 +12,7 @@ _PARENT_TAG = "mlflow.parentRunId"
 
 
 def log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Sequence[Trial]) -> None:
-    """Log a finished run for each trial: its parameters, its duration in seconds, and its PR-AUC unless it was pruned."""
+    """Log a finished run for each trial: its parameters, its seconds, and its PR-AUC unless it was pruned."""
     from mlflow.entities import Metric, Param
 
     for trial in trials:

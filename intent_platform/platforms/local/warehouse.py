@@ -116,7 +116,8 @@ class DuckDBConnection(Connection):
             yield
             self._duckdb.execute("COMMIT")
         except BaseException:
-            with suppress(duckdb.Error):  # a failed commit already ended the transaction, and its error is the one to raise
+            # A failed commit already ended the transaction. Then the rollback fails, and would hide the first error.
+            with suppress(duckdb.Error):
                 self._duckdb.execute("ROLLBACK")
             raise
 

@@ -45,7 +45,7 @@ class SnowflakeConnection(Connection):
         """Run one statement, and return the number of rows that it changed."""
         with self._cursor() as cursor:
             cursor.execute(bound(sql, values, self._model))
-            return max(0, cursor.rowcount or 0)  # the client counts -1 or None for some statements
+            return max(0, cursor.rowcount or 0)  # the client has no count for some statements
 
     def stage(self, name: str, batch: pa.Table) -> None:
         """Append `batch` to the temporary table `name`, as a Parquet file on a temporary stage."""
@@ -65,7 +65,7 @@ class SnowflakeConnection(Connection):
             )
 
     def describe(self, relation: str) -> dict[str, str]:
-        """The columns of a table or view that somebody else owns, with their types. This does not wake the warehouse."""
+        """The columns of a table or view that somebody else owns, with their types. Needs no virtual warehouse."""
         from snowflake.connector import errors
 
         with self._cursor() as cursor:

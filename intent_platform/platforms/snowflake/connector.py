@@ -58,8 +58,8 @@ class SnowflakeConnector:
         Statements carry a query tag, and times are in Asia/Tokyo. Snowflake ends a statement whose client is gone.
 
         Args:
-            lock_seconds: how long a statement waits for another transaction, in seconds. None keeps the account's limit.
-            login_seconds: how long a login may take, in seconds.
+            lock_seconds: seconds that a statement waits for another transaction. None keeps the account's limit.
+            login_seconds: seconds after which a login fails.
             schema: whether to use the database, the schema and the role. Without them the connection works before
                 they exist.
 

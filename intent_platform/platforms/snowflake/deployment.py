@@ -26,7 +26,7 @@ from intent_platform.settings import CONFIG_FILE, Settings, changes_of
 from intent_platform.settings.operation import AlertSettings
 from intent_platform.settings.platforms import SnowflakeSettings
 
-_RUNTIME = "3.11"
+_RUNTIME = "3.11"  # of Python inside Snowflake
 #: The packages that the code imports inside Snowflake. The procedures require the versions that are installed here.
 _PACKAGES = (
     *("snowflake-snowpark-python", "snowflake-ml-python", "catboost", "scikit-learn", "scipy", "numpy", "pandas"),
@@ -120,7 +120,7 @@ def procedure_statements(archive: str, commit: str) -> Iterator[str]:
 
 
 def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
-    """The statements for the tasks, with the clocks of the schedules. A task computes its day when it runs (Asia/Tokyo)."""
+    """The statements of the tasks, with the schedules' clocks. A task computes its day at run time, in Asia/Tokyo."""
     clocks = clocks_of(settings.schedules)
     for clock in clocks.values():
         task = TASKS[clock.name]

@@ -10,12 +10,12 @@ from typing import Any
 from intent_platform.errors import IntentPlatformError, VersionUnfit, WarehouseError
 
 _UNREACHABLE = "Snowflake account {account} cannot be reached: check the name of the account, the network and the proxy"
-_CREDENTIALS = "Snowflake refused {user} at account {account}: check the user, the password or key, and the authenticator"
+_CREDENTIALS = (
+    "Snowflake refused {user} at account {account}: check the user, the password or key, and the authenticator"
+)
 _PARAMETER = "the connection to account {account} has a parameter that the connector does not accept: correct it"
 _NOT_FROM_HERE = "account {account} refuses logins of {user} from this address: change its network policy to allow it"
-_NO_BROWSER = (
-    "single sign-on could not open a browser on this machine: use a key pair (private_key_file) here"
-)
+_NO_BROWSER = "single sign-on could not open a browser on this machine: use a key pair (private_key_file) here"
 _NO_ROLE = "role {role} is not granted to {user}: run `make setup admin_role=…`, or set snowflake.role to another role"
 _EXPIRED = "the login of {user} at account {account} has expired: get a new token or use a key pair, then start again"
 _LOST = "the connection to account {account} was lost, and Snowflake rolls back its transaction: run it again"

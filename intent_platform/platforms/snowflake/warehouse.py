@@ -1,4 +1,4 @@
-"""The Snowflake warehouse: each connection is a session; the tables of the contract are made by the first one."""
+"""The Snowflake warehouse. The first connection creates the missing tables of the contract."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,20 +12,20 @@ from intent_platform.platforms.table_changes import make_tables
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection as Client
 
-#: What INFORMATION_SCHEMA calls the types of the contract.
+#: The types of the contract by their names in INFORMATION_SCHEMA.
 _CONTRACT_TYPES = {"TEXT": "VARCHAR", "NUMBER": "INTEGER", "FLOAT": "DOUBLE"}
 
 
 @dataclass
 class SnowflakeWarehouse:
-    """The tables of one deployment; see `ports.Warehouse`. Sessions do not exclude each other."""
+    """The tables of one deployment; see `ports.Warehouse`. Many connections can write at the same time."""
 
     connector: SnowflakeConnector
     _checked: bool = field(default=False, init=False, repr=False)
 
     @contextmanager
-    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  all sessions may write
-        """A connection of its own, closed on leaving. `timeout_seconds` is how long a statement waits for a lock."""
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  every connection can write
+        """Open a connection and close it at the end. `timeout_seconds` limits how long a statement waits for a lock."""
         wait = self.connector.settings.warehouse.timeout_seconds if timeout_seconds is None else timeout_seconds
         with self.connector.open(lock_seconds=wait) as client:
             connection = SnowflakeConnection(client, self.connector.parameters)
@@ -49,12 +49,12 @@ def _existing_columns(connection: SnowflakeConnection) -> dict[str, dict[str, st
 
 @dataclass(frozen=True)
 class BorrowedWarehouse:
-    """The warehouse of a session that is under way: a stored procedure has one, and cannot open another."""
+    """The warehouse on an open connection. A stored procedure has one connection and cannot open another."""
 
     client: "Client"
-    parameters: Mapping[str, Any]  # for messages
+    parameters: Mapping[str, Any]  # for error messages
 
     @contextmanager
-    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  it is what it is
-        """The one session, left open."""
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  the port has these parameters
+        """The open connection. It stays open at the end."""
         yield SnowflakeConnection(self.client, self.parameters)
