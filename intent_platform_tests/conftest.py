@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
@@ -130,10 +131,28 @@ def snowflake_settings(
 
 
 @pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """The folder of that name, filled by the first worker that asks. All workers of a test run share it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # a worker's folder lies in that of the run
+
+    def made(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, draft = shared / f"{name}_template", shared / f"{name}_draft"
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                shutil.rmtree(draft, ignore_errors=True)  # of a worker that failed
+                fill(draft)
+                draft.rename(folder)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def empty_registry(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Callable[[Path], None]:
     """Put an empty MLflow store into a home: making one takes seconds, copying one nothing."""
-    template = tmp_path_factory.mktemp("registry") / "home"
-    assert platform_for(load_settings(home=template)).registry.champion() is None
+    template = made_once("registry", lambda home: platform_for(load_settings(home=home)).registry.champion())
 
     def put(home: Path) -> None:
         shutil.copytree(template, home, dirs_exist_ok=True)

@@ -1,7 +1,7 @@
 """A small shop: made sessions, a platform of its own, and materializing assets as Dagster does."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +95,12 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def made_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in UCI's format with the sessions of `MONTHS`."""
     return write_uci_csv(tmp_path_factory.mktemp("uci") / "sessions.csv", MONTHS)
 
 
 def shop_settings(home: Path, made_csv: Path) -> Settings:
+    """Settings of a shop whose sessions come from a file in UCI's format, quickly trained."""
     return load_settings(
         home=home,
         first_day="2024-02-01",
@@ -109,20 +111,23 @@ def shop_settings(home: Path, made_csv: Path) -> Settings:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Shop]:
+def open_shop(settings: Settings) -> Iterator[Shop]:
+    """The shop of these settings, with an instance of its own that remembers runs while it is open."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield Shop(settings, platform_for(settings), instance)
 
 
 @pytest.fixture(scope="session")
-def crowned_home(tmp_path_factory: pytest.TempPathFactory, empty_registry, made_csv) -> Path:
+def crowned_home(made_once: Callable[..., Path], empty_registry, made_csv) -> Path:
     """A home with all sessions loaded and a champion: made once, copied to every test that begins there."""
-    home = tmp_path_factory.mktemp("crowned") / "home"
-    empty_registry(home)
-    with opened(shop_settings(home, made_csv)) as shop:
-        shop.load()
-        shop.crown()
-    return home
+
+    def crown(home: Path) -> None:
+        empty_registry(home)
+        with open_shop(shop_settings(home, made_csv)) as shop:
+            shop.load()
+            shop.crown()
+
+    return made_once("crowned", crown)
 
 
 @pytest.fixture
@@ -130,7 +135,7 @@ def empty_shop(tmp_path: Path, empty_registry, made_csv) -> Iterator[Shop]:
     """A shop before its first session."""
     home = tmp_path / "home"
     empty_registry(home)
-    with opened(shop_settings(home, made_csv)) as shop:
+    with open_shop(shop_settings(home, made_csv)) as shop:
         yield shop
 
 
@@ -138,5 +143,5 @@ def empty_shop(tmp_path: Path, empty_registry, made_csv) -> Iterator[Shop]:
 def shop(tmp_path: Path, crowned_home: Path, made_csv: Path) -> Iterator[Shop]:
     """A shop with sessions from February to June and a champion: the challenger of May."""
     shutil.copytree(crowned_home, tmp_path / "home")
-    with opened(shop_settings(tmp_path / "home", made_csv)) as shop:
+    with open_shop(shop_settings(tmp_path / "home", made_csv)) as shop:
         yield shop

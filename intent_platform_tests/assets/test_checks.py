@@ -1,10 +1,14 @@
 """Every asset check can fail: each is shown what it is there to see, and only that check objects."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from intent_platform.errors import VersionUnfit
 from intent_platform.modelling.model import IntentModel
-from intent_platform_tests.assets.conftest import Shop
+from intent_platform_tests.assets.conftest import Shop, open_shop, shop_settings
 
 #: What happened to the data, and the checks that must say so.
 MISHAPS = {
@@ -69,26 +73,40 @@ MISHAPS = {
 ALWAYS = {"source:published_counts"}
 
 
-@pytest.fixture
-def scored(shop: Shop) -> Shop:
+@pytest.fixture(scope="module")
+def shop_in_order(tmp_path_factory: pytest.TempPathFactory, crowned_home: Path, made_csv: Path) -> Iterator[Shop]:
     """Everything in order: all days of the sessions loaded in this instance, and May and June scored."""
-    with shop.platform.warehouse.connect(writing=True) as connection:
-        connection.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")  # only scored days remain
-        connection.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
-    shop.run("sessions_job", "2024-05-01", "2024-06-30")
-    shop.run("scores_job", "2024-05-01", "2024-06-30")
-    return shop
+    home = tmp_path_factory.mktemp("scored") / "home"
+    shutil.copytree(crowned_home, home)
+    with open_shop(shop_settings(home, made_csv)) as shop:
+        with shop.platform.warehouse.connect(writing=True) as connection:
+            connection.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")  # only scored days remain
+            connection.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
+        shop.run("sessions_job", "2024-05-01", "2024-06-30")
+        shop.run("scores_job", "2024-05-01", "2024-06-30")
+        yield shop
+
+
+@pytest.fixture
+def scored(shop_in_order: Shop) -> Iterator[Shop]:
+    """The shop in order. Its warehouse is put back after the test."""
+    in_order = warehouse_file(shop_in_order).read_bytes()
+    yield shop_in_order
+    warehouse_file(shop_in_order).write_bytes(in_order)
+
+
+def warehouse_file(shop: Shop) -> Path:
+    return shop.settings.home / "warehouse.duckdb"
 
 
 def test_each_check_objects_to_its_own_mishap_and_no_other_does(scored: Shop):
-    warehouse = scored.settings.home / "warehouse.duckdb"
-    in_order = warehouse.read_bytes()
+    in_order = warehouse_file(scored).read_bytes()
     assert scored.failing_checks() == ALWAYS
     for mishap, (statement, objecting) in MISHAPS.items():
         with scored.platform.warehouse.connect(writing=True) as connection:
             connection.execute(statement)
         assert scored.failing_checks() == ALWAYS | objecting, mishap
-        warehouse.write_bytes(in_order)
+        warehouse_file(scored).write_bytes(in_order)
 
 
 def test_a_champion_that_cannot_be_read_is_seen(scored: Shop, monkeypatch: pytest.MonkeyPatch):

@@ -30,7 +30,7 @@ from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.versions import Provenance
 from intent_platform.settings import load_settings
 from intent_platform.tables import SOURCE
-from intent_platform_tests.assets.conftest import MONTHS, opened
+from intent_platform_tests.assets.conftest import MONTHS, open_shop
 
 MAY = Window(day_of("2024-05-01"), day_of("2024-06-01"))
 SCORE = "UID, SESSION_DATE, MODEL_VERSION, SCORE"
@@ -325,7 +325,7 @@ def test_rows_of_another_day_are_refused_by_a_load_that_replaces_days(tmp_path, 
         first_day="2024-05-01",
         simulated={"sessions_per_day": 50, "scenario": {"kind": "repeated_day", "start": "2024-05-06"}},
     )
-    with opened(settings) as shop:
+    with open_shop(settings) as shop:
         for _ in range(2):  # a second load of the day rejects them once, too
             shop.run("sessions_job", day.isoformat())
             assert {row[0] for row in shop.rows("SOURCE", "SESSION_DATE")} == {day}
