@@ -21,7 +21,7 @@ BELOW = {
     "sessions": {"partitions", "settings", "tables", "errors"},
     "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
 }
-BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
+BELOW["platforms"] = {"sessions", "modelling", *BELOW["modelling"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["automation"] = {"assets", *BELOW["assets"]}

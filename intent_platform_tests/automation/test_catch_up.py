@@ -10,6 +10,7 @@ from intent_platform.assets import data_versions
 from intent_platform.automation import catch_up
 from intent_platform.definitions import build_definitions
 from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now, trailing_window, wall_clock
+from intent_platform.pipeline.dataset import CODE_VERSION
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.sessions.simulated.feed import SimulatedFeed
@@ -217,7 +218,7 @@ def test_days_of_an_earlier_select_are_asked_for_once_for_each_select(landing, i
         return [(days_of(request), request.asset_selection, request.run_key) for request in requests]
 
     for day in days:
-        report(day, data_versions.CODE_VERSION)
+        report(day, CODE_VERSION)
     assert asked() == []
     for day in days:
         report(day, "earlier")
@@ -226,7 +227,7 @@ def test_days_of_an_earlier_select_are_asked_for_once_for_each_select(landing, i
     monkeypatch.setattr(catch_up, "CODE_VERSION", "mended")
     assert asked()[0][2] != key
     for day in days:
-        report(day, data_versions.CODE_VERSION)
+        report(day, CODE_VERSION)
     assert asked() == []
 
 

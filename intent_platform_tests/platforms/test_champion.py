@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,11 +44,12 @@ def test_a_rollback_on_snowflake_logs_in_to_the_registry_four_times(snowflake_se
     one, two = (account.registry.log(model, provenance(month), []) for month in ("2024-05-01", "2024-06-01"))
     move(account, one, None, "first")
     move(account, two, one)
-    logins: list[str] = []
+    registry, logins = account.registry, []
+    assert isinstance(registry, SnowflakeRegistry)
 
-    def counted():
+    def counted() -> Any:
         logins.append("registry")
-        return account.registry.open_session()
+        return registry.open_session()
 
     watched = Platform(account.warehouse, SnowflakeRegistry(counted))
     roll_back_to(watched, watched.registry.version(one.name) if named else None, "too high", run_id="r")

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import duckdb
 import pytest
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window
@@ -13,6 +13,7 @@ from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import load_sessions, replace_window
+from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.warehouse import SnowflakeWarehouse
 from intent_platform.sessions.contract import RawBatch, validate
@@ -31,15 +32,16 @@ NEW = "PAGEVALUE_PER_PAGE"  # as if this release had added it
 def changed(platform: Platform, *statements: str) -> Platform:
     """The platform as the next process opens it, after statements that no release would run."""
     warehouse = platform.warehouse
-    if isinstance(warehouse, SnowflakeWarehouse):
-        with warehouse.connect() as connection:
+    if isinstance(warehouse, DuckDBWarehouse):
+        with duckdb.connect(warehouse.path) as connection:
             for statement in statements:
                 connection.execute(statement)
-        return Platform(SnowflakeWarehouse(warehouse.connector), platform.registry)
-    with duckdb.connect(warehouse.path) as connection:
+        return platform
+    assert isinstance(warehouse, SnowflakeWarehouse)
+    with warehouse.connect() as session:
         for statement in statements:
-            connection.execute(statement)
-    return platform
+            session.execute(statement)
+    return Platform(SnowflakeWarehouse(warehouse.connector), platform.registry)
 
 
 def counts(platform: Platform) -> dict[str, int]:
@@ -117,9 +119,10 @@ def test_a_refused_table_leaves_the_derived_ones_as_they_were(platform):
 
 def test_a_derived_table_waits_for_whoever_writes(make_settings):
     """A sensor reads while a run writes: it skips its tick, and the run keeps its table."""
-    platform = platform_for(make_settings(warehouse={"timeout_seconds": 5}))
+    settings = make_settings(warehouse={"timeout_seconds": 5})
+    platform = platform_for(settings)
     load(platform)
-    with duckdb.connect(platform.warehouse.path) as connection:
+    with duckdb.connect(settings.warehouse_file) as connection:
         connection.execute(f"ALTER TABLE DATASET DROP COLUMN {NEW}")
         with pytest.raises(WarehouseError, match="is held by"), platform.warehouse.connect(timeout_seconds=0.1):
             raise AssertionError("somebody writes")
@@ -129,4 +132,6 @@ def test_a_derived_table_waits_for_whoever_writes(make_settings):
 
 def test_the_select_names_every_column_of_dataset():
     """Its hash is the code version of `dataset`: with every column, the days are asked for again."""
-    assert parse_one(SELECT, read="snowflake").named_selects == DATASET.column_names
+    select = parse_one(SELECT, read="snowflake")
+    assert isinstance(select, exp.Select)
+    assert select.named_selects == DATASET.column_names
