@@ -81,9 +81,7 @@ class TestOverride:
         assert training.search_space["depth"] == IntRange(low=2, high=3)
         assert set(training.search_space) == set(Settings.model_fields["training"].default.search_space)
 
-    @pytest.mark.parametrize(
-        "overrides", [{"trainings": {}}, {"training": {"trails": 3}}], ids=["section", "setting"]
-    )
+    @pytest.mark.parametrize("overrides", [{"trainings": {}}, {"training": {"trails": 3}}], ids=["section", "setting"])
     def test_of_an_unknown_name_is_refused(self, overrides):
         with pytest.raises(SettingsError, match=r"^setting training.*: there is no such setting"):
             load_settings(**overrides)

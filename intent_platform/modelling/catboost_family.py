@@ -101,7 +101,7 @@ def contributions(model: "CatBoostClassifier", matrix: npt.NDArray[np.float32], 
     scale, bias = model.get_scale_and_bias()
     uncalibrated = model.copy()
     uncalibrated.set_scale_and_bias(1, [0])
-    values = scale * np.asarray(
+    values: Scores = scale * np.asarray(
         uncalibrated.get_feature_importance(Pool(matrix, feature_names=list(features)), "ShapValues")
     )
     values[:, -1] += bias

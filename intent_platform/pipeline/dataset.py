@@ -16,8 +16,16 @@ from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.tables import DATASET
 
 SELECT = statement_beside(__file__, "dataset.sql")
-#: Changes with every column of DATASET, since the SELECT names each one.
-CODE_VERSION = sha256(SELECT.encode()).hexdigest()[:12]
+
+
+def code_version_of(select: str) -> str:
+    """A text that changes with the statement, and neither with its comments nor with its spacing."""
+    code = (line for line in select.splitlines() if not line.lstrip().startswith("--"))
+    return sha256(" ".join(" ".join(code).split()).encode()).hexdigest()[:12]
+
+
+#: Changes with every column of DATASET, because the SELECT names each one. Another one rebuilds all days.
+CODE_VERSION = code_version_of(SELECT)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ KEPT = "SELECT * FROM DATASET ORDER BY SESSION_DATE, UID"
 #: A row for each rule, and what is said of it.
 BROKEN = {
     "VISITORTYPE": (["Robot"], "VISITORTYPE is not one of Returning_Visitor, New_Visitor, Other"),
-    "MONTH": (["May", "Apr.", "May"], "MONTH is not one of Jan, Feb, Mar, Apr, May, June, Jul, Aug, Sep, Oct, Nov, Dec"),
+    "MONTH": (
+        ["May", "Apr.", "May"],
+        "MONTH is not one of Jan, Feb, Mar, Apr, May, June, Jul, Aug, Sep, Oct, Nov, Dec",
+    ),
     "EXITRATES": ([0.0, 0.0, 1.5], "EXITRATES is above 1"),
     "REGION": ([1, 1, 1, -1], "REGION is below 0"),
     "PAGEVALUES": ([0.0] * 4 + [float("nan")], "PAGEVALUES is empty"),

@@ -101,29 +101,30 @@ class TestLateSessions:
 
 class TestMonths:
     @pytest.fixture
-    def jobs_requested_at(self, simulated, instance):
-        """The monthly jobs that are requested at a moment. All days of June and July until the 19th are loaded."""
+    def monthly_jobs(self, simulated, instance):
+        """The monthly jobs that are requested at a moment, when all days of its look-back are loaded."""
         settings = simulated()
-        record(instance, LOADED, Window(date(2025, 6, 1), date(2025, 7, 20)))
 
         def ask(moment: str) -> list[str]:
-            with clock_set_to(datetime.fromisoformat(moment).replace(tzinfo=TIMEZONE)):
-                requests = requested(settings, instance)
-            return [request.job_name for request in requests if request.job_name != "sessions_job"]
+            time = datetime.fromisoformat(moment).replace(tzinfo=TIMEZONE)
+            with clock_set_to(time):
+                for request in requested(settings, instance, "sessions_job"):
+                    record(instance, LOADED, days_of(request))
+                return [request.job_name for request in requested(settings, instance)]
 
         return ask
 
-    def test_are_trained_from_an_hour_after_their_clock(self, jobs_requested_at):
-        assert jobs_requested_at("2025-07-01 10:59") == []
-        assert jobs_requested_at("2025-07-01 11:01") == ["training_job"]
+    def test_are_trained_from_an_hour_after_their_clock(self, monthly_jobs):
+        assert monthly_jobs("2025-07-01 10:59") == []
+        assert monthly_jobs("2025-07-01 11:01") == ["training_job"]
 
-    def test_are_not_trained_after_the_look_back(self, jobs_requested_at):
-        assert jobs_requested_at("2025-07-16 00:00") == []
+    def test_are_not_trained_after_the_look_back(self, monthly_jobs):
+        assert monthly_jobs("2025-07-16 00:00") == []
 
-    def test_are_evaluated_from_an_hour_after_their_clock(self, jobs_requested_at, instance):
+    def test_are_evaluated_from_an_hour_after_their_clock(self, monthly_jobs, instance):
         record(instance, ["challenger_model"], [date(2025, 7, 1)])
-        assert jobs_requested_at("2025-07-15 10:59") == []
-        assert jobs_requested_at("2025-07-15 11:01") == ["evaluation_job"]
+        assert monthly_jobs("2025-07-15 10:59") == []
+        assert monthly_jobs("2025-07-15 11:01") == ["evaluation_job"]
 
 
 class TestMergedWindows:

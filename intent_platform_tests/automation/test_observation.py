@@ -64,10 +64,11 @@ def rows_in_dataset(filler: Filler, day: date) -> int:
 
 @dataclass
 class LoadedTable:
-    """A table whose days DATASET has taken."""
+    """A table whose days a run has taken, and what the sensor recorded when it first looked after that."""
 
     filler: Filler
     instance: dg.DagsterInstance
+    first_look: dict[str, int]
 
     def assert_taken_once(self, rows: dict[date, int]) -> None:
         """These days are recorded and requested once, and one run takes their rows."""
@@ -107,11 +108,16 @@ class TestChange:
                 filler = in_our_source(make_settings)
             else:
                 filler = until_end.enter_context(in_snowflake(make_snowflake_settings))
-            loaded = LoadedTable(filler, until_end.enter_context(dg.DagsterInstance.ephemeral()))
+            instance = until_end.enter_context(dg.DagsterInstance.ephemeral())
             for day in (self.GROWING, self.CORRECTED, self.REMOVED):
                 filler.put(day, 10)
-            build(filler, loaded.instance, Window(self.GROWING, self.REMOVED + timedelta(days=1)))
-            yield loaded
+            build(filler, instance, Window(self.GROWING, self.REMOVED + timedelta(days=1)))
+            yield LoadedTable(filler, instance, record_changes(filler, instance))
+
+    def test_is_not_recorded_for_rows_that_a_run_read(self, loaded):
+        """The schedule built these days before the sensor looked."""
+        assert loaded.first_look == {}
+        assert requested_days(loaded.filler, loaded.instance) == []
 
     def test_by_new_days_is_taken_once(self, loaded):
         loaded.filler.put(OLD, 20)
@@ -123,7 +129,8 @@ class TestChange:
         loaded.assert_taken_once({self.GROWING: 15})
 
     def test_by_corrected_rows_is_taken_once(self, loaded):
-        loaded.filler.run("UPDATE {} SET LOADED_AT = :at WHERE SESSION_DATE = :day", at=wall_clock(now()), day=self.CORRECTED)
+        correct = "UPDATE {} SET LOADED_AT = :at WHERE SESSION_DATE = :day"
+        loaded.filler.run(correct, at=wall_clock(now()), day=self.CORRECTED)
         loaded.assert_taken_once({self.CORRECTED: 10})
 
     def test_by_removed_rows_is_taken_once(self, loaded):
@@ -133,16 +140,6 @@ class TestChange:
 
 
 class TestRun:
-    def test_records_the_rows_that_it_read(self, filler, instance):
-        """The schedule builds a day before the sensor has looked."""
-        filler.put(OLD, 20)
-        build(filler, instance, day_window(OLD))
-        assert record_changes(filler, instance) == {}
-        assert requested_days(filler, instance) == []
-        filler.put(OLD, 1, seed=1)
-        assert record_changes(filler, instance) == {str(OLD): 21}
-        assert requested_days(filler, instance) == [day_window(OLD)]
-
     def test_does_not_hide_a_change_recorded_meanwhile(self, filler, instance):
         """The run read the table before the change and ends after it."""
         filler.put(OLD, 20)
@@ -220,7 +217,9 @@ class TestTableSensor:
 
 
 class TestSchedule:
-    @pytest.mark.filterwarnings("ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning")  # Dagster's
+    @pytest.mark.filterwarnings(
+        "ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning"
+    )  # Dagster's
     def test_requests_yesterday(self, make_settings):
         settings = make_settings(feed="table")
         schedule = build_definitions(settings).resolve_schedule_def("sessions_schedule")

@@ -2,127 +2,36 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from intent_platform.errors import TrainingRefused, WarehouseError
-from intent_platform.partitions import TIMEZONE, Window, day_of
+from intent_platform.partitions import day_of
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform.settings import load_settings
-from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
+from intent_platform_tests.assets.conftest import Shop, made_csv
+from intent_platform_tests.automation.procedures import (
+    COMMIT,
+    JUNE,
+    Deploy,
+    PlayedMonth,
+    at,
+    call,
+    deploy,
+    deployed,
+    play_month,
+)
 from intent_platform_tests.builders.observed_table import in_snowflake
-from intent_platform_tests.conftest import created_schema, new_schema_name
 from intent_platform_tests.snowflake_emulator import Fault
 from intent_platform_tests.snowflake_emulator.emulator import SentStatement
 
-__all__ = ["made_csv"]
-COMMIT = "c0ffee" * 6 + "c0ff"
-MAY_LAST, JUNE = "2024-05-31", Window(day_of("2024-06-01"), day_of("2024-06-03"))
-SCORE = "UID, SESSION_DATE, MODEL_VERSION, SCORE"
-
-Deploy = Callable[[], AbstractContextManager[Shop]]
-
-
-def at(text: str) -> datetime:
-    """A moment in Tokyo."""
-    return datetime.fromisoformat(text).replace(tzinfo=TIMEZONE)
-
-
-def deploy(connector: SnowflakeConnector) -> None:
-    prepare(connector, None, lambda _: None, dry=False)
-    deploy_procedures(connector, lambda _: None, commit=COMMIT, dry=False)
-
-
-@pytest.fixture(scope="session")
-def deployed(emulator, made_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
-    """Open a shop in a schema of its own, with its procedures deployed."""
-
-    @contextmanager
-    def opened() -> Iterator[Shop]:
-        template = shop_settings(tmp_path_factory.mktemp("procedures") / "home", made_csv)
-        settings = load_settings(
-            home=template.home,
-            deployment="dev",
-            first_day=template.first_day,
-            uci=template.uci,
-            training=template.training,
-            snowflake={**emulator.connection_parameters, "schema": new_schema_name()},
-        )
-        with created_schema(settings), dg.DagsterInstance.ephemeral() as instance:
-            deploy(SnowflakeConnector(settings))
-            yield Shop(settings, platform_for(settings), instance)
-
-    return opened
-
-
-def answer(rows: list[Any]) -> dict[str, object]:
-    """The answer of a procedure, from the rows of its CALL."""
-    found: dict[str, object] = json.loads(rows[0][0])
-    return found
-
-
-def call(shop: Shop, sql: str) -> dict[str, object]:
-    with shop.platform.warehouse.connect() as connection:
-        return answer([[connection.fetch(sql).column(0)[0].as_py()]])
-
-
-@dataclass
-class PlayedMonth:
-    """What the tasks answered in June, and the rows that they and the assets wrote."""
-
-    shop: Shop
-    built: dict[str, object]
-    dataset_by_asset: list[tuple[Any, ...]]
-    dataset_by_task: list[tuple[Any, ...]]
-    trained: dict[str, object]
-    versions: list[ModelVersion]
-    decided: dict[str, object]
-    champion: str
-    scored: list[dict[str, object]]
-    scores_by_task: list[tuple[Any, ...]]
-    scores_by_asset: list[tuple[Any, ...]]
-
-
-def play_month(shop: Shop, emulator) -> PlayedMonth:
-    """All sessions are loaded but the last day of May. From then on tasks do everything; then assets score again."""
-    shop.load()
-    dataset_by_asset = shop.rows("DATASET")
-    with shop.platform.warehouse.connect(writing=True) as connection:
-        connection.execute("DELETE FROM DATASET WHERE SESSION_DATE = :day", day=day_of(MAY_LAST))
-    built = answer(emulator.tick(at("2024-06-01T05:00"))["DATASET_DAILY"])
-    dataset_by_task = shop.rows("DATASET")
-    trained = answer(emulator.tick(at("2024-06-01T10:00"))["TRAINING_MONTHLY"])
-    versions = shop.platform.registry.versions()
-    decided = answer(emulator.tick(at("2024-06-15T10:00"))["MODEL_EVALUATION_MONTHLY"])
-    scored = [
-        answer(emulator.tick(at(f"{day}T08:00").replace(day=day.day + 1))["PREDICTION_DAILY"]) for day in JUNE
-    ]
-    scores_by_task = shop.rows("SCORES", SCORE, JUNE)
-    shop.run("scores_job", JUNE.keys[0], JUNE.keys[-1])
-    return PlayedMonth(
-        shop=shop,
-        built=built,
-        dataset_by_asset=dataset_by_asset,
-        dataset_by_task=dataset_by_task,
-        trained=trained,
-        versions=versions,
-        decided=decided,
-        champion=shop.champion,
-        scored=scored,
-        scores_by_task=scores_by_task,
-        scores_by_asset=shop.rows("SCORES", SCORE, JUNE),
-    )
+__all__ = ["deployed", "made_csv"]
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +184,7 @@ class TickedTasks:
         return [json.loads(s.tag) for s in self.sent if f'"asset": "{asset}"' in s.tag]
 
 
-class TestStatementsOfTasks:
+class TestTaskRun:
     @pytest.fixture(scope="class")
     def ticked(self, deployed: Deploy, emulator) -> Iterator[TickedTasks]:
         """DATASET_DAILY runs, and PREDICTION_DAILY fails because there is no champion."""
@@ -297,19 +206,19 @@ class TestStatementsOfTasks:
             events = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
             yield TickedTasks(sent, events)
 
-    def test_are_all_tagged_with_their_asset(self, ticked):
+    def test_tags_every_statement_with_its_asset(self, ticked):
         tags = [*ticked.tags("dataset"), *ticked.tags("scores")]
         assert len(tags) == len(ticked.sent)
         assert {tag["deployment"] for tag in tags} == {"dev"}
 
-    def test_are_tagged_with_their_task_and_run(self, ticked):
+    def test_tags_statements_with_its_task_and_run(self, ticked):
         """The CALL is the task's. The statements inside are the run's."""
         tags = ticked.tags("dataset")
         assert {tag.get("task") for tag in tags} == {"DATASET_DAILY", None}
         assert {tag.get("partitions") for tag in tags} == {"2024-05-31", None}
         assert any("run" in tag for tag in tags)
 
-    def test_are_logged_when_their_run_ends_or_fails(self, ticked):
+    def test_logs_success_and_failure(self, ticked):
         assert [severity for severity, _ in ticked.events] == ["INFO", "ERROR"]
         assert "is done" in ticked.events[0][1]
         assert "failed" in ticked.events[1][1]
@@ -339,7 +248,9 @@ class TestFailedProcedure:
     def test_gives_the_query_tag_back(self, failed):
         assert '"asset"' not in failed.tag_of_next_statement
 
-    def test_that_was_never_deployed_is_named_with_its_remedy(self, snowflake_settings):
+
+class TestMissingProcedure:
+    def test_is_named_with_its_remedy(self, snowflake_settings):
         platform = platform_for(snowflake_settings())
         with platform.warehouse.connect() as connection, pytest.raises(WarehouseError, match="make deploy-sproc"):
             connection.fetch("CALL TRAINING('2024-05-01'::DATE, 'a-run')")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -103,35 +102,37 @@ class TestAnotherSelect:
     """Every day since `first_day` was loaded, and DATASET was made by one SELECT or another."""
 
     @pytest.fixture
-    def days(self, landing) -> Window:
-        return Window(landing.first_day, YESTERDAY + timedelta(days=1))
+    def young(self, landing) -> Settings:
+        """A shop of four days."""
+        return landing.model_copy(update={"first_day": YESTERDAY - timedelta(days=3)})
 
     @staticmethod
-    def record_days(instance: dg.DagsterInstance, days: Window, code_version: str) -> None:
-        """Record that these days were loaded, and that the SELECT of `code_version` made them."""
+    def record_days(settings: Settings, instance: dg.DagsterInstance, code_version: str) -> Window:
+        """Record that all days were loaded, and that the SELECT of `code_version` made them. Returns the days."""
+        days = Window(settings.first_day, YESTERDAY + timedelta(days=1))
         version = {data_versions.DATA_VERSION: f"{code_version}-a-run"}
-        assets: dict[str, Any] = {"source": None, "dataset": version}
         for day in days:
-            for asset, tags in assets.items():
+            for asset, tags in (("source", None), ("dataset", version)):
                 event = dg.AssetMaterialization(asset, partition=day.isoformat(), tags=tags)
                 instance.report_runless_asset_event(event)
+        return days
 
-    def test_makes_dataset_alone_and_however_old_the_day(self, landing, instance, days):
-        self.record_days(instance, days, "earlier")
+    def test_makes_dataset_alone_and_however_old_the_day(self, landing, instance):
+        days = self.record_days(landing, instance, "earlier")
         [request] = requested(landing, instance)
         assert (days_of(request), request.asset_selection) == (days, [dg.AssetKey("dataset")])
 
-    def test_has_a_run_key_of_its_own(self, landing, instance, days, monkeypatch):
+    def test_has_a_run_key_of_its_own(self, young, instance, monkeypatch):
         """A SELECT that failed too often does not stop the next one."""
-        self.record_days(instance, days, "earlier")
-        [request] = requested(landing, instance)
+        self.record_days(young, instance, "earlier")
+        [request] = requested(young, instance)
         monkeypatch.setattr(gaps, "CODE_VERSION", "mended")
-        assert requested(landing, instance)[0].run_key != request.run_key
+        assert requested(young, instance)[0].run_key != request.run_key
 
-    def test_leaves_the_days_that_it_made(self, landing, instance, days):
-        self.record_days(instance, days, CODE_VERSION)
-        assert requested(landing, instance) == []
-        self.record_days(instance, days, "earlier")
-        assert len(requested(landing, instance)) == 1
-        self.record_days(instance, days, CODE_VERSION)
-        assert requested(landing, instance) == []
+    def test_leaves_the_days_that_it_made(self, young, instance):
+        self.record_days(young, instance, CODE_VERSION)
+        assert requested(young, instance) == []
+        self.record_days(young, instance, "earlier")
+        assert len(requested(young, instance)) == 1
+        self.record_days(young, instance, CODE_VERSION)
+        assert requested(young, instance) == []

@@ -24,7 +24,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "deploy-sproc": {"dry_run": False},
     "deploy-task": {"resume": False, "dry_run": False},
 }
-LOADED = """
+PRINT_LOADED_PACKAGES = """
 import sys
 from intent_platform.__main__ import main
 try:
@@ -34,56 +34,71 @@ finally:
 """
 
 
-def test_every_command_is_listed_with_its_meaning(capsys):
-    meanings = command_meanings()
-    assert set(meanings) == COMMANDS
-    assert all(meaning.endswith(".") for meaning in meanings.values())
+def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    """The help of a command or, without one, of the program."""
     with pytest.raises(SystemExit) as ended:
-        main(["--help"])
+        main([*command, "--help"])
     assert ended.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert shown.startswith("usage: intent-platform")
-    assert all(f"{name} {meaning}" in shown for name, meaning in meanings.items())
+    return " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize("typed", ["--help", "rollbakc"])
-def test_help_and_a_mistyped_name_import_no_command(typed):
-    answer = subprocess.run([sys.executable, "-c", LOADED, typed], capture_output=True, text=True)
-    assert "rollback" in answer.stdout + answer.stderr
-    assert answer.stdout.splitlines()[-1] == "loaded"
+class TestMeanings:
+    def test_exist_for_exactly_these_commands(self):
+        assert set(command_meanings()) == COMMANDS
+
+    def test_are_sentences(self):
+        assert all(meaning.endswith(".") for meaning in command_meanings().values())
+
+
+class TestHelp:
+    def test_lists_every_command_with_its_meaning(self, capsys):
+        shown = help_of(capsys)
+        assert shown.startswith("usage: intent-platform")
+        assert all(f"{name} {meaning}" in shown for name, meaning in command_meanings().items())
+
+    @pytest.mark.parametrize("name", sorted(COMMANDS))
+    def test_of_a_command_shows_its_meaning_and_options(self, name, capsys):
+        shown = help_of(capsys, name)
+        assert command_meanings()[name] in shown
+        assert all(f"--{option.replace('_', '-')}" in shown for option in DEFAULTS.get(name, {}))
+
+    @pytest.mark.parametrize("typed", ["--help", "rollbakc"], ids=["help", "a mistyped name"])
+    def test_imports_no_command(self, typed):
+        answer = subprocess.run([sys.executable, "-c", PRINT_LOADED_PACKAGES, typed], capture_output=True, text=True)
+        assert "rollback" in answer.stdout + answer.stderr
+        assert answer.stdout.splitlines()[-1] == "loaded"
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_a_command_shows_its_options(name, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([name, "--help"])
-    assert ended.value.code == 0
-    shown = capsys.readouterr().out
-    assert command_meanings()[name] in " ".join(shown.split())
-    assert all(f"--{option.replace('_', '-')}" in shown for option in DEFAULTS.get(name, {}))
+class TestOptions:
+    @staticmethod
+    def declared_defaults(name: str) -> dict[str, object]:
+        parser = argparse.ArgumentParser()
+        import_module(f"intent_platform.commands.{name.replace('-', '_')}").options(parser)
+        return {action.dest: action.default for action in parser._actions if action.dest != "help"}
+
+    def test_are_the_parameters_of_the_command(self, name):
+        code = import_module(f"intent_platform.commands.{name.replace('-', '_')}").run.__code__
+        assert set(self.declared_defaults(name)) == {*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
+
+    def test_have_these_defaults(self, name):
+        declared = self.declared_defaults(name)
+        assert declared | DEFAULTS.get(name, {}) == declared
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_the_options_of_a_command_are_what_it_takes(name):
-    command = import_module(f"intent_platform.commands.{name.replace('-', '_')}")
-    parser = argparse.ArgumentParser()
-    command.options(parser)
-    taken = command.run.__code__
-    names = taken.co_varnames[: taken.co_argcount + taken.co_kwonlyargcount]
-    declared = {action.dest: action.default for action in parser._actions if action.dest != "help"}
-    assert set(declared) == set(names)
-    assert declared | DEFAULTS.get(name, {}) == declared
+class TestReasonOfARollback:
+    def test_has_one_default_in_job_and_command(self):
+        assert RollbackConfig().reason == DEFAULTS["rollback"]["reason"]
+
+    def test_has_the_same_default_in_the_procedure(self):
+        rollback = next(sql for sql in procedure_statements("code.zip", "commit") if "PROCEDURE ROLLBACK" in sql)
+        assert f"REASON VARCHAR DEFAULT '{DEFAULTS['rollback']['reason']}'" in rollback
 
 
-def test_the_reason_of_a_rollback_has_one_default():
-    assert RollbackConfig().reason == DEFAULTS["rollback"]["reason"]
-    rollback = next(sql for sql in procedure_statements("code.zip", "commit") if "PROCEDURE ROLLBACK" in sql)
-    assert "REASON VARCHAR DEFAULT 'no reason given'" in rollback
-
-
-@pytest.mark.parametrize("command", ["deploy-sproc", "deploy-task"])
-def test_nothing_is_deployed_locally(command, capsys):
-    assert main([command, "--dry-run"]) == 1
-    sentence = capsys.readouterr().err
-    assert sentence.startswith(f"{command}: local has neither procedures nor tasks")
-    assert sentence.count("\n") == 1
+class TestDeployment:
+    @pytest.mark.parametrize("command", ["deploy-sproc", "deploy-task"])
+    def test_on_the_local_platform_is_refused(self, command, capsys):
+        assert main([command, "--dry-run"]) == 1
+        sentence = capsys.readouterr().err
+        assert sentence.startswith(f"{command}: local has neither procedures nor tasks")
+        assert sentence.count("\n") == 1

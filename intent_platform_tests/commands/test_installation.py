@@ -1,4 +1,4 @@
-"""What somebody gets who installs the package, without the checkout beside it."""
+"""The installed package: it works without the checkout beside it."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ print(prepare_home(load_settings()) / "dagster.yaml")
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the wheel installs."""
+    """A folder with the files that the wheel installs."""
     source, wheels, site = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "site"))
     for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, source)
@@ -38,34 +38,46 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def test_the_wheel_has_every_file_of_the_package(installed):
-    def files(root: Path) -> set[str]:
+class TestWheel:
+    @staticmethod
+    def package_files(root: Path) -> set[str]:
         found = (path.relative_to(root) for path in (root / "intent_platform").rglob("*") if path.is_file())
         return {str(path) for path in found if "__pycache__" not in path.parts}
 
-    assert files(installed) == files(PROJECT)
+    def test_has_every_file_of_the_package(self, installed):
+        assert self.package_files(installed) == self.package_files(PROJECT)
+
+    def test_declares_the_command(self, installed):
+        (declared,) = installed.glob("*.dist-info/entry_points.txt")
+        group, line = declared.read_text().split("\n")[:2]
+        name, _, value = line.partition(" = ")
+        assert (group, name) == ("[console_scripts]", "intent-platform")
+        assert EntryPoint(name, value, "console_scripts").load() is main
 
 
-def test_the_wheel_declares_the_command(installed):
-    (declared,) = installed.glob("*.dist-info/entry_points.txt")
-    group, line = declared.read_text().split("\n")[:2]
-    name, _, value = line.partition(" = ")
-    assert (group, name) == ("[console_scripts]", "intent-platform")
-    assert EntryPoint(name, value, "console_scripts").load() is main
+class TestInstalledPackage:
+    @pytest.fixture(scope="class")
+    def printed_paths(self, installed, tmp_path_factory) -> list[Path]:
+        """The workspace, and the Dagster configuration in the home that the package prepared."""
+        folder = tmp_path_factory.mktemp("elsewhere")
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "HOME": str(folder)}
+        answer = subprocess.run(
+            [sys.executable, "-c", PREPARE], cwd=folder, env=environment, check=True, capture_output=True, text=True
+        )
+        return [Path(line) for line in answer.stdout.splitlines()]
+
+    def test_uses_its_own_workspace(self, printed_paths, installed):
+        workspace, _ = printed_paths
+        assert workspace.is_relative_to(installed)
+        assert workspace.read_text() == WORKSPACE.read_text()
+
+    def test_prepares_a_home_with_its_configuration(self, printed_paths):
+        _, configuration = printed_paths
+        assert configuration.read_text() == (PROJECT / "dagster.yaml").read_text()
 
 
-def test_an_installed_package_prepares_its_home(installed, tmp_path):
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "HOME": str(tmp_path)}
-    answer = subprocess.run(
-        [sys.executable, "-c", PREPARE], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
-    )
-    workspace, configured = map(Path, answer.stdout.splitlines())
-    assert workspace.is_relative_to(installed)
-    assert workspace.read_text() == WORKSPACE.read_text()
-    assert configured.read_text() == (PROJECT / "dagster.yaml").read_text()
-
-
-@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
-def test_the_checkout_has_the_files_of_the_package(name):
-    """`dagster dev` in the checkout reads the files at the top; the package's are those that commands use."""
-    assert (PROJECT / name).read_text() == WORKSPACE.with_name(name).read_text()
+class TestCheckout:
+    @pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
+    def test_has_the_same_files_as_the_package(self, name):
+        """`dagster dev` in the checkout reads the files at the top. The commands use those of the package."""
+        assert (PROJECT / name).read_text() == WORKSPACE.with_name(name).read_text()

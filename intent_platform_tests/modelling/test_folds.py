@@ -30,8 +30,8 @@ class TestForwardFolds:
 
     def test_hold_out_whole_days(self, folds):
         only_trained_on = np.setdiff1d(np.arange(len(DAYS)), folds.held_out_rows)
-        first_days = DAYS <= DAYS[only_trained_on].max()
-        assert (~first_days).sum() == len(folds.held_out_rows)
+        last_day_of_them = DAYS[only_trained_on].max()
+        assert (DAYS > last_day_of_them).sum() == len(folds.held_out_rows)
 
 
 class TestMemory:

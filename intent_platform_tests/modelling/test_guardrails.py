@@ -54,7 +54,5 @@ class TestSlices:
         judged = {
             guardrail.slice: guardrail.purchases for guardrail in decide(made, POLICY).guardrails if guardrail.slice
         }
-        assert judged == {
-            name: count for name, count in purchases.items() if count >= POLICY.slice_minimum_purchases
-        }
+        assert judged == {name: count for name, count in purchases.items() if count >= POLICY.slice_minimum_purchases}
         assert 0 < len(judged) < len(purchases)

@@ -195,9 +195,10 @@ class TestMoveWithoutCommit:
                 yield
                 raise OSError("no space left on device")
 
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="no space left"):
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kind, "transaction", disk_full)
-            move(platform, other, champion, "rollback", quarantine_reason="scores too high")
+            with pytest.raises(OSError, match="no space left"):
+                move(platform, other, champion, "rollback", quarantine_reason="scores too high")
         return Versions(platform, champion, other)
 
     def test_returns_the_pointer_to_the_champion(self, failed):

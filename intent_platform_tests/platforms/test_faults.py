@@ -95,6 +95,7 @@ class TestFaultInATransaction:
 
 class TestFaultInALoad:
     DAY = Window(date(2024, 7, 1), date(2024, 7, 2))
+
     def load(self, account: Platform, rows: int) -> None:
         batch = validate(RawBatch(landing_rows(self.DAY.start, rows), "a.csv"), self.DAY)
         with account.warehouse.connect(writing=True) as connection:
@@ -117,7 +118,7 @@ class TestFaultInALoad:
         "fault", [fault for fault in Fault if fault is not Fault.UNAVAILABLE], ids=lambda fault: fault.name.lower()
     )
     @pytest.mark.parametrize("matching", WRITERS.values(), ids=WRITERS)
-    def test_leaves_the_day_as_it_was_until_another_attempt(self, account, emulator, fault, matching):
+    def test_keeps_the_day_and_another_attempt_succeeds(self, account, emulator, fault, matching):
         self.load(account, 20)
         emulator.inject(fault, matching=matching)
         with pytest.raises(WarehouseError, match="Snowflake says"):

@@ -30,7 +30,7 @@ class TestPreviousChampion:
         assert self.ledger.previous_champion("c", unfit=["b"]) == "a"
         assert self.ledger.previous_champion("b", unfit=["c"]) == "a"
 
-    def test_may_be_missing(self):
+    def test_is_missing_if_all_others_are_unfit(self):
         with pytest.raises(NoChampion, match="no earlier champion than c"):
             self.ledger.previous_champion("c", unfit=["a", "b"])
 

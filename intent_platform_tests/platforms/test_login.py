@@ -137,9 +137,7 @@ class TestUnreadableKey:
         ],
         ids=["no passphrase", "wrong passphrase", "superfluous passphrase"],
     )
-    def test_is_reported_without_its_passphrase(
-        self, connector_with, private_key, tmp_path, passphrase, given, reason
-    ):
+    def test_is_reported_without_its_passphrase(self, connector_with, private_key, tmp_path, passphrase, given, reason):
         file = write_key(private_key, tmp_path / "key.p8", passphrase)
         with pytest.raises(SettingsError, match=reason) as caught:
             _ = connector_with(private_key_file=file, private_key_file_pwd=given).parameters

@@ -84,14 +84,14 @@ class TestLoggedVersion:
 
 
 class TestUnknownVersion:
-    @pytest.mark.parametrize(
-        "use",
-        [lambda registry, version: registry.version(version.name), lambda registry, version: registry.load(version)],
-        ids=["when it is looked up", "when it is loaded"],
-    )
-    def test_is_refused_with_the_names_that_exist(self, registry, versions, use):
+    def test_is_refused_when_it_is_looked_up(self, registry, versions):
+        """The error names versions that exist."""
         with pytest.raises(UnknownVersion, match=f"{UNKNOWN}.*{versions[-1].name}"):
-            use(registry, unknown_like(versions[0]))
+            registry.version(UNKNOWN)
+
+    def test_is_refused_when_it_is_loaded(self, registry, versions):
+        with pytest.raises(UnknownVersion, match=f"{UNKNOWN}.*{versions[-1].name}"):
+            registry.load(unknown_like(versions[0]))
 
     def test_is_refused_if_its_name_has_another_form(self, registry):
         with pytest.raises(InvalidVersionName, match="champion"):
@@ -194,11 +194,15 @@ class TestDeletion:
         registry, versions = deleted
         assert registry.versions() == versions[:2]
 
-    @pytest.mark.parametrize("use", ["load", "delete"])
-    def test_makes_the_version_unknown(self, deleted, use):
+    def test_makes_the_version_unknown(self, deleted):
         registry, versions = deleted
         with pytest.raises(UnknownVersion):
-            getattr(registry, use)(versions[2])
+            registry.load(versions[2])
+
+    def test_cannot_be_repeated(self, deleted):
+        registry, versions = deleted
+        with pytest.raises(UnknownVersion):
+            registry.delete(versions[2])
 
     def test_of_the_champion_is_refused(self, deleted):
         registry, versions = deleted

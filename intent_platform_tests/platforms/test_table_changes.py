@@ -91,7 +91,7 @@ class TestDerivedTable:
         opened = reopened_after(platform, f"ALTER TABLE DATASET DROP COLUMN {NEW}")
         return Reopened(opened, champion, before, row_counts(opened))
 
-    def test_is_emptied_and_no_other(self, reopened):
+    def test_alone_is_emptied(self, reopened):
         assert reopened.after == reopened.before | {"DATASET": 0}
 
     def test_gets_the_columns_of_this_release(self, reopened):

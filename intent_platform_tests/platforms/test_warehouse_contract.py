@@ -125,7 +125,7 @@ class TestTransaction:
             replace_window(connection, SCORES, MAY, SCORED, tag="b", day=MAY.start, score=None, at=AT)
         assert scores_of(platform) == before
 
-    def test_leaves_a_connection_that_can_go_on(self, platform, before):
+    def test_that_fails_leaves_a_usable_connection(self, platform, before):
         with platform.warehouse.connect(writing=True) as connection:
             for _ in range(2):
                 with pytest.raises(Exception, match="SCORE"):

@@ -188,11 +188,13 @@ class TestAcceptedDays:
         assert all("SESSION_DATE" in why for why in batch.rejected["REASONS"].to_pylist())
         assert accepted_files(landing) == [name]
 
-    def test_a_file_without_any_is_rejected_by_every_window(self, landing):
+    @pytest.mark.parametrize("window", [one_day(MONDAY), PAST], ids=["one day", "all past days"])
+    def test_a_file_without_any_is_rejected_by_every_window(self, landing, window):
         drop(landing, "future.csv", landing_rows(date(2031, 1, 1), 4))
         assert [file.span for file in landing.pending()] == [None]
-        (batch,) = validated(landing, take(landing, one_day(MONDAY)))
+        (batch,) = validated(landing, take(landing, window))
         assert (batch.accepted.num_rows, batch.rejected.num_rows) == (0, 4)
+        assert accepted_files(landing) == ["future.csv"]
 
     def test_a_file_with_sessions_of_today_waits_until_tomorrow(self, landing):
         drop(landing, "today.csv", pa.concat_tables([landing_rows(MONDAY, 2), landing_rows(TODAY, 3)]))

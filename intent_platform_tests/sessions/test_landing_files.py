@@ -64,7 +64,7 @@ class TestColumns:
         assert batch.ignored_columns == ()
 
 
-class TestUnreadableFile:
+class TestRefusal:
     def fault(self, feed: LandingFeed) -> str:
         """The sentence about the one unreadable file. It stays, and another file is loaded nevertheless."""
         (fault,) = feed.unreadable()
@@ -76,18 +76,18 @@ class TestUnreadableFile:
         return fault
 
     @in_both_formats
-    def test_lacks_columns(self, landing, name):
+    def test_names_missing_columns(self, landing, name):
         path = drop(landing, name, landing_rows(MONDAY, 2).drop_columns(["REVENUE", "BROWSER"]))
         assert self.fault(landing).startswith(f"{path} has no column BROWSER, REVENUE")
 
     @in_both_formats
-    def test_has_a_column_twice(self, landing, name):
+    def test_names_a_column_that_occurs_twice(self, landing, name):
         rows = landing_rows(MONDAY, 2)
         path = drop(landing, name, rows.append_column("Browser", rows["BROWSER"]))
         assert self.fault(landing).startswith(f"{path} has the column BROWSER more than once")
 
     @in_both_formats
-    def test_is_cut_off(self, landing, name):
+    def test_names_a_truncated_file(self, landing, name):
         path = drop(landing, name, landing_rows(MONDAY, 200))
         os.truncate(path, path.stat().st_size - 60)
         assert self.fault(landing).startswith(f"{path} cannot be read as a table")
@@ -98,12 +98,12 @@ class TestUnreadableFile:
         [b"", b"\n", b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 50, b"PAR1" * 9],
         ids=["empty", "a line break", "an image", "Parquet's magic bytes"],
     )
-    def test_is_not_a_table(self, landing, name, content):
+    def test_names_a_file_that_is_not_a_table(self, landing, name, content):
         path = landing.folder / name
         path.write_bytes(content)
         assert self.fault(landing).startswith(str(path))
 
-    def test_is_text_in_another_encoding(self, landing):
+    def test_names_a_file_in_another_encoding(self, landing):
         path = drop(landing, "monday.csv", landing_rows(MONDAY, 3))
         path.write_bytes(path.read_bytes().replace(b"May", "März".encode("latin-1")))
         assert self.fault(landing).startswith(f"{path} cannot be read")
