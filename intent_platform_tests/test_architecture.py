@@ -23,7 +23,7 @@ BELOW = {
     "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
 }
 BELOW["clocks"] = {"partitions", "settings"}
-BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["sessions"]}
+BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["modelling"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["procedures"] = {"pipeline", *BELOW["pipeline"]}

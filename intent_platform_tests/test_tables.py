@@ -4,7 +4,7 @@ import duckdb
 import pytest
 import sqlglot
 
-from intent_platform.pipeline.dataset import SELECT
+from intent_platform.pipeline.dataset import SELECT, code_version_of
 from intent_platform.tables import DATASET, SOURCE, TABLES, UUID_PATTERN
 
 
@@ -58,3 +58,9 @@ class TestDataset:
         """The hash of the select is the code version of `dataset`. A new column must change it."""
         select = sqlglot.parse_one(SELECT, read="snowflake")
         assert [column.alias_or_name for column in select.expressions] == DATASET.column_names
+
+    def test_code_version_follows_the_code_alone(self):
+        """Another comment or another spacing must not rebuild every day."""
+        commented = "-- why\n" + SELECT.replace("\n", "  \n  -- more\n", 1)
+        assert code_version_of(commented) == code_version_of(SELECT)
+        assert code_version_of(SELECT.replace("+ 1.0", "+ 2.0")) != code_version_of(SELECT)

@@ -10,32 +10,35 @@ import pytest
 
 from intent_platform.definitions import build_definitions
 from intent_platform.settings import Settings, load_settings
+from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.builders.sensors import RANGE, YESTERDAY, tick
 
 
 def landing_settings(home: Path) -> Settings:
     """Settings of a shop whose sessions arrive as files in a folder."""
-    settings = load_settings(
-        home=home,
-        feed="landing",
-        first_day=YESTERDAY - timedelta(days=20),
-        warehouse={"timeout_seconds": 5},
-        landing={"done_files": False, "quiet_seconds": 0},
-    )
+    with clean_environment():
+        settings = load_settings(
+            home=home,
+            feed="landing",
+            first_day=YESTERDAY - timedelta(days=20),
+            warehouse={"timeout_seconds": 5},
+            landing={"done_files": False, "quiet_seconds": 0},
+        )
     settings.landing_folder.mkdir(parents=True)
     return settings
 
 
 def simulated_settings(home: Path, **simulated: object) -> Settings:
     """Settings of a simulated shop, small and quickly trained."""
-    return load_settings(
-        home=home,
-        feed="simulated",
-        first_day="2025-06-01",
-        simulated={"sessions_per_day": 60, **simulated},
-        training={"trials": 1, "folds": 2, "iterations": 30, "months": 1},
-        warehouse={"timeout_seconds": 5},
-    )
+    with clean_environment():
+        return load_settings(
+            home=home,
+            feed="simulated",
+            first_day="2025-06-01",
+            simulated={"sessions_per_day": 60, **simulated},
+            training={"trials": 1, "folds": 2, "iterations": 30, "months": 1},
+            warehouse={"timeout_seconds": 5},
+        )
 
 
 def record(instance: dg.DagsterInstance, assets: Iterable[str], days: Iterable[date]) -> None:

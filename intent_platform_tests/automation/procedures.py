@@ -19,6 +19,7 @@ from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings import load_settings
 from intent_platform_tests.assets.conftest import Shop, shop_settings
+from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.conftest import created_schema, new_schema_name
 
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -44,15 +45,16 @@ def deployed(emulator, made_csv: Path, tmp_path_factory: pytest.TempPathFactory)
 
     @contextmanager
     def opened() -> Iterator[Shop]:
-        template = shop_settings(tmp_path_factory.mktemp("procedures") / "home", made_csv)
-        settings = load_settings(
-            home=template.home,
-            deployment="dev",
-            first_day=template.first_day,
-            uci=template.uci,
-            training=template.training,
-            snowflake={**emulator.connection_parameters, "schema": new_schema_name()},
-        )
+        with clean_environment():
+            template = shop_settings(tmp_path_factory.mktemp("procedures") / "home", made_csv)
+            settings = load_settings(
+                home=template.home,
+                deployment="dev",
+                first_day=template.first_day,
+                uci=template.uci,
+                training=template.training,
+                snowflake={**emulator.connection_parameters, "schema": new_schema_name()},
+            )
         with created_schema(settings), dg.DagsterInstance.ephemeral() as instance:
             deploy(SnowflakeConnector(settings))
             yield Shop(settings, platform_for(settings), instance)

@@ -13,6 +13,7 @@ from intent_platform.automation.alerts import failure_sentence
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import NoChampion
 from intent_platform.settings import Settings, load_settings
+from intent_platform_tests.builders.environment import clean_environment
 
 #: The error of a rollback when there is no champion.
 SENTENCE = str(NoChampion("there is no champion to roll back from: none was ever promoted"))
@@ -48,8 +49,10 @@ class FailedRun:
 
 class TestFailedRun:
     @pytest.fixture(scope="class")
-    def failed(self, tmp_path_factory) -> Iterator[FailedRun]:
-        settings = load_settings(home=tmp_path_factory.mktemp("alerts") / "home")
+    @classmethod
+    def failed(cls, tmp_path_factory) -> Iterator[FailedRun]:
+        with clean_environment():
+            settings = load_settings(home=tmp_path_factory.mktemp("alerts") / "home")
         job = build_definitions(settings).resolve_job_def("rollback")
         with dg.DagsterInstance.ephemeral() as instance:
             result = job.execute_in_process(instance=instance, raise_on_error=False)

@@ -58,7 +58,8 @@ class TestRepeatedFailures:
     """Sessions of several days are missing, and every run that loads them fails."""
 
     @pytest.fixture(scope="class")
-    def failed(self, tmp_path_factory) -> Iterator[FailedLoads]:
+    @classmethod
+    def failed(cls, tmp_path_factory) -> Iterator[FailedLoads]:
         """The warehouse file is unreadable. Tests only tick this shop."""
         settings = landing_settings(tmp_path_factory.mktemp("failing") / "home")
         (settings.home / "warehouse.duckdb").write_text("no database")

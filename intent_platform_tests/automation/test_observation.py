@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -14,19 +13,10 @@ from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.platforms import platform_for
-from intent_platform.settings import Settings, load_settings
-from intent_platform_tests.builders.observed_table import (
-    Filler,
-    days,
-    filler,
-    in_a_file,
-    in_our_source,
-    in_snowflake,
-)
+from intent_platform_tests.builders.observed_table import PLACES, Filler, NewTable, days, filler, in_a_file, new_table
 from intent_platform_tests.builders.sensors import days_of, evaluate
-from intent_platform_tests.conftest import created_schema, new_schema_name
 
-__all__ = ["filler"]
+__all__ = ["filler", "new_table"]
 TODAY = now().date()
 #: Days before the look-back. Catch-up requests them only because they changed.
 OLD, OLDER = TODAY - timedelta(days=20), TODAY - timedelta(days=22)
@@ -86,32 +76,14 @@ class TestChange:
 
     GROWING, CORRECTED, REMOVED = (TODAY - timedelta(days=n) for n in (28, 26, 24))
 
-    @pytest.fixture(scope="class", params=["file", "source", "snowflake"])
-    def loaded(self, request, tmp_path_factory) -> Iterator[LoadedTable]:
+    @pytest.fixture(scope="class", params=PLACES)
+    @classmethod
+    def loaded(cls, request, new_table: NewTable) -> Iterator[LoadedTable]:
         """Ten sessions on each of three old days, for each place of the table in turn."""
-        folder = tmp_path_factory.mktemp("table")
-
-        def make_settings(**overrides: object) -> Settings:
-            return load_settings(home=folder / "home", **overrides)
-
-        def make_snowflake_settings(**overrides: object) -> Settings:
-            account = request.getfixturevalue("emulator").connection_parameters
-            snowflake = {**account, "schema": new_schema_name()}
-            settings = make_settings(deployment="dev", snowflake=snowflake, **overrides)
-            until_end.enter_context(created_schema(settings))
-            return settings
-
-        with ExitStack() as until_end:
-            if request.param == "file":
-                filler = in_a_file(make_settings, folder / "elt.duckdb")
-            elif request.param == "source":
-                filler = in_our_source(make_settings)
-            else:
-                filler = until_end.enter_context(in_snowflake(make_snowflake_settings))
-            instance = until_end.enter_context(dg.DagsterInstance.ephemeral())
-            for day in (self.GROWING, self.CORRECTED, self.REMOVED):
+        with new_table(request.param) as filler, dg.DagsterInstance.ephemeral() as instance:
+            for day in (cls.GROWING, cls.CORRECTED, cls.REMOVED):
                 filler.put(day, 10)
-            build(filler, instance, Window(self.GROWING, self.REMOVED + timedelta(days=1)))
+            build(filler, instance, Window(cls.GROWING, cls.REMOVED + timedelta(days=1)))
             yield LoadedTable(filler, instance, record_changes(filler, instance))
 
     def test_is_not_recorded_for_rows_that_a_run_read(self, loaded):

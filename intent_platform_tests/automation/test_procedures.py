@@ -77,15 +77,20 @@ class TestRollback:
         answer: dict[str, object]
 
     @pytest.fixture(scope="class")
-    def rolled_back(self, month) -> RolledBack:
+    @classmethod
+    def rolled_back(cls, month) -> RolledBack:
         """The champion of June was rolled back to a version of May."""
         second = str(call(month.shop, "CALL TRAINING('2024-05-01'::DATE)")["version"])
         answered = call(month.shop, f"CALL ROLLBACK('{second}', 'a rehearsal')")
-        return self.RolledBack(month.champion, second, answered)
+        return cls.RolledBack(month.champion, second, answered)
 
-    def test_names_both_versions(self, rolled_back):
-        first, second = rolled_back.first, rolled_back.second
-        assert rolled_back.answer == {"rolled_back_from": first, "champion": second, "moved": True}
+    def test_answers_with_both_versions_and_its_checks(self, rolled_back):
+        assert rolled_back.answer == {
+            "rolled_back_from": rolled_back.first,
+            "champion": rolled_back.second,
+            "moved": True,
+            "failed_checks": {},
+        }
 
     def test_moves_the_champion(self, month, rolled_back):
         assert month.shop.champion == rolled_back.second
@@ -104,7 +109,8 @@ class TestTraining:
     """Setting `training.place` to `warehouse` trains next to the data."""
 
     @pytest.fixture(scope="class")
-    def loaded(self, deployed: Deploy) -> Iterator[Shop]:
+    @classmethod
+    def loaded(cls, deployed: Deploy) -> Iterator[Shop]:
         with deployed() as shop:
             shop.load()
             yield shop
@@ -186,7 +192,8 @@ class TickedTasks:
 
 class TestTaskRun:
     @pytest.fixture(scope="class")
-    def ticked(self, deployed: Deploy, emulator) -> Iterator[TickedTasks]:
+    @classmethod
+    def ticked(cls, deployed: Deploy, emulator) -> Iterator[TickedTasks]:
         """DATASET_DAILY runs, and PREDICTION_DAILY fails because there is no champion."""
         with deployed() as shop:
             connector = SnowflakeConnector(shop.settings)
@@ -231,7 +238,8 @@ class TestFailedProcedure:
         tag_of_next_statement: str
 
     @pytest.fixture(scope="class")
-    def failed(self, deployed: Deploy, emulator) -> Failed:
+    @classmethod
+    def failed(cls, deployed: Deploy, emulator) -> Failed:
         """The role may not write DATASET."""
         with deployed() as shop:
             emulator.inject(Fault.DENIED, matching="INSERT INTO DATASET")
@@ -240,7 +248,7 @@ class TestFailedProcedure:
                     connection.fetch("CALL DATASET('2024-05-01'::DATE)")
                 connection.fetch("SELECT 'afterwards' AS T")
             afterwards = next(s for s in reversed(emulator.statements) if "'afterwards'" in s.sql)
-            return self.Failed(caught.value, afterwards.tag)
+            return cls.Failed(caught.value, afterwards.tag)
 
     def test_says_what_the_role_may_not_do(self, failed):
         assert re.search(r"stored procedure failed.*may not do this in MLSYSTEM_DEV", str(failed.error))

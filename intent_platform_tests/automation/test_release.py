@@ -57,7 +57,8 @@ def play_release_before(settings: Settings, instance: dg.DagsterInstance) -> Mod
 
 class TestAddedFeature:
     @pytest.fixture(scope="class")
-    def upgraded(self, tmp_path_factory, empty_registry) -> UpgradedShop:
+    @classmethod
+    def upgraded(cls, tmp_path_factory, empty_registry) -> UpgradedShop:
         """The release comes on 31 July. On 1 August catch-up requests jobs until nothing is missing."""
         settings = simulated_settings(tmp_path_factory.mktemp("release") / "home")
         empty_registry(settings.home)

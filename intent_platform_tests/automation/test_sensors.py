@@ -113,7 +113,8 @@ class LoadedBesideBroken:
 
 class TestUnreadableFile:
     @pytest.fixture(scope="class")
-    def loaded(self, tmp_path_factory) -> Iterator[LoadedBesideBroken]:
+    @classmethod
+    def loaded(cls, tmp_path_factory) -> Iterator[LoadedBesideBroken]:
         """Tests only read this shop."""
         settings = landing_settings(tmp_path_factory.mktemp("unreadable") / "home")
         (settings.landing_folder / "broken.csv").write_text(BROKEN_FILE)

@@ -29,7 +29,8 @@ HIGHEST_ERROR_RATE = NOMINAL_RATE + error(NOMINAL_RATE)
 
 class TestEqualModel:
     @pytest.fixture(scope="class", params=[0.0, 0.9], ids=["equal days", "good and bad days"])
-    def found(self, request) -> Rates:
+    @classmethod
+    def found(cls, request) -> Rates:
         return simulated_rates(World(day_error=request.param))
 
     def test_interval_covers_the_truth_at_its_confidence(self, found):
@@ -46,7 +47,8 @@ class TestSessionsResampledOneByOne:
     """Why the gate resamples whole days: with single sessions it would promote equal models too often."""
 
     @pytest.fixture(scope="class")
-    def found(self) -> Rates:
+    @classmethod
+    def found(cls) -> Rates:
         policy = POLICY.model_copy(update={"cluster_days": 8})
         return simulated_rates(World(day_error=0.9), policy=policy, purchases=100, days=7)
 
@@ -72,8 +74,9 @@ class TestMuchBetterModel:
     world = World(edge=0.44)
 
     @pytest.fixture(scope="class")
-    def found(self) -> Rates:
-        return simulated_rates(self.world)
+    @classmethod
+    def found(cls) -> Rates:
+        return simulated_rates(cls.world)
 
     def test_is_made_better_by_a_tenth(self):
         assert self.world.truth == pytest.approx(0.10, abs=0.001)
@@ -87,7 +90,8 @@ class TestMuchBetterModel:
 
 class TestOverconfidentModel:
     @pytest.fixture(scope="class")
-    def found(self) -> Rates:
+    @classmethod
+    def found(cls) -> Rates:
         """The model ranks better but is no longer calibrated."""
         return simulated_rates(World(edge=0.3, overconfidence=3.0))
 

@@ -57,7 +57,8 @@ class TestScripts:
 
 class TestRollingSplits:
     @pytest.fixture(scope="class")
-    def splits(self, csv: Path) -> Splits:
+    @classmethod
+    def splits(cls, csv: Path) -> Splits:
         settings = bench_settings(csv)
         return rolling_splits(dataset_rows(settings), settings, spreads=2)
 
@@ -86,27 +87,29 @@ class TestRollingSplits:
         assert "Nov, Dec → Feb" in " ".join((*names, *splits.left_out))
 
 
-class TestIntervals:
-    def tested_in_may(self, scores: np.ndarray, labels: np.ndarray) -> list[Judged]:
-        return [Judged("May", labels, np.ones((1, len(labels)), dtype=bool), scores[None, :])]
+def judged_in_may(scores: np.ndarray, labels: np.ndarray) -> list[Judged]:
+    return [Judged("May", labels, np.ones((1, len(labels)), dtype=bool), scores[None, :])]
 
+
+class TestIntervals:
     @pytest.mark.parametrize(("metric", "expected"), [("ROC-AUC", roc_auc_score), ("Brier", brier_score_loss)])
     def test_replicates_equal_sklearn_on_the_drawn_rows(self, metric, expected):
         random = np.random.default_rng(0)
         labels = random.integers(0, 2, 60)
         scores = np.round(random.random(60), 1)  # with ties
-        measured = replicates(self.tested_in_may(scores, labels), metric, 3)[0]
+        measured = replicates(judged_in_may(scores, labels), metric, 3)[0]
         generator = np.random.default_rng([ord(letter) for letter in "May"])
         draws = [np.arange(60), *(generator.integers(0, 60, 60) for _ in range(3))]
         assert measured == pytest.approx([expected(labels[rows], scores[rows]) for rows in draws])
 
     @pytest.fixture(scope="class")
-    def good_and_random(self) -> tuple[np.ndarray, np.ndarray]:
+    @classmethod
+    def good_and_random(cls) -> tuple[np.ndarray, np.ndarray]:
         """The replicates of a model with skill and of random scores."""
         random = np.random.default_rng(0)
         labels = random.integers(0, 2, 400)
         good, noise = labels + random.normal(size=400), random.normal(size=400)
-        first, second = (replicates(self.tested_in_may(scores, labels), "PR-AUC", 100) for scores in (good, noise))
+        first, second = (replicates(judged_in_may(scores, labels), "PR-AUC", 100) for scores in (good, noise))
         return first, second
 
     def test_a_model_does_not_differ_from_itself(self, good_and_random):
@@ -114,4 +117,5 @@ class TestIntervals:
         assert difference(good, good, ["May"], 0.95).rows == (0.0, 0.0)
 
     def test_a_good_model_is_above_random_scores(self, good_and_random):
-        assert difference(*good_and_random, ["May"], 0.95).rows[0] > 0
+        good, noise = good_and_random
+        assert difference(good, noise, ["May"], 0.95).rows[0] > 0

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,13 +20,17 @@ from intent_platform.platforms.ports import Connection
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.sessions.contract import typed
-from intent_platform.settings import Settings
+from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SESSION_COLUMNS
+from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.builders.sessions import landing_rows
+from intent_platform_tests.conftest import created_schema, new_schema_name
 
 _NAMES = ", ".join(column.name for column in SESSION_COLUMNS)
 #: Columns in another order and with looser types than SOURCE: without FEED, and with BATCH, which is unknown to us.
 _COLUMNS = ", ".join(f"{column.name} {column.type}" for column in reversed(SESSION_COLUMNS))
+#: Where the observed table may be.
+PLACES = ("file", "source", "snowflake")
 DDL = f"CREATE TABLE {{}} (BATCH VARCHAR, LOADED_AT TIMESTAMP_NTZ, {_COLUMNS})"
 
 
@@ -129,7 +133,40 @@ def in_snowflake(snowflake_settings: Callable[..., Settings], **overrides: Any) 
     filler.run(f"DROP SCHEMA {database}.SHOP CASCADE")
 
 
-@pytest.fixture(params=["file", "source", "snowflake"])
+NewTable = Callable[[str], AbstractContextManager[Filler]]
+
+
+@pytest.fixture(scope="session")
+def new_table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewTable:
+    """Open a table's owner in one of `PLACES`, for fixtures that several tests share."""
+
+    @contextmanager
+    def opened(place: str) -> Iterator[Filler]:
+        folder = tmp_path_factory.mktemp("table")
+
+        def make_settings(**overrides: Any) -> Settings:
+            with clean_environment():
+                return load_settings(home=folder / "home", **overrides)
+
+        def make_snowflake_settings(**overrides: Any) -> Settings:
+            connection = request.getfixturevalue("emulator").connection_parameters
+            snowflake = {**connection, "schema": new_schema_name()}
+            settings = make_settings(deployment="dev", snowflake=snowflake, **overrides)
+            until_end.enter_context(created_schema(settings))
+            return settings
+
+        with ExitStack() as until_end:
+            if place == "file":
+                yield in_a_file(make_settings, folder / "elt.duckdb")
+            elif place == "source":
+                yield in_our_source(make_settings)
+            else:
+                yield until_end.enter_context(in_snowflake(make_snowflake_settings))
+
+    return opened
+
+
+@pytest.fixture(params=PLACES)
 def filler(request: pytest.FixtureRequest, make_settings, tmp_path: Path) -> Iterator[Filler]:
     """The table's owner, for each place in turn. `first_day` is 2024-01-01."""
     if request.param == "file":

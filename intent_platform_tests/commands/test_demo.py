@@ -85,7 +85,8 @@ class TestDemo:
 
 class TestReplay:
     @pytest.fixture(scope="class")
-    def replayed(self, copy_of_home: Callable[[], Path]) -> Called:
+    @classmethod
+    def replayed(cls, copy_of_home: Callable[[], Path]) -> Called:
         return call(copy_of_home(), "replay")
 
     def test_compares_all_policies(self, replayed):
@@ -147,15 +148,18 @@ class TestDemoOfTheSimulatedFeed:
     """The simulated shop has sessions until yesterday."""
 
     @pytest.fixture(scope="class")
-    def yesterday(self) -> date:
+    @classmethod
+    def yesterday(cls) -> date:
         return now().date() - timedelta(days=1)
 
     @pytest.fixture(scope="class")
-    def environment(self, yesterday: date) -> dict[str, object]:
+    @classmethod
+    def environment(cls, yesterday: date) -> dict[str, object]:
         return {"first_day": add_months(yesterday, -2), "simulated_sessions_per_day": 20, "demo_months": 3}
 
     @pytest.fixture(scope="class")
-    def simulated(self, new_home: Callable[[], Path], environment: dict[str, object]) -> Called:
+    @classmethod
+    def simulated(cls, new_home: Callable[[], Path], environment: dict[str, object]) -> Called:
         return call(new_home(), "demo", **environment)
 
     def test_plays_every_day_until_yesterday(self, simulated, yesterday):

@@ -19,15 +19,15 @@ from intent_platform_tests.commands.conftest import Called, call
 
 SECOND_DAY = FIRST_DAY + timedelta(days=1)
 QUICK = {"training_trials": 1, "training_folds": 2, "training_iterations": 60, "training_months": 1}
-pytestmark = pytest.mark.filterwarnings(  # Dagster's own, when a schedule is evaluated
+#: Takes the scenario and the number of days, and returns the story.
+StoryOf = Callable[[str, int], list[Entry]]
+pytestmark = pytest.mark.filterwarnings(  # Dagster itself warns when it evaluates a schedule
     "ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning"
 )
 
 
 @pytest.fixture(scope="module")
-def story_of(
-    tmp_path_factory: pytest.TempPathFactory, empty_registry: Callable[[Path], None]
-) -> Callable[[str, int], list[Entry]]:
+def story_of(tmp_path_factory: pytest.TempPathFactory, empty_registry: Callable[[Path], None]) -> StoryOf:
     """Play some days of a scenario that begins on the second day of the game, and return the story."""
 
     def play_days(kind: str, days: int) -> list[Entry]:
@@ -53,7 +53,8 @@ class TestDoubledFile:
     """From the second day on, every file comes twice."""
 
     @pytest.fixture(scope="class")
-    def story(self, story_of) -> list[Entry]:
+    @classmethod
+    def story(cls, story_of: StoryOf) -> list[Entry]:
         return story_of("doubled_file", 4)
 
     def test_fails_a_check_on_every_next_morning(self, story):
@@ -68,11 +69,13 @@ class TestLateRows:
     """Half of the rows of a day come three days later."""
 
     @pytest.fixture(scope="class")
-    def story(self, story_of) -> list[Entry]:
+    @classmethod
+    def story(cls, story_of: StoryOf) -> list[Entry]:
         return story_of("late_rows", 7)
 
     @pytest.fixture(scope="class")
-    def repeated_runs(self, story) -> list[Entry]:
+    @classmethod
+    def repeated_runs(cls, story) -> list[Entry]:
         """The runs for the second day."""
         return [entry for entry in story if entry.text == str(SECOND_DAY) and entry.kind == "did"]
 
@@ -91,7 +94,8 @@ class TestLateRows:
 
 class TestClockOfARehearsal:
     @pytest.fixture(scope="class")
-    def story(self, story_of) -> list[Entry]:
+    @classmethod
+    def story(cls, story_of: StoryOf) -> list[Entry]:
         return story_of("none", 1)
 
     def test_gives_versions_their_names(self, story):
@@ -106,7 +110,8 @@ class TestClockOfARehearsal:
 
 class TestCommand:
     @pytest.fixture(scope="class")
-    def called(self, tmp_path_factory: pytest.TempPathFactory) -> Called:
+    @classmethod
+    def called(cls, tmp_path_factory: pytest.TempPathFactory) -> Called:
         arguments = ("--scenario", "none", "--days", "1", "--sessions-per-day", "120")
         return call(tmp_path_factory.mktemp("user") / "home", "game-day", *arguments, **QUICK)
 

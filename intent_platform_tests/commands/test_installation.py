@@ -57,7 +57,8 @@ class TestWheel:
 
 class TestInstalledPackage:
     @pytest.fixture(scope="class")
-    def printed_paths(self, installed, tmp_path_factory) -> list[Path]:
+    @classmethod
+    def printed_paths(cls, installed, tmp_path_factory) -> list[Path]:
         """The workspace, and the Dagster configuration in the home that the package prepared."""
         folder = tmp_path_factory.mktemp("elsewhere")
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "HOME": str(folder)}

@@ -62,7 +62,8 @@ class Played(NamedTuple):
 
 class TestDemo:
     @pytest.fixture(scope="class")
-    def played(self, new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    @classmethod
+    def played(cls, new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Played:
         """One session of each month is invalid."""
         home, file = new_home(), tmp_path_factory.mktemp("owner") / "elt.duckdb"
 

@@ -1,4 +1,5 @@
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from intent_platform_tests.modelling.contests import head_to_head
 class TestHeadToHead:
     @pytest.mark.parametrize("array", ["slices", "days"])
     def test_refuses_arrays_of_another_length(self, array):
+        changes: Any = {array: np.array([])}
         with pytest.raises(ValueError, match="row"):
-            head_to_head(**{array: np.array([])})
+            head_to_head(**changes)
 
     @pytest.mark.parametrize("score", [np.nan, 1.5], ids=["nan", "above one"])
     def test_refuses_scores_that_are_not_probabilities(self, score):

@@ -66,7 +66,8 @@ class TestLiveScores:
 
 class TestPrAucOver:
     @pytest.fixture(scope="class")
-    def models(self) -> tuple[LiveScores, LiveScores]:
+    @classmethod
+    def models(cls) -> tuple[LiveScores, LiveScores]:
         """A calibrated model, and the same model with blurred scores."""
         days, scores, labels = calibrated_sessions(6_000, seed=3)
         blurred = np.clip(scores + np.random.default_rng(0).normal(0, 0.15, len(scores)), 0, 1)

@@ -11,7 +11,8 @@ UNSEEN_SESSIONS = made_sessions(500, seed=1)
 
 class TestPredict:
     @pytest.fixture(scope="class")
-    def scores(self, trained):
+    @classmethod
+    def scores(cls, trained):
         return trained.model.predict(UNSEEN_SESSIONS)
 
     def test_each_row_gets_one_probability(self, scores):

@@ -195,7 +195,8 @@ class TestFirstChampionWithoutTestSessions:
 
 class TestResamplingByDay:
     @pytest.fixture(scope="class")
-    def lucky_on_every_other_day(self) -> HeadToHead:
+    @classmethod
+    def lucky_on_every_other_day(cls) -> HeadToHead:
         """Equally good models on 14 days; the challenger is lucky and unlucky in turn."""
         day_of_row = np.arange(1_400) // 100
         made = head_to_head(rows=1_400, edge=0.0, noise=0.2, days=np.datetime64("2024-06-01") + day_of_row)

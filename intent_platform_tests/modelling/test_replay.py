@@ -41,7 +41,8 @@ def champions(course: Course) -> list[str]:
 
 class TestPolicies:
     @pytest.fixture(scope="class")
-    def after_equal_challengers(self) -> Mapping[str, Course]:
+    @classmethod
+    def after_equal_challengers(cls) -> Mapping[str, Course]:
         """Challengers of equal skill in April, May and July."""
         return courses(made_history({4: 1.0, 5: 1.0, 7: 1.0}))
 
@@ -92,7 +93,8 @@ class TestServiceMonths:
 
 class TestRegret:
     @pytest.fixture(scope="class")
-    def after_a_late_best(self) -> Mapping[str, Course]:
+    @classmethod
+    def after_a_late_best(cls) -> Mapping[str, Course]:
         """The challenger of July is by far the best."""
         return courses(made_history({4: 1.0, 5: 1.0, 7: 4.0}))
 

@@ -34,7 +34,7 @@ class TestPruning:
 
 
 @pytest.fixture(scope="module")
-def six_trials(quick) -> TrainingSettings:
+def six_trials(quick: TrainingSettings) -> TrainingSettings:
     return quick.model_copy(update={"trials": 6})
 
 

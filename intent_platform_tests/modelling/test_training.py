@@ -62,12 +62,14 @@ class TestTraining:
 
 class TestMetricsOfTraining:
     @pytest.fixture(scope="class")
-    def random_labels(self):
+    @classmethod
+    def random_labels(cls):
         """Labels that cannot be learnt. Metrics on training rows look good nevertheless."""
         return (np.random.default_rng(0).random(len(ROWS)) < 0.15).astype(int)
 
     @pytest.fixture(scope="class")
-    def trained_on_random_labels(self, random_labels, quick):
+    @classmethod
+    def trained_on_random_labels(cls, random_labels, quick):
         return train(with_labels(ROWS, random_labels), quick)
 
     def test_are_measured_out_of_fold(self, random_labels, trained_on_random_labels):
@@ -86,15 +88,16 @@ class TestCalibrationByTraining:
     labels = held_out["REVENUE"].to_numpy()
 
     @pytest.fixture(scope="class")
-    def scores(self, quick, tmp_path_factory):
+    @classmethod
+    def scores(cls, quick, tmp_path_factory):
         """Calibrated and raw scores of rows that the model has not seen, from a model that was saved and loaded."""
         file = tmp_path_factory.mktemp("distorted") / "model.cb"
         distorted = quick.model_copy(update={"fixed": {**quick.fixed, "scale_pos_weight": 6.0}})
         train(ROWS, distorted).model.classifier.save_model(file)
         model = IntentModel.load(file, distorted.features)
-        calibrated = model.predict(self.held_out)
+        calibrated = model.predict(cls.held_out)
         model.classifier.set_scale_and_bias(1.0, 0.0)
-        return calibrated, model.predict(self.held_out)
+        return calibrated, model.predict(cls.held_out)
 
     def test_corrects_distorted_scores_in_the_saved_model(self, scores):
         calibrated, raw = scores
@@ -109,11 +112,13 @@ class TestCalibrationByTraining:
 
 class TestForwardValidation:
     @pytest.fixture(scope="class")
-    def forward(self, quick):
+    @classmethod
+    def forward(cls, quick):
         return quick.model_copy(update={"validation": "forward"})
 
     @pytest.fixture(scope="class")
-    def trained_forward(self, forward):
+    @classmethod
+    def trained_forward(cls, forward):
         return train(ROWS, forward)
 
     def test_metrics_are_those_of_the_held_out_rows(self, forward, trained_forward):

@@ -58,7 +58,8 @@ class TestMoves:
     """The first champion, a promotion, and a rollback to the first champion."""
 
     @pytest.fixture(scope="class")
-    def moved(self, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
+    @classmethod
+    def moved(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
         platform = new_platform()
         one, two = log_version(platform, model), log_version(platform, model)
         move(platform, one, None, "first")
@@ -85,7 +86,8 @@ class TestMoves:
 
 class TestMoveWithQuarantine:
     @pytest.fixture(scope="class")
-    def moved(self, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
+    @classmethod
+    def moved(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
         """A champion was replaced by a version that was in quarantine."""
         platform = new_platform()
         before, after = log_version(platform, model), log_version(platform, model)
@@ -181,7 +183,8 @@ class TestMoveWithoutCommit:
     """The disk is full when the ledger should be committed."""
 
     @pytest.fixture(scope="class")
-    def failed(self, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
+    @classmethod
+    def failed(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
         platform = new_platform()
         champion, other = log_version(platform, model), log_version(platform, model)
         move(platform, champion, None, "first")
@@ -190,8 +193,8 @@ class TestMoveWithoutCommit:
         complete = kind.transaction
 
         @contextmanager
-        def disk_full(self):
-            with complete(self):
+        def disk_full(cls):
+            with complete(cls):
                 yield
                 raise OSError("no space left on device")
 

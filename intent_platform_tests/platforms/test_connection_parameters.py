@@ -1,6 +1,7 @@
 """The parameters of a connection: where they come from, which of them wins, and what an error says is missing."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ class TestNamedConnection:
     def parameters_of(self, make_settings, monkeypatch, tmp_path):
         """Let the connector find this `connections.toml`, as it does in SNOWFLAKE_HOME, and return its parameters."""
 
-        def parameters(text: str) -> dict[str, object]:
+        def parameters(text: str) -> Mapping[str, object]:
             file = tmp_path / "connections.toml"
             file.write_text(text)
             file.chmod(0o600)

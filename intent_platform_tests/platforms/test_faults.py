@@ -70,7 +70,7 @@ def scored_uids(platform: Platform) -> list[str]:
 
 class TestFaultInATransaction:
     @pytest.fixture(params=ADVICE, ids=lambda fault: fault.name.lower())
-    def fault(self, request) -> Fault:
+    def fault(self, request):
         return request.param
 
     @pytest.fixture
@@ -130,7 +130,8 @@ class TestFaultInALoad:
 
 class TestDeniedUseOfTheRegistry:
     @pytest.fixture(scope="class")
-    def registered(self, new_snowflake_settings, model) -> tuple[Platform, list[ModelVersion]]:
+    @classmethod
+    def registered(cls, new_snowflake_settings, model) -> tuple[Platform, list[ModelVersion]]:
         """An account and its two versions, which no denied use changes."""
         account = platform_for(new_snowflake_settings())
         first, second = log_version(account, model), log_version(account, model)
@@ -201,7 +202,8 @@ class TestRepeatedPreparation:
     """An administrator prepares the account two more times."""
 
     @pytest.fixture(scope="class")
-    def grants(self, new_snowflake_settings, emulator) -> tuple[set[str], set[str]]:
+    @classmethod
+    def grants(cls, new_snowflake_settings, emulator) -> tuple[set[str], set[str]]:
         """The grants before and after."""
         connector = SnowflakeConnector(new_snowflake_settings())
         before = {*emulator.state.of("grants")}

@@ -53,7 +53,8 @@ class TestRepeatedKeys:
     """Twelve keys in three batches: `b` repeats keys of `a` and of itself, and `c` repeats all."""
 
     @pytest.fixture(scope="class", params=[True, False], ids=["replacing the window", "replacing by key"])
-    def load(self, request, new_platform) -> Load:
+    @classmethod
+    def load(cls, request, new_platform) -> Load:
         platform = new_platform()
         batches = [
             batch(ROWS.slice(0, 8), 1),
@@ -83,9 +84,10 @@ class TestLoad:
     batches = (batch(ROWS.slice(0, 5), 1), batch(ROWS.slice(5), 2))
 
     @pytest.fixture(scope="class")
-    def load(self, new_platform) -> Load:
+    @classmethod
+    def load(cls, new_platform) -> Load:
         platform = new_platform()
-        return Load(platform, load_batches(platform, self.batches))
+        return Load(platform, load_batches(platform, cls.batches))
 
     def test_accepts_all_rows(self, load):
         assert load.counts == LoadCounts(received=12, accepted=12, rejected=0)

@@ -22,7 +22,8 @@ class TestTrials:
     """The search of a version in MLflow: a complete trial and a pruned one."""
 
     @pytest.fixture(scope="class")
-    def runs(self, new_local_settings, model):
+    @classmethod
+    def runs(cls, new_local_settings, model):
         """The runs of the experiment by name. That of the version is named `version`."""
         settings = new_local_settings()
         trials = [
@@ -70,7 +71,8 @@ class TestMovedHome:
     rows = pa.table({name: np.linspace(0, 1, 20) for name in ("PAGEVALUES", "EXITRATES", "WEEKEND")})
 
     @pytest.fixture(scope="class")
-    def moved(self, new_local_settings, model, tmp_path_factory) -> MovedHome:
+    @classmethod
+    def moved(cls, new_local_settings, model, tmp_path_factory) -> MovedHome:
         before = new_local_settings()
         old = log_version(platform_for(before), model)
         new_home = before.home.rename(tmp_path_factory.mktemp("moved") / "home")

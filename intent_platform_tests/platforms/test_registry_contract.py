@@ -30,7 +30,8 @@ def unknown_like(version: ModelVersion) -> ModelVersion:
 
 class TestEmptyRegistry:
     @pytest.fixture(scope="class")
-    def registry(self, new_platform: Callable[[], Platform]) -> ModelRegistry:
+    @classmethod
+    def registry(cls, new_platform: Callable[[], Platform]) -> ModelRegistry:
         return new_platform().registry
 
     def test_has_no_version(self, registry):
@@ -43,20 +44,23 @@ class TestEmptyRegistry:
         assert challenger_of(registry.versions(), MAY) is None
 
 
+Shared = tuple[ModelRegistry, list[ModelVersion]]
+
+
 @pytest.fixture(scope="module")
-def shared(new_platform: Callable[[], Platform], model: IntentModel) -> tuple[ModelRegistry, list[ModelVersion]]:
+def shared(new_platform: Callable[[], Platform], model: IntentModel) -> Shared:
     """A registry without a champion, and its versions: of May, of June, and of May again. No test changes it."""
     platform = new_platform()
     return platform.registry, [log_version(platform, model, f"2024-{month}-01") for month in ("05", "06", "05")]
 
 
 @pytest.fixture
-def registry(shared) -> ModelRegistry:
+def registry(shared: Shared) -> ModelRegistry:
     return shared[0]
 
 
 @pytest.fixture
-def versions(shared) -> list[ModelVersion]:
+def versions(shared: Shared) -> list[ModelVersion]:
     return shared[1]
 
 
@@ -108,7 +112,8 @@ class TestChallenger:
 
 class TestPointer:
     @pytest.fixture(scope="class")
-    def crowned(self, new_platform: Callable[[], Platform], model) -> tuple[ModelRegistry, ModelVersion, ModelVersion]:
+    @classmethod
+    def crowned(cls, new_platform: Callable[[], Platform], model) -> tuple[ModelRegistry, ModelVersion, ModelVersion]:
         """A registry, its champion and another version. No test changes it."""
         platform = new_platform()
         champion, other = log_version(platform, model), log_version(platform, model)
@@ -142,7 +147,8 @@ class TestPointer:
 
 class TestQuarantine:
     @pytest.fixture(scope="class")
-    def lone(self, new_platform: Callable[[], Platform], model) -> tuple[ModelRegistry, ModelVersion]:
+    @classmethod
+    def lone(cls, new_platform: Callable[[], Platform], model) -> tuple[ModelRegistry, ModelVersion]:
         """A registry and its only version."""
         platform = new_platform()
         return platform.registry, log_version(platform, model)
@@ -182,7 +188,8 @@ class TestConcurrentLogging:
 
 class TestDeletion:
     @pytest.fixture(scope="class")
-    def deleted(self, new_platform: Callable[[], Platform], model) -> tuple[ModelRegistry, list[ModelVersion]]:
+    @classmethod
+    def deleted(cls, new_platform: Callable[[], Platform], model) -> tuple[ModelRegistry, list[ModelVersion]]:
         """A registry and its versions: one, the champion, and one that was deleted."""
         platform = new_platform()
         versions = [log_version(platform, model) for _ in range(3)]
@@ -213,7 +220,8 @@ class TestDeletion:
 
 class TestPruning:
     @pytest.fixture(scope="class")
-    def pruned(self, new_platform: Callable[[], Platform], model) -> tuple[Platform, list[ModelVersion], list[str]]:
+    @classmethod
+    def pruned(cls, new_platform: Callable[[], Platform], model) -> tuple[Platform, list[ModelVersion], list[str]]:
         """A platform, its five versions before pruning, and the names of the pruned ones."""
         platform = new_platform()
         versions = [log_version(platform, model) for _ in range(5)]

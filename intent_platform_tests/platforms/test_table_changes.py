@@ -82,7 +82,8 @@ class TestDerivedTable:
     """DATASET has other columns than this release."""
 
     @pytest.fixture(scope="class")
-    def reopened(self, new_platform: Callable[[], Platform], model) -> Reopened:
+    @classmethod
+    def reopened(cls, new_platform: Callable[[], Platform], model) -> Reopened:
         platform = load(new_platform())
         champion = log_version(platform, model)
         move_champion(platform, champion, replacing=None, cause="first", reason="first", metrics={}, run_id="r")
@@ -126,7 +127,7 @@ class TestDerivedTable:
 
 
 class Refused(NamedTuple):
-    """A platform whose SCORES were changed, with the error of opening it and the statements that mend it."""
+    """A platform whose SCORES were changed, with the error of the next process and the statements that mend it."""
 
     platform: Platform
     error: str
@@ -149,14 +150,15 @@ class TestOtherTable:
         ],
         ids=["a renamed column", "a missing column and an unknown one", "a missing column"],
     )
-    def refused(self, request, new_platform: Callable[[], Platform]) -> Refused:
+    @classmethod
+    def refused(cls, request, new_platform: Callable[[], Platform]) -> Refused:
         breaking, mending = ([f"ALTER TABLE SCORES {change}" for change in changes] for changes in request.param)
         platform = load(new_platform())
         before = row_counts(platform)
         opened = reopened_after(platform, *breaking)
         with pytest.raises(WarehouseError) as caught, opened.warehouse.connect():
             raise AssertionError("it has other columns")
-        return Refused(opened, str(caught.value), mending, before)
+        return Refused(platform, str(caught.value), mending, before)
 
     def test_is_refused_by_its_name(self, refused):
         assert re.search("table SCORES in .* another release", refused.error)
@@ -169,8 +171,9 @@ class TestOtherTable:
 
     def test_leaves_a_derived_table_as_it_was(self, new_platform):
         """Nothing is created again while another table is refused, not even by a second attempt."""
+        platform = load(new_platform())
         opened = reopened_after(
-            load(new_platform()),
+            platform,
             f"ALTER TABLE DATASET DROP COLUMN {NEW}",
             "ALTER TABLE SCORES RENAME COLUMN UID TO ID",
         )
@@ -178,6 +181,6 @@ class TestOtherTable:
             with pytest.raises(WarehouseError, match="table SCORES"), opened.warehouse.connect(writing=True):
                 raise AssertionError("it has other columns")
         mended = reopened_after(
-            opened, "ALTER TABLE SCORES RENAME COLUMN ID TO UID", f"ALTER TABLE DATASET ADD COLUMN {NEW} DOUBLE"
+            platform, "ALTER TABLE SCORES RENAME COLUMN ID TO UID", f"ALTER TABLE DATASET ADD COLUMN {NEW} DOUBLE"
         )
         assert row_counts(mended)["DATASET"] == 20

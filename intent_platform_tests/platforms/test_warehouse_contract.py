@@ -84,7 +84,7 @@ class TestValues:
 
 class TestReplacedWindow:
     @pytest.fixture
-    def two_days(self, platform) -> Platform:
+    def two_days(self, platform: Platform) -> Platform:
         with platform.warehouse.connect(writing=True) as connection:
             put_score(connection, FIRST, "a")
             put_score(connection, SECOND, "b")
@@ -164,7 +164,8 @@ class TestScoring:
     predict = f"{PREDICT_FUNCTION}({', '.join(FEATURES)})"
 
     @pytest.fixture(scope="class")
-    def scoring_models(self, shared_platform, model) -> list[ScoringModel]:
+    @classmethod
+    def scoring_models(cls, shared_platform, model) -> list[ScoringModel]:
         """Two versions of one model."""
         return [shared_platform.registry.scoring_model(log_version(shared_platform, model)) for _ in range(2)]
 

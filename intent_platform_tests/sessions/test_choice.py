@@ -5,12 +5,18 @@ from pathlib import Path
 import pytest
 
 from intent_platform.sessions.choice import session_source
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.sessions.simulated.feed import SimulatedFeed
 from intent_platform.sessions.uci import UciFeed
 
-SOURCES = {"uci": UciFeed, "landing": LandingFeed, "simulated": SimulatedFeed, "table": ObservedTable}
+SOURCES: dict[str, type[Feed | ObservedTable]] = {
+    "uci": UciFeed,
+    "landing": LandingFeed,
+    "simulated": SimulatedFeed,
+    "table": ObservedTable,
+}
 
 
 @pytest.mark.parametrize("name", SOURCES)

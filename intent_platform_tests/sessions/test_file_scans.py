@@ -128,7 +128,7 @@ class TestSlowScan:
         feed.pending()
 
     @pytest.fixture
-    def known_files(self, feed, dropped) -> list[LandingFile]:
+    def known_files(self, feed: LandingFeed, dropped) -> list[LandingFile]:
         """The files that were scanned before `large.csv` arrived."""
         known = feed.pending()
         csv.write_csv(landing_rows(MONDAY.start, 9, seed=1), feed.folder / "large.csv")

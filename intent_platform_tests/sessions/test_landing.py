@@ -60,7 +60,7 @@ class TestDelivery:
 
 class TestFailedLoad:
     @pytest.fixture
-    def failed(self, landing) -> LandingFeed:
+    def failed(self, landing: LandingFeed) -> LandingFeed:
         """The folder after a load that failed between two files."""
         drop(landing, "a.csv", landing_rows(MONDAY, 3))
         drop(landing, "b.parquet", landing_rows(MONDAY, 3, seed=1))
@@ -144,7 +144,7 @@ class TestWindow:
         assert (waiting_files(landing), accepted_files(landing)) == (["monday.csv"], ["tuesday.parquet"])
 
     @pytest.fixture
-    def of_two_days(self, landing) -> LandingFeed:
+    def of_two_days(self, landing: LandingFeed) -> LandingFeed:
         """The folder with one file, which has sessions of Monday and of Tuesday."""
         drop(landing, "both.csv", pa.concat_tables([landing_rows(MONDAY, 2), landing_rows(TUESDAY, 3)]))
         return landing

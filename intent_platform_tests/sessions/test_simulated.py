@@ -25,7 +25,8 @@ def keys(rows: pa.Table) -> list[tuple[str, date]]:
 
 class TestDay:
     @pytest.fixture(scope="class")
-    def week(self) -> pa.Table:
+    @classmethod
+    def week(cls) -> pa.Table:
         return rows_of(feed_of(), WEEK)
 
     def test_has_the_same_rows_alone_and_in_any_order(self, week):
@@ -49,7 +50,8 @@ class TestDay:
 
 class TestSeed:
     @pytest.fixture(scope="class")
-    def days(self) -> tuple[pa.Table, pa.Table]:
+    @classmethod
+    def days(cls) -> tuple[pa.Table, pa.Table]:
         """The same day by two seeds."""
         return day_of(feed_of()), day_of(feed_of(seed=2))
 
@@ -65,7 +67,8 @@ class TestSeed:
 
 class TestVisitors:
     @pytest.fixture(scope="class", params=[10, 3_000], ids=lambda sessions: f"{sessions} a day")
-    def month(self, request) -> pa.Table:
+    @classmethod
+    def month(cls, request) -> pa.Table:
         return rows_of(feed_of(sessions_per_day=request.param), Window(DAY, DAY + timedelta(days=30)))
 
     def test_have_one_session_a_day_at_most(self, month):
@@ -86,7 +89,8 @@ class TestVisitors:
 
 class TestRows:
     @pytest.fixture(scope="class")
-    def rows(self) -> pa.Table:
+    @classmethod
+    def rows(cls) -> pa.Table:
         return rows_of(feed_of(sessions_per_day=20_000), Window(DAY, DAY + timedelta(days=3)))
 
     def test_are_all_accepted_by_the_contract(self):
@@ -163,7 +167,8 @@ class TestPurchases:
     """The relations that a model learns from."""
 
     @pytest.fixture(scope="class")
-    def november(self) -> pa.Table:
+    @classmethod
+    def november(cls) -> pa.Table:
         return rows_of(feed_of(sessions_per_day=20_000), Window(date(2025, 11, 3), date(2025, 11, 6)))
 
     def share(self, rows: pa.Table, condition: pa.ChunkedArray) -> float:
@@ -200,7 +205,8 @@ UCI_SESSIONS_BY_MONTH = {2: 184, 3: 1907, 5: 3364, 6: 288, 7: 432, 8: 433, 9: 44
 
 class TestSimilarityToUci:
     @pytest.fixture(scope="class")
-    def months(self) -> Mapping[int, pa.Table]:
+    @classmethod
+    def months(cls) -> Mapping[int, pa.Table]:
         """Eight days of each month that UCI has."""
         feed = feed_of(sessions_per_day=1_500)
         return {

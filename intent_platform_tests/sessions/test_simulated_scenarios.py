@@ -71,7 +71,8 @@ class TestEveryScenario:
 
 class TestGradualDrift:
     @pytest.fixture(scope="class")
-    def days(self) -> list[pa.Table]:
+    @classmethod
+    def days(cls) -> list[pa.Table]:
         """The first day, the middle and the last day of the drift."""
         feed = under("gradual_drift", sessions_per_day=20_000)
         return [day_of(feed, DAY + timedelta(days=days)) for days in (0, 89, 179)]
@@ -91,11 +92,13 @@ class TestGradualDrift:
 
 class TestMeaninglessPagevalues:
     @pytest.fixture(scope="class")
-    def changed(self) -> pa.Table:
+    @classmethod
+    def changed(cls) -> pa.Table:
         return day_of(under("meaningless_pagevalues", sessions_per_day=20_000))
 
     @pytest.fixture(scope="class")
-    def usual(self) -> pa.Table:
+    @classmethod
+    def usual(cls) -> pa.Table:
         return day_of(plain(20_000))
 
     def test_make_pagevalues_useless(self, changed, usual):
@@ -109,7 +112,8 @@ class TestMeaninglessPagevalues:
 
 class TestNewTrafficSource:
     @pytest.fixture(scope="class")
-    def rows(self) -> pa.Table:
+    @classmethod
+    def rows(cls) -> pa.Table:
         return day_of(under("new_traffic_source", strength=0.3, sessions_per_day=20_000))
 
     def test_has_its_share_of_sessions(self, rows):
@@ -208,10 +212,11 @@ class TestSeasonalPeak:
     day_after = DAY + timedelta(days=scenarios.PEAK_DAYS)
 
     @pytest.fixture(scope="class")
-    def at_the_peak(self) -> tuple[pa.Table, pa.Table]:
+    @classmethod
+    def at_the_peak(cls) -> tuple[pa.Table, pa.Table]:
         """The sessions of the highest day, and those without the scenario."""
         feed = under("seasonal_peak", sessions_per_day=5_000)
-        return day_of(feed, self.highest_day), day_of(plain(5_000), self.highest_day)
+        return day_of(feed, cls.highest_day), day_of(plain(5_000), cls.highest_day)
 
     def test_has_many_more_sessions(self, at_the_peak):
         peak, usual = at_the_peak

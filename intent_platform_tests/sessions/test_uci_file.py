@@ -170,7 +170,8 @@ class TestFailedFetch:
             raise ConnectionError("Error connecting to server")
 
         monkeypatch.setattr(ucimlrepo, "fetch_ucirepo", unreachable)
-        return open_uci(None)
+        feed: UciFeed = open_uci(None)
+        return feed
 
     def test_names_the_error_and_the_remedy(self, feed):
         message = refusal(feed)
