@@ -32,11 +32,10 @@ def announce(settings: Settings, log: Logger, text: str) -> None:
             pass
 
 
-def failure_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def define_failure_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     """Return the sensor that sends an alert for each failed run. Edge-triggered."""
 
     @dg.run_failure_sensor(
-        name="failure_sensor",
         default_status=status,
         description="Send an alert for each failed run: a log entry, and a webhook call if one is configured.",
     )
@@ -62,7 +61,7 @@ def failure_sentence(context: dg.RunFailureSensorContext) -> str:
     return context.failure_event.message or "Dagster recorded no message, see the log of the run"
 
 
-def check_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def define_check_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     """Return the sensor that sends an alert for each failed check of a successful run. Edge-triggered.
 
     Only checks of severity error raise an alert. The UI shows the warnings.
@@ -70,7 +69,6 @@ def check_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Senso
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
-        name="check_sensor",
         default_status=status,
         description=(
             "Send an alert for each failed check of severity error: a log entry, and a webhook call if one is "

@@ -30,7 +30,7 @@ _UNFINISHED = [
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def catch_up_sensor(
+def define_catch_up_sensor(
     settings: Settings, source: Feed | ObservedTable, status: dg.DefaultSensorStatus
 ) -> dg.SensorDefinition:
     """The sensor for these settings."""

@@ -16,13 +16,12 @@ from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
 
 
-def table_sensor(
+def define_table_sensor(
     settings: Settings, source: Feed | ObservedTable, status: dg.DefaultSensorStatus
 ) -> dg.SensorDefinition:
     """Return the sensor. It needs no cursor, because the instance holds the last recorded observations."""
 
     @dg.sensor(
-        name="table_sensor",
         default_status=status,
         minimum_interval_seconds=settings.table.every_seconds,
         description=(

@@ -10,11 +10,11 @@ from hashlib import sha256
 import dagster as dg
 
 from intent_platform.automation import SENSOR_TIMEOUT_SECONDS
-from intent_platform.automation.alerts import check_sensor, failure_sensor
-from intent_platform.automation.catch_up import catch_up_sensor
+from intent_platform.automation.alerts import define_check_sensor, define_failure_sensor
+from intent_platform.automation.catch_up import define_catch_up_sensor
 from intent_platform.automation.gaps import range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
-from intent_platform.automation.observation import table_sensor
+from intent_platform.automation.observation import define_table_sensor
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, merged, now, trailing_window
 from intent_platform.pipeline.counts import newest_day
@@ -36,18 +36,17 @@ def build_sensors(settings: Settings, source: Feed | ObservedTable) -> list[dg.S
     running = settings.schedules.running_by_default
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     return [
-        _landing_sensor(source, status),
-        table_sensor(settings, source, status),
-        _champion_sensor(settings, status),
-        catch_up_sensor(settings, source, status),
-        failure_sensor(settings, status),
-        check_sensor(settings, status),
+        _define_landing_sensor(source, status),
+        define_table_sensor(settings, source, status),
+        _define_champion_sensor(settings, status),
+        define_catch_up_sensor(settings, source, status),
+        define_failure_sensor(settings, status),
+        define_check_sensor(settings, status),
     ]
 
 
-def _landing_sensor(source: Feed | ObservedTable, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def _define_landing_sensor(source: Feed | ObservedTable, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
-        name="landing_sensor",
         jobs=[SESSIONS_JOB],
         default_status=status,
         minimum_interval_seconds=30,
@@ -78,11 +77,10 @@ def _landing_sensor(source: Feed | ObservedTable, status: dg.DefaultSensorStatus
     return landing_sensor
 
 
-def _champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def _define_champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     days = settings.scoring.rescore_days
 
     @dg.sensor(
-        name="champion_sensor",
         jobs=[SCORES_JOB],
         default_status=status,
         minimum_interval_seconds=15,
