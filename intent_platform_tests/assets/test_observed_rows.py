@@ -33,7 +33,7 @@ NEXT = DAY + timedelta(days=1)
 ONE, BOTH = Window(DAY, NEXT), Window(DAY, NEXT + timedelta(days=1))
 TAKEN = "SELECT * FROM DATASET ORDER BY SESSION_DATE, UID"
 #: For each rule the first values of a column, the last of which breaks it, and the reason of the rejection.
-BROKEN = {
+BROKEN: dict[str, tuple[Any, str]] = {
     "VISITORTYPE": (["Robot"], "VISITORTYPE is not one of Returning_Visitor, New_Visitor, Other"),
     "MONTH": (
         ["May", "Apr.", "May"],

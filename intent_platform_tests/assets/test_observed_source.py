@@ -11,6 +11,7 @@ import pytest
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window
+from intent_platform.settings import Settings
 from intent_platform_tests.builders.observed_table import (
     Filler,
     NewTable,
@@ -48,7 +49,7 @@ class TestFile:
         assert build(filler, instance).success
         assert hashlib.sha256(file.read_bytes()).hexdigest() == before
 
-    def test_may_have_a_view(self, make_settings, tmp_path, instance):
+    def test_may_be_read_through_a_view(self, make_settings, tmp_path, instance):
         filler = in_a_file(make_settings, tmp_path / "elt.duckdb")
         filler.put(DAY, 5)
         filler.run("CREATE VIEW SHOP.LATEST AS SELECT * EXCLUDE (BATCH) FROM SHOP.SESSIONS")
@@ -140,7 +141,7 @@ class TestSourceAsset:
     SOURCE, DATASET = dg.AssetKey("source"), dg.AssetKey("dataset")
 
     @pytest.fixture(params=["local", "dev"])
-    def definitions(self, request, make_settings: Callable[..., object]) -> dg.Definitions:
+    def definitions(self, request, make_settings: Callable[..., Settings]) -> dg.Definitions:
         account = {"account": "a", "user": "u", "password": "p"}
         return build_definitions(make_settings(feed="table", deployment=request.param, snowflake=account))
 

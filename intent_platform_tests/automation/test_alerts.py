@@ -74,6 +74,6 @@ class TestFailedRun:
             alerts = failed.settings.alerts.model_copy(update={"webhook_url": url})
             settings = failed.settings.model_copy(update={"alerts": alerts})
             build_definitions(settings).resolve_sensor_def("failure_sensor")(failed.context)
-        (body,) = received
-        assert SENTENCE in body
-        assert "rollback failed" in body
+        assert len(received) == 1
+        assert SENTENCE in received[0]
+        assert "rollback failed" in received[0]

@@ -54,8 +54,8 @@ class FailedLoads:
     cursor: str
 
 
-class TestRepeatedFailures:
-    """Sessions of several days are missing, and every run that loads them fails."""
+class TestFailingLoad:
+    """Sessions of two weeks are missing, and every run that loads them fails."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -73,28 +73,28 @@ class TestRepeatedFailures:
                 cursor = result.cursor
             yield FailedLoads(settings, instance, requests, str(cursor))
 
-    def test_are_requested_again_under_a_new_run_key(self, failed):
+    def test_is_requested_again_under_a_new_run_key(self, failed):
         keys = [request.run_key for request in failed.requests]
         assert len(set(keys)) == len(keys)
         assert [key.rpartition("attempt ")[2] for key in keys] == [str(n) for n in range(1, len(keys) + 1)]
 
-    def test_are_requested_for_all_missed_days(self, failed):
+    def test_is_requested_for_all_missed_days(self, failed):
         days = [len(days_of(request)) for request in failed.requests]
         assert days == [failed.settings.scoring.catch_up_days] * failed.settings.scoring.catch_up_attempts
 
-    def test_are_given_up_after_the_last_attempt(self, failed, announced):
+    def test_is_given_up_after_the_last_attempt(self, failed, announced):
         result = tick(failed.settings, "catch_up_sensor", failed.instance, failed.cursor)
         assert not result.run_requests
         assert tick(failed.settings, "catch_up_sensor", failed.instance, result.cursor).run_requests == []
 
-    def test_are_announced_once_when_given_up(self, failed, announced):
+    def test_is_announced_once_when_it_is_given_up(self, failed, announced):
         cursor = tick(failed.settings, "catch_up_sensor", failed.instance, failed.cursor).cursor
         tick(failed.settings, "catch_up_sensor", failed.instance, cursor)
         (text,) = announced
         assert "sessions_job" in text
         assert f"failed {failed.settings.scoring.catch_up_attempts} times" in text
 
-    def test_end_when_somebody_materializes_the_days(self, landing, instance, announced):
+    def test_is_forgotten_once_somebody_loads_the_days(self, landing, instance, announced):
         """The attempts are only recorded here, and nothing keeps the load from working."""
         cursor = None
         for _ in range(landing.scoring.catch_up_attempts):
@@ -123,7 +123,7 @@ class TestPendingPromotion:
 
     def test_is_requested_by_the_name_of_its_version(self, landing, instance):
         (request,) = requested(landing, instance, "promotion_job")
-        assert "v_240501_000000" in request.run_key
+        assert "v_240501_000000" in str(request.run_key)
 
     def test_waits_until_the_evaluation_has_ended(self, landing, instance):
         """The evaluation's own run carries out what it decided, unless it fails."""
@@ -138,7 +138,7 @@ class TestPendingPromotion:
         assert requested(landing, instance, "promotion_job") == []
 
 
-class TestSourceWithoutNewDays:
+class TestSourceWithoutDays:
     def test_is_not_fetched_by_the_sensor(self, make_settings, instance):
         assert "not fetched yet" in tick(make_settings(feed="uci"), "catch_up_sensor", instance).skip_message
 

@@ -105,7 +105,7 @@ class TestMonths:
         """The monthly jobs that are requested at a moment, when all days of its look-back are loaded."""
         settings = simulated()
 
-        def ask(moment: str) -> list[str]:
+        def ask(moment: str) -> list[str | None]:
             time = datetime.fromisoformat(moment).replace(tzinfo=TIMEZONE)
             with clock_set_to(time):
                 for request in requested(settings, instance, "sessions_job"):

@@ -103,7 +103,7 @@ class TestAnotherSelect:
     """Every day since `first_day` was loaded, and DATASET was made by one SELECT or another."""
 
     @pytest.fixture
-    def young(self, landing) -> Settings:
+    def young(self, landing: Settings) -> Settings:
         """A shop of four days."""
         return landing.model_copy(update={"first_day": YESTERDAY - timedelta(days=3)})
 
@@ -118,7 +118,8 @@ class TestAnotherSelect:
                 instance.report_runless_asset_event(event)
         return days
 
-    def test_makes_dataset_alone_and_however_old_the_day(self, landing, instance):
+    def test_requests_all_days_for_dataset_alone(self, landing, instance):
+        """However old the days are."""
         days = self.record_days(landing, instance, "earlier")
         [request] = requested(landing, instance)
         assert (days_of(request), request.asset_selection) == (days, [dg.AssetKey("dataset")])
@@ -130,7 +131,7 @@ class TestAnotherSelect:
         monkeypatch.setattr(gaps, "CODE_VERSION", "mended")
         assert requested(young, instance)[0].run_key != request.run_key
 
-    def test_leaves_the_days_that_it_made(self, young, instance):
+    def test_does_not_request_the_days_that_it_made(self, young, instance):
         self.record_days(young, instance, CODE_VERSION)
         assert requested(young, instance) == []
         self.record_days(young, instance, "earlier")

@@ -33,10 +33,11 @@ def load_dropped(settings: Settings, instance: dg.DagsterInstance) -> dg.Execute
     return carry_out(settings, instance, tick(settings, "landing_sensor", instance).run_requests[0])
 
 
-class TestDroppedFiles:
-    def test_are_awaited(self, landing, instance):
-        assert "no file" in tick(landing, "landing_sensor", instance).skip_message
+def test_empty_landing_folder_requests_nothing(landing, instance):
+    assert "no file" in tick(landing, "landing_sensor", instance).skip_message
 
+
+class TestDroppedFiles:
     def test_are_requested_as_ranges_of_days(self, landing, instance):
         for days_before in (3, 2, 9):
             drop(landing, YESTERDAY - timedelta(days=days_before))
@@ -162,7 +163,7 @@ class TestOutdatedScores:
     def test_need_a_champion(self, landing, instance):
         assert "no version is champion yet" in tick(landing, "champion_sensor", instance).skip_message
 
-    def test_are_not_those_of_the_champion(self, landing, instance):
+    def test_exclude_those_of_the_champion(self, landing, instance):
         move(landing, 1, self.FIRST)
         assert "are outdated" in tick(landing, "champion_sensor", instance).skip_message
 
@@ -177,7 +178,7 @@ class TestOutdatedScores:
         first, second = (tick(landing, "champion_sensor", instance).run_requests[0].run_key for _ in range(2))
         assert first == second
 
-    def test_are_not_those_that_somebody_made_after_the_move(self, landing, instance):
+    def test_exclude_those_that_somebody_made_after_the_move(self, landing, instance):
         move(landing, 1, self.SECOND)
         with platform_for(landing).warehouse.connect(writing=True) as connection:
             connection.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))

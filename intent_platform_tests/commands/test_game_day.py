@@ -66,7 +66,7 @@ class TestDoubledFile:
 
 
 class TestLateRows:
-    """Half of the rows of a day come three days later."""
+    """Half of the rows of a day arrive four days later."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -116,7 +116,7 @@ class TestCommand:
         return call(tmp_path_factory.mktemp("user") / "home", "game-day", *arguments, **QUICK)
 
     def test_prints_the_story(self, called):
-        assert "Nothing happens." in called.output
+        assert "Nothing unusual happens." in called.output
         assert "challenger trained" in called.output
 
     def test_leaves_the_home_of_the_user_alone(self, called):

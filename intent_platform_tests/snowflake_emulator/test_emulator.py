@@ -90,7 +90,9 @@ class TestTable:
         cursor.execute("INSERT INTO T VALUES (1)")
         assert rows(cursor, "SELECT A FROM T") == [(1,)]
 
-    def test_of_one_session_is_hidden_from_others(self, connection: Any, emulator: RunningEmulator) -> None:
+
+class TestTemporaryTable:
+    def test_is_hidden_from_other_sessions(self, connection: Any, emulator: RunningEmulator) -> None:
         place = f"{connection.database}.{connection.schema}.MINE"
         cursor = connection.cursor()
         cursor.execute("CREATE TEMPORARY TABLE MINE (A INT)")
