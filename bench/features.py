@@ -16,10 +16,11 @@ from bench.rolling import Split
 from bench.runs import Runs
 from bench.store import packages
 from bench.tuning import labels_of
+from intent_platform.modelling.catboost_family import classifier
 from intent_platform.modelling.metrics import Scores
 from intent_platform.modelling.model import feature_matrix
-from intent_platform.modelling.search import classifier, middle
-from intent_platform.settings import TrainingSettings
+from intent_platform.modelling.search import middle
+from intent_platform.settings.training import TrainingSettings
 
 #: Groups of columns of DATASET that are removed or added together.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -85,7 +86,7 @@ def measure_features(
         return float(month), float(folds)
 
     reference = measured(training.features)
-    table: list[Sequence[object]] = [("all features of config.yml", f"{reference[0]:.4f}", f"{reference[1]:.4f}")]
+    table: list[Sequence[object]] = [("all default features", f"{reference[0]:.4f}", f"{reference[1]:.4f}")]
     for name, group in list(GROUPS.items())[-2 if told.quick else 0 :]:
         present = any(feature in training.features for feature in group)
         if present:

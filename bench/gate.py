@@ -1,7 +1,7 @@
 """`python -m bench.gate`: how often the gate decides correctly. Writes the tables of docs/gate.md.
 
 `simulation` makes test windows with a known truth, and `seeds` takes real ones. The gate is the product's own, with the
-settings of config.yml except for the number of resamples.
+default settings except for the number of resamples.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from bench.seeds import measure_seeds
 from bench.simulation import PURCHASES, World, edge_for
 from intent_platform.modelling.head_to_head import Comparison
 from intent_platform.modelling.promotion import decide
-from intent_platform.settings import GateSettings, load_settings
+from intent_platform.settings import load_settings
+from intent_platform.settings.evaluation import GateSettings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "gate.md"
 _Table = tuple[Sequence[str], Sequence[Sequence[object]]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import sandbox
 from bench.tuning import Job, Peer
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 if TYPE_CHECKING:
     import optuna

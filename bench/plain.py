@@ -19,7 +19,7 @@ from bench.runs import OURS, Runs
 from bench.tuning import Peer, labels_of
 from intent_platform.modelling.metrics import Scores, measure
 from intent_platform.modelling.model import feature_matrix
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 if TYPE_CHECKING:
     import numpy.typing as npt

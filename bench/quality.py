@@ -20,7 +20,7 @@ from bench.runs import OURS, Runs
 from bench.sessions import dataset_rows, fingerprint
 from bench.tuning import Scored
 from intent_platform.modelling.metrics import Scores
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 #: Ways to spread the sessions over the days of a month. They cost little, because models train on whole months.
 _SPREADS = 10

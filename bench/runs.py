@@ -15,7 +15,7 @@ from bench import peers, sandbox, tuning
 from bench.store import Store, code_of, packages
 from bench.tuning import Budget, Peer, Scored, score
 from intent_platform.modelling import calibration, folds, model, search, training
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 OURS = "ours"
 _DIGITS = 9

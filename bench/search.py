@@ -18,12 +18,13 @@ from bench.document import fill
 from bench.sandbox import SANDBOX, kept_rows
 from bench.sessions import dataset_rows
 from bench.tuning import Budget, Peer, cross_validate, inputs_of, labels_of, tune
+from intent_platform.modelling.catboost_family import classifier
 from intent_platform.modelling.folds import Folds
 from intent_platform.modelling.intervals import t_quantile
 from intent_platform.modelling.metrics import Labels, Scores
 from intent_platform.modelling.model import feature_matrix
-from intent_platform.modelling.search import classifier, search
-from intent_platform.settings import TrainingSettings
+from intent_platform.modelling.search import search
+from intent_platform.settings.training import TrainingSettings
 
 _T = TypeVar("_T")
 _FRESH_SEEDS = (1, 2, 3)

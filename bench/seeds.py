@@ -17,7 +17,8 @@ from intent_platform.modelling.metrics import measure
 from intent_platform.modelling.promotion import decide
 from intent_platform.modelling.training import train
 from intent_platform.partitions import evaluation_window, training_window
-from intent_platform.settings import GateSettings, TrainingSettings
+from intent_platform.settings.evaluation import GateSettings
+from intent_platform.settings.training import TrainingSettings
 from intent_platform.tables import MONTH_NAMES
 
 #: The months to train on, and the later months from which test windows are drawn.

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_platform.partitions import now, wall_clock
-from intent_platform.pipeline.dataset import build_dataset
+from intent_platform.pipeline.dataset import refill_dataset
 from intent_platform.platforms.loading import load_sessions
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.sessions.contract import validate
@@ -75,8 +75,8 @@ def dataset_rows(settings: Settings) -> pa.Table:
                     undated=window.start,
                     at=wall_clock(now()),
                 )
-            build_dataset(connection, window)
-            rows = connection.fetch(f"SELECT * FROM {DATASET.name}").sort_by("UID")  # noqa: S608
+            refill_dataset(connection, window, feed)
+            rows = connection.fetch(f"SELECT * FROM {DATASET.name}").sort_by("UID")
     return rows.append_column("MONTH", pc.cast(pc.month(rows["SESSION_DATE"]), pa.int64()))
 
 

@@ -15,7 +15,7 @@ from pyarrow import csv, parquet
 from bench.process import alone, timed
 from bench.simulator_speed import DAY, WINDOW, feed_of, loaded, validated, warm_up
 from intent_platform.sessions.landing import LandingFeed
-from intent_platform.settings import LandingSettings
+from intent_platform.settings.feeds import LandingSettings
 
 _MOST_SESSIONS = 100_000_000
 

@@ -29,7 +29,8 @@ from intent_platform.pipeline.dataset import SELECT
 from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.local.warehouse import DuckDBConnection
 from intent_platform.sessions.simulated.feed import SimulatedFeed
-from intent_platform.settings import TrainingSettings, load_settings
+from intent_platform.settings import load_settings
+from intent_platform.settings.training import TrainingSettings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS, VISITOR_TYPES
 
 REPORT = Path(__file__).parents[1] / "docs" / "simulator.md"

@@ -1,12 +1,17 @@
 """Errors written for the reader who has to act: what happened, to which thing, what to do next.
 
-Every failure that a user can mend derives from `IntentPlatformError`; its text is one sentence or two
-and is shown as it is, without a traceback, by the commands. Programming errors stay ordinary exceptions.
+Every failure that a user can mend derives from `IntentPlatformError`. Its text is one sentence or two, and the
+commands print it without a traceback. Programming errors stay ordinary exceptions.
 """
 
 
+def first_line(error: Exception) -> str:
+    """The first line of another library's error, or its type. Later lines have advice for programmers."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 class IntentPlatformError(Exception):
-    """Base of all failures that a user can mend."""
+    """Base class of all failures that a user can mend."""
 
 
 class SettingsError(IntentPlatformError):
@@ -14,19 +19,19 @@ class SettingsError(IntentPlatformError):
 
 
 class FeedError(IntentPlatformError):
-    """A feed cannot deliver: the file is missing, cut off, or has other columns than the contract."""
+    """A session source cannot be read: its file or table is missing, truncated or has the wrong columns."""
 
 
 class WarehouseError(IntentPlatformError):
-    """The warehouse cannot be reached, written, or is held by another process."""
+    """The warehouse cannot be reached or written, or another process holds it."""
 
 
 class TrainingRefused(IntentPlatformError):
-    """The training window cannot carry a model: it is empty or holds too few purchases."""
+    """No model can be trained, for example because the training window is empty or has too few purchases."""
 
 
 class NoChampion(IntentPlatformError):
-    """A score was asked for, and no version is champion (yet, or on that day)."""
+    """A run needs a champion, and there is none yet or was none on the day."""
 
 
 class InvalidVersionName(IntentPlatformError):
@@ -34,24 +39,24 @@ class InvalidVersionName(IntentPlatformError):
 
 
 class UnknownVersion(IntentPlatformError):
-    """The registry holds no version of that name."""
+    """The registry does not have a version of this name."""
 
 
 class ChampionMoved(IntentPlatformError):
-    """The champion is no longer the one that a move was decided against."""
+    """The champion changed between the decision to move the pointer and the move."""
 
 
 class VersionUnfit(IntentPlatformError):
-    """A version cannot be loaded, or does not score as a champion must."""
+    """A version cannot be loaded or cannot score, or its scores are invalid."""
 
 
 class StillNeeded(IntentPlatformError):
-    """A version was to be deleted that the pointer is at."""
+    """A version cannot be deleted while it is the champion."""
 
 
 class EvaluationRefused(IntentPlatformError):
-    """A month cannot be evaluated: its test window is not over, or it has no challenger."""
+    """A month cannot be evaluated, because its test window is not over or it has no challenger."""
 
 
 class PromotionRefused(IntentPlatformError):
-    """A version was to be made champion by name, without a reason for the ledger."""
+    """A forced promotion is incomplete: it needs the name of a version and a reason for the ledger."""

@@ -1,8 +1,10 @@
 """The contract of every table: columns, SQL types, meaning, allowed values, keys.
 
-Pure data and the DDL that follows from it. Types are Snowflake's; names are upper case, as in Snowflake.
-Times are `TIMESTAMP_NTZ` holding the Asia/Tokyo wall clock. Keys are unique by construction (a load
-replaces what it finds) and by asset check; Snowflake does not enforce them and DuckDB is not asked to.
+The module has only data and the DDL that follows from it. Types are Snowflake's. Names are upper case, as in
+Snowflake. Times are `TIMESTAMP_NTZ` with the Asia/Tokyo wall-clock time.
+
+A load replaces existing rows by key, and an asset check verifies that keys are unique. Snowflake does not enforce
+keys, and a DuckDB index refuses to replace a row within one transaction.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Literal
 
 SqlType = Literal["VARCHAR", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP_NTZ"]
 
-#: What every engine can hold as INTEGER: DuckDB's has 32 bits.
+#: The largest INTEGER that both engines can store: DuckDB's type has 32 bits.
 LARGEST_INTEGER = 2**31 - 1
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -19,10 +21,13 @@ VISITOR_TYPES = ("Returning_Visitor", "New_Visitor", "Other")
 
 @dataclass(frozen=True)
 class Column:
-    """One column and what its values must be.
+    """One column and the limits of its values.
 
-    `minimum` and `maximum` are inclusive. `allowed` lists the only values; `pattern` is a regular
-    expression that a text must match whole.
+    Attributes:
+        meaning: one phrase for the UI and the comments in the database.
+        minimum, maximum: inclusive limits.
+        allowed: the only allowed values.
+        pattern: a regular expression that the whole text must match.
     """
 
     name: str
@@ -37,13 +42,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `key` identifies a row; `date_column` is what windows select by."""
+    """One table.
+
+    Attributes:
+        meaning: one phrase, without a full stop, for the UI and the comments in the database.
+        key: the columns that identify a row.
+        date_column: the column by which windows select rows.
+        derived: whether its asset can rebuild the table from other tables. When the columns of a derived table
+            change, the table is dropped and created again, and catch-up asks for its days.
+    """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     date_column: str | None = None
+    derived: bool = False
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -53,12 +67,12 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
-        """Names in table order."""
+        """The names of the columns, in the order of the table."""
         return [column.name for column in self.columns]
 
     @property
     def ddl(self) -> str:
-        """`CREATE TABLE IF NOT EXISTS` in Snowflake SQL, with types, nullability and meanings."""
+        """The `CREATE TABLE IF NOT EXISTS` statement in Snowflake SQL, with types, nullability and meanings."""
         lines = [
             f"{c.name} {c.type}{'' if c.nullable else ' NOT NULL'} COMMENT {_text_literal(c.meaning)}"
             for c in self.columns
@@ -80,34 +94,34 @@ def _measure(name: str, meaning: str, maximum: float | None = None) -> Column:
 
 
 _IDENTITY = (
-    Column("UID", "VARCHAR", "The visitor's session, a UUID", pattern=UUID_PATTERN),
-    Column("SESSION_DATE", "DATE", "The day of the session, Asia/Tokyo"),
+    Column("UID", "VARCHAR", "Identifier, a UUID; with SESSION_DATE it identifies the session", pattern=UUID_PATTERN),
+    Column("SESSION_DATE", "DATE", "Day of the session, Asia/Tokyo"),
 )
 _BEHAVIOUR = (
-    _count("ADMINISTRATIVE", "Account pages visited"),
+    _count("ADMINISTRATIVE", "Number of account pages visited"),
     _measure("ADMINISTRATIVE_DURATION", "Seconds on account pages"),
-    _count("INFORMATIONAL", "Pages about the shop visited"),
+    _count("INFORMATIONAL", "Number of visited pages about the shop"),
     _measure("INFORMATIONAL_DURATION", "Seconds on pages about the shop"),
-    _count("PRODUCTRELATED", "Product pages visited"),
+    _count("PRODUCTRELATED", "Number of product pages visited"),
     _measure("PRODUCTRELATED_DURATION", "Seconds on product pages"),
     _measure("BOUNCERATES", "Mean bounce rate of the pages visited", maximum=1),
     _measure("EXITRATES", "Mean exit rate of the pages visited", maximum=1),
     _measure("PAGEVALUES", "Mean page value (Google Analytics) of the pages visited"),
-    _measure("SPECIALDAY", "Closeness to a special day, 1 on the best day to order", maximum=1),
+    _measure("SPECIALDAY", "Closeness to a special day, from 0 to 1; 1 is the best day to order", maximum=1),
 )
 _CONTEXT = (
-    _count("OPERATINGSYSTEMS", "Operating system, a code"),
-    _count("BROWSER", "Browser, a code"),
-    _count("REGION", "Region, a code"),
-    _count("TRAFFICTYPE", "Traffic source, a code"),
+    _count("OPERATINGSYSTEMS", "Code of the operating system"),
+    _count("BROWSER", "Code of the browser"),
+    _count("REGION", "Code of the region"),
+    _count("TRAFFICTYPE", "Code of the traffic source"),
     Column("VISITORTYPE", "VARCHAR", "Whether the visitor was here before", allowed=VISITOR_TYPES),
 )
 
-#: What a feed delivers, and the contract its rows are held to.
+#: The columns that a feed delivers, and the contract that each row must meet.
 SESSION_COLUMNS = (
     *_IDENTITY,
     *_BEHAVIOUR,
-    Column("MONTH", "VARCHAR", "Month of the session as UCI spells it", allowed=MONTH_NAMES),
+    Column("MONTH", "VARCHAR", "Month of the session, in the spelling of UCI", allowed=MONTH_NAMES),
     *_CONTEXT,
     Column("WEEKEND", "BOOLEAN", "Whether the session was on a weekend"),
     Column("REVENUE", "BOOLEAN", "Whether the session ended in a purchase"),
@@ -119,7 +133,7 @@ SOURCE = Table(
     (
         *SESSION_COLUMNS,
         Column("FEED", "VARCHAR", "The feed that delivered the session"),
-        Column("LOADED_AT", "TIMESTAMP_NTZ", "When it was loaded, Asia/Tokyo"),
+        Column("LOADED_AT", "TIMESTAMP_NTZ", "When the session was loaded, Asia/Tokyo"),
     ),
     key=("UID", "SESSION_DATE"),
     date_column="SESSION_DATE",
@@ -127,30 +141,30 @@ SOURCE = Table(
 
 SOURCE_REJECTED = Table(
     "SOURCE_REJECTED",
-    "Rows that broke the contract of SOURCE, whole, with the reasons",
+    "Complete rows that broke the contract of SOURCE, with every reason",
     (
-        Column("SESSION_DATE", "DATE", "The day of the session; when that cannot be read, the day it was filed under"),
-        Column("RAW", "VARCHAR", "The row as it came, a JSON object"),
-        Column("REASONS", "VARCHAR", "Why it was rejected, a JSON array of sentences"),
+        Column("SESSION_DATE", "DATE", "Day of the session; for an unreadable day, the partition that stores the row"),
+        Column("RAW", "VARCHAR", "The row as it was received, a JSON object"),
+        Column("REASONS", "VARCHAR", "Why the row was rejected, a JSON array of sentences"),
         Column("FEED", "VARCHAR", "The feed that delivered the row"),
-        Column("ORIGIN", "VARCHAR", "The file that it came from"),
-        Column("REJECTED_AT", "TIMESTAMP_NTZ", "When it was rejected, Asia/Tokyo"),
+        Column("ORIGIN", "VARCHAR", "The file or delivery that the row came from"),
+        Column("REJECTED_AT", "TIMESTAMP_NTZ", "When the row was rejected, Asia/Tokyo"),
     ),
     date_column="SESSION_DATE",
 )
 
-#: The columns of `DATASET` that a model may be given. All numeric: a version takes them in its own order.
+#: The columns of `DATASET` that a model may use. All are numeric, and each version selects them in its own order.
 MODEL_INPUTS = (
     *_BEHAVIOUR,
     *(column for column in _CONTEXT if column.type == "INTEGER"),
     Column("WEEKEND", "INTEGER", "1 on a weekend, else 0", minimum=0, maximum=1),
     Column("IS_RETURNING_VISITOR", "INTEGER", "1 for a returning visitor, else 0", minimum=0, maximum=1),
     Column("IS_NEW_VISITOR", "INTEGER", "1 for a new visitor, else 0", minimum=0, maximum=1),
-    _measure("ADMINISTRATIVE_SECONDS_PER_PAGE", "Pace on account pages; 0 without any"),
-    _measure("INFORMATIONAL_SECONDS_PER_PAGE", "Pace on pages about the shop; 0 without any"),
-    _measure("PRODUCTRELATED_SECONDS_PER_PAGE", "Pace on product pages; 0 without any"),
-    _measure("BOUNCE_TIMES_EXIT", "Bounce rate times exit rate: high when both are", maximum=1),
-    _measure("PAGEVALUE_PER_PAGE", "Page value per product page (plus one)"),
+    _measure("ADMINISTRATIVE_SECONDS_PER_PAGE", "Mean seconds on an account page; 0 without such pages"),
+    _measure("INFORMATIONAL_SECONDS_PER_PAGE", "Mean seconds on a page about the shop; 0 without such pages"),
+    _measure("PRODUCTRELATED_SECONDS_PER_PAGE", "Mean seconds on a product page; 0 without such pages"),
+    _measure("BOUNCE_TIMES_EXIT", "Bounce rate times exit rate; high only when both are high", maximum=1),
+    _measure("PAGEVALUE_PER_PAGE", "Page value divided by the number of product pages plus one"),
 )
 
 DATASET = Table(
@@ -164,17 +178,19 @@ DATASET = Table(
     ),
     key=("UID", "SESSION_DATE"),
     date_column="SESSION_DATE",
+    derived=True,
 )
 
+#: Not derived: rebuilding would replace the scores that marketing received with those of another version.
 SCORES = Table(
     "SCORES",
     "One score for each session, for marketing",
     (
         *_IDENTITY,
-        Column("MODEL_NAME", "VARCHAR", "The registered model"),
+        Column("MODEL_NAME", "VARCHAR", "Name of the registered model"),
         Column("MODEL_VERSION", "VARCHAR", "The version that scored the session"),
         Column("SCORE", "DOUBLE", "Probability that the session ends in a purchase", minimum=0, maximum=1),
-        Column("SCORED_AT", "TIMESTAMP_NTZ", "When it was scored, Asia/Tokyo"),
+        Column("SCORED_AT", "TIMESTAMP_NTZ", "When the session was scored, Asia/Tokyo"),
     ),
     key=("UID", "SESSION_DATE"),
     date_column="SESSION_DATE",
@@ -182,24 +198,36 @@ SCORES = Table(
 
 EVALUATIONS = Table(
     "EVALUATIONS",
-    "The head-to-head of one month's challenger and the champion of that moment",
+    "The comparison of one month's challenger with the champion of that moment",
     (
         Column("MONTH", "DATE", "First day of the month"),
         Column("CHALLENGER", "VARCHAR", "Version name of the challenger"),
-        Column("CHAMPION", "VARCHAR", "Version name of the champion; empty text when there was none"),
+        Column("CHAMPION", "VARCHAR", "Version name of the champion; empty text if there was none"),
         Column("TEST_START", "DATE", "First day of the test window"),
-        Column("TEST_END", "DATE", "Day after the test window"),
-        Column("SESSIONS", "INTEGER", "Sessions compared, those of pooled earlier months included", minimum=0),
-        Column("PURCHASES", "INTEGER", "Purchases among them", minimum=0),
+        Column("TEST_END", "DATE", "First day after the test window"),
+        Column(
+            "SESSIONS", "INTEGER", "Number of sessions compared, including those of pooled earlier months", minimum=0
+        ),
+        Column("PURCHASES", "INTEGER", "Number of purchases among these sessions", minimum=0),
         Column("CHALLENGER_PR_AUC", "DOUBLE", "Average precision of the challenger", nullable=True),
         Column("CHAMPION_PR_AUC", "DOUBLE", "Average precision of the champion", nullable=True),
-        Column("DIFFERENCE_LOW", "DOUBLE", "Lower end of the interval of their difference", nullable=True),
-        Column("DIFFERENCE_HIGH", "DOUBLE", "Upper end of the interval of their difference", nullable=True),
-        Column("DECISION", "VARCHAR", "What was decided", allowed=("promote", "hold", "insufficient")),
-        Column("REASONS", "VARCHAR", "Why, a JSON array of sentences"),
+        Column(
+            "DIFFERENCE_LOW",
+            "DOUBLE",
+            "Lower end of the interval of the PR-AUC difference, challenger minus champion",
+            nullable=True,
+        ),
+        Column(
+            "DIFFERENCE_HIGH",
+            "DOUBLE",
+            "Upper end of the interval of the PR-AUC difference, challenger minus champion",
+            nullable=True,
+        ),
+        Column("DECISION", "VARCHAR", "The decision", allowed=("promote", "hold", "insufficient")),
+        Column("REASONS", "VARCHAR", "Reasons for the decision, a JSON array of sentences"),
         Column("DETAILS", "VARCHAR", "All metrics, margins and slices, a JSON object"),
-        Column("DECIDED_AT", "TIMESTAMP_NTZ", "When it was decided, Asia/Tokyo"),
-        Column("RUN_ID", "VARCHAR", "The Dagster run that decided"),
+        Column("DECIDED_AT", "TIMESTAMP_NTZ", "When the decision was made, Asia/Tokyo"),
+        Column("RUN_ID", "VARCHAR", "The Dagster run that made the decision"),
     ),
     key=("MONTH", "CHALLENGER", "CHAMPION"),
     date_column="MONTH",
@@ -211,31 +239,32 @@ CHAMPION_HISTORY = Table(
     (
         Column("MOVE", "INTEGER", "Number of the move, from 1, without gaps", minimum=1),
         Column("MOVED_AT", "TIMESTAMP_NTZ", "When the pointer was moved, Asia/Tokyo"),
-        Column("EFFECTIVE_DATE", "DATE", "First session date that the new champion stands for"),
-        Column("FROM_VERSION", "VARCHAR", "The champion left; none before the first", nullable=True),
-        Column("TO_VERSION", "VARCHAR", "The champion from then on"),
-        Column("CAUSE", "VARCHAR", "Why it moved", allowed=("first", "promotion", "force", "rollback")),
-        Column("REASON", "VARCHAR", "In words"),
-        Column("METRICS", "VARCHAR", "What was measured, a JSON object"),
-        Column("RUN_ID", "VARCHAR", "The Dagster run that moved it"),
+        Column("EFFECTIVE_DATE", "DATE", "First session date for which the new champion counts as champion"),
+        Column("FROM_VERSION", "VARCHAR", "The champion before the move; NULL if there was none", nullable=True),
+        Column("TO_VERSION", "VARCHAR", "The champion after the move"),
+        Column("CAUSE", "VARCHAR", "Why the pointer moved", allowed=("first", "promotion", "force", "rollback")),
+        Column("REASON", "VARCHAR", "The reason in words"),
+        Column("METRICS", "VARCHAR", "Metrics known at the move, a JSON object"),
+        Column("RUN_ID", "VARCHAR", "The Dagster run that moved the pointer"),
     ),
     key=("MOVE",),
 )
 
+#: Not derived: measuring a day again needs the scores of that time, and its flags already raised alerts.
 MONITORING = Table(
     "MONITORING",
-    "How the scores of each day turned out, and how far its sessions are from those trained on",
+    "Quality of each day's scores, and drift of its sessions from the training data",
     (
-        Column("SESSION_DATE", "DATE", "The last day measured; the days before it join, see setting monitoring.days"),
+        Column("SESSION_DATE", "DATE", "Last day measured; the days before it count too, see setting monitoring.days"),
         Column("MODEL_VERSION", "VARCHAR", "The version that scored the day"),
-        Column("METRIC", "VARCHAR", "What was measured; drift.NAME is the population stability index of a feature"),
+        Column("METRIC", "VARCHAR", "Name of the metric; drift.NAME is the population stability index of feature NAME"),
         Column("VALUE", "DOUBLE", "The measured value"),
-        Column("LOW", "DOUBLE", "Lower end of its interval", nullable=True),
-        Column("HIGH", "DOUBLE", "Upper end of its interval", nullable=True),
-        Column("FLAGGED", "BOOLEAN", "Whether somebody should look"),
-        Column("SENTENCE", "VARCHAR", "The same in words"),
-        Column("SESSIONS", "INTEGER", "Sessions measured", minimum=0),
-        Column("MEASURED_AT", "TIMESTAMP_NTZ", "When it was measured, Asia/Tokyo"),
+        Column("LOW", "DOUBLE", "Lower end of the interval of VALUE", nullable=True),
+        Column("HIGH", "DOUBLE", "Upper end of the interval of VALUE", nullable=True),
+        Column("FLAGGED", "BOOLEAN", "Whether the value needs attention"),
+        Column("SENTENCE", "VARCHAR", "The measurement in words"),
+        Column("SESSIONS", "INTEGER", "Number of sessions measured", minimum=0),
+        Column("MEASURED_AT", "TIMESTAMP_NTZ", "When the value was measured, Asia/Tokyo"),
     ),
     key=("SESSION_DATE", "MODEL_VERSION", "METRIC"),
     date_column="SESSION_DATE",

@@ -5,15 +5,18 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
+from filelock import FileLock
 
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
-from intent_platform.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from intent_platform.settings import Settings, load_settings
+from intent_platform.settings.types import ENVIRONMENT_PREFIX
 from intent_platform_tests.snowflake_emulator import serve
 from intent_platform_tests.snowflake_emulator.server import RunningEmulator
 
@@ -21,6 +24,11 @@ _ACCOUNT_FROM_ENVIRONMENT = {name: text for name, text in os.environ.items() if 
 _UCI_VARIABLE = "INTENT_PLATFORM_UCI_CSV"
 _UCI_CANDIDATE = Path(__file__).parents[2] / "shared" / "data" / "online_shoppers_intention.csv"
 _UCI_FROM_ENVIRONMENT = os.environ.get(_UCI_VARIABLE)
+
+# Without deadlines: an example that takes long on a busy machine is not a failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.register_profile("unit", deadline=None, max_examples=10)  # for `make unit`
+hypothesis.settings.load_profile("patient")  # `--hypothesis-profile` is read later and wins
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +64,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    """The defaults of config.yml, in a home of the test's own."""
+    """The default settings, in a home of the test's own."""
     return make_settings()
 
 
@@ -75,12 +83,34 @@ def emulator() -> RunningEmulator:
     return running
 
 
+def new_schema_name() -> str:
+    """A name that no other test uses."""
+    return f"TEST_{uuid.uuid4().hex[:12]}".upper()
+
+
+@contextmanager
+def created_schema(settings: Settings) -> Iterator[None]:
+    """The schema of these settings exists inside. The settings' role owns it."""
+    connector = SnowflakeConnector(settings)
+
+    def run(statement: str) -> None:
+        with connector.open(schema=False) as connection, connection.cursor() as cursor:
+            cursor.execute(f"USE ROLE {connector.parameters['role']}")
+            cursor.execute(statement)
+
+    schema = f"{connector.parameters['database']}.{connector.parameters['schema']}"
+    run(f"CREATE SCHEMA {schema}")
+    try:
+        yield
+    finally:
+        run(f"DROP SCHEMA {schema} CASCADE")
+
+
 @pytest.fixture
 def snowflake_settings(
     request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
 ) -> Iterator[Callable[..., Settings]]:
     """Settings of a Snowflake deployment whose schema is the test's own; `account` chooses a real one."""
-    made: list[SnowflakeConnector] = []
 
     def make(target: str = "emulator", **overrides: object) -> Settings:
         if target == "account":
@@ -91,27 +121,38 @@ def snowflake_settings(
             }
         else:
             connection = request.getfixturevalue("emulator").connection_parameters
-        schema = f"TEST_{uuid.uuid4().hex[:12]}".upper()
-        settings = make_settings(deployment="dev", snowflake={**connection, "schema": schema}, **overrides)
-        connector = SnowflakeConnector(settings)
-        with connector.open(schema=False) as opened, opened.cursor() as cursor:
-            cursor.execute(f"USE ROLE {connector.parameters['role']}")  # it owns what it makes
-            cursor.execute(f"CREATE SCHEMA {connector.parameters['database']}.{schema}")
-        made.append(connector)
+        snowflake = {**connection, "schema": new_schema_name()}
+        settings = make_settings(deployment="dev", snowflake=snowflake, **overrides)
+        until_end.enter_context(created_schema(settings))
         return settings
 
-    yield make
-    for connector in made:
-        with connector.open(schema=False) as opened, opened.cursor() as cursor:
-            cursor.execute(f"USE ROLE {connector.parameters['role']}")
-            cursor.execute(f"DROP SCHEMA {connector.parameters['database']}.{connector.parameters['schema']} CASCADE")
+    with ExitStack() as until_end:
+        yield make
 
 
 @pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """The folder of that name, filled by the first worker that asks. All workers of a test run share it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # a worker's folder lies in that of the run
+
+    def made(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, draft = shared / f"{name}_template", shared / f"{name}_draft"
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                shutil.rmtree(draft, ignore_errors=True)  # of a worker that failed
+                fill(draft)
+                draft.rename(folder)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def empty_registry(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Callable[[Path], None]:
     """Put an empty MLflow store into a home: making one takes seconds, copying one nothing."""
-    template = tmp_path_factory.mktemp("registry") / "home"
-    assert platform_for(load_settings(home=template)).registry.champion() is None
+    template = made_once("registry", lambda home: platform_for(load_settings(home=home)).registry.champion())
 
     def put(home: Path) -> None:
         shutil.copytree(template, home, dirs_exist_ok=True)

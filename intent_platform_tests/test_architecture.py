@@ -1,8 +1,9 @@
-"""The house rules that a reader relies on: imports go down only, and loading is light."""
+"""The architecture that a reader relies on: modules import only from layers below, and loading is light."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,75 +11,108 @@ import pytest
 import intent_platform
 
 PACKAGE = Path(intent_platform.__file__).parent
-#: Each room and the rooms that it may import from, besides itself.
+EMULATOR = Path(__file__).parent / "snowflake_emulator"
+#: Each layer and the layers that it may import from, besides itself.
 BELOW = {
     "errors": set(),
+    "loggers": set(),
     "tables": set(),
-    "sections": {"tables"},
-    "settings": {"errors", "sections"},
+    "settings": {"errors", "tables"},
     "partitions": set(),
     "sessions": {"partitions", "settings", "tables", "errors"},
-    "modelling": {"partitions", "settings", "tables", "errors"},
+    "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
 }
-BELOW["platforms"] = {"sessions", "modelling", *BELOW["sessions"]}
+BELOW["clocks"] = {"partitions", "settings"}
+BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["modelling"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
+BELOW["procedures"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["automation"] = {"assets", *BELOW["assets"]}
 BELOW["definitions"] = {"automation", *BELOW["automation"]}
-BELOW["commands"] = {"definitions", *BELOW["definitions"]}
-BELOW["__main__"] = {"commands", "errors"}
+BELOW["terminal"] = set()
+BELOW["instance"] = {"errors", "partitions", "settings"}
+BELOW["rehearsal"] = {"definitions", "instance", "terminal", *BELOW["definitions"]}
+BELOW["commands"] = {"rehearsal", *BELOW["rehearsal"]}
+BELOW["__main__"] = {"errors"}  # it finds the commands by their files
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
-def room_of(module: str) -> str:
-    return module.split(".")[1]
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> set[str]:
+def modules_of(layer: str) -> list[Path]:
+    return [path for path in MODULES if layer_of(path) == layer]
+
+
+def dotted_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def imported_names(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down_only(path: Path):
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    ours = {room_of(name) for name in imported(path) if name.startswith("intent_platform.")}
-    assert ours - {room} <= BELOW[room]
+def called_methods(path: Path) -> set[str]:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+
+
+class TestImports:
+    @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+    def test_go_down_only(self, path: Path):
+        ours = {name.split(".")[1] for name in imported_names(path) if name.startswith("intent_platform.")}
+        assert ours - {layer_of(path)} <= BELOW[layer_of(path)]
+
+    @pytest.mark.parametrize("package", [PACKAGE, EMULATOR], ids=lambda path: path.name)
+    def test_form_no_cycle(self, package: Path):
+        names = {dotted_name(path): imported_names(path) for path in package.rglob("*.py") if path.stem != "__init__"}
+        TopologicalSorter({module: found & names.keys() for module, found in names.items()}).prepare()
+
+    @pytest.mark.parametrize("layer", ["sessions", "modelling", "tables", "settings"])
+    def test_of_a_pure_layer_name_neither_dagster_nor_a_database(self, layer: str):
+        for path in modules_of(layer):
+            packages = {name.split(".")[0] for name in imported_names(path)}
+            assert not packages & {"dagster", "duckdb", "mlflow", "sqlglot", "snowflake"}, path
+
+
+class TestStatements:
+    @pytest.mark.parametrize("layer", ["assets", "procedures", "automation", "rehearsal", "commands"])
+    def test_are_run_by_pipeline_or_below(self, layer: str):
+        for path in modules_of(layer):
+            assert not called_methods(path) & {"fetch", "execute"}, path
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_says_what_it_is_and_stays_readable(path: Path):
-    text = path.read_text()
-    assert ast.get_docstring(ast.parse(text)), "opens with what lives here"
-    assert text.count("\n") <= 300
+class TestModule:
+    def test_opens_with_a_docstring(self, path: Path):
+        assert ast.get_docstring(ast.parse(path.read_text())), "say what lives in the module"
+
+    def test_has_at_most_300_lines(self, path: Path):
+        assert path.read_text().count("\n") <= 300
 
 
-@pytest.mark.parametrize("room", ["sessions", "modelling", "tables.py", "settings.py"])
-def test_the_lower_rooms_know_neither_dagster_nor_a_database(room: str):
-    paths = [PACKAGE / room] if room.endswith(".py") else list((PACKAGE / room).rglob("*.py"))
-    for path in paths:
-        roots = {name.split(".")[0] for name in imported(path)}
-        assert not roots & {"dagster", "duckdb", "mlflow", "sqlglot", "snowflake"}, path
+class TestLoading:
+    """Loading the code location, as every Dagster process does when it starts."""
 
+    def test_imports_no_heavy_client(self):
+        program = (
+            "import sys, intent_platform.definitions as d; d.defs(); "
+            "print(*sorted(m for m in sys.modules if m.split('.')[0] in "
+            "{'mlflow', 'catboost', 'optuna', 'sklearn', 'duckdb', 'matplotlib', 'ucimlrepo'} "
+            "or m.startswith('snowflake.')))"
+        )
+        answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert answer.stdout.split() == []
 
-def test_loading_the_code_location_imports_no_heavy_client():
-    program = (
-        "import sys, intent_platform.definitions as d; d.defs(); "
-        "print(*sorted(m for m in sys.modules if m.split('.')[0] in "
-        "{'mlflow', 'catboost', 'optuna', 'sklearn', 'duckdb', 'matplotlib', 'ucimlrepo'} "
-        "or m.startswith('snowflake.')))"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == []
-
-
-def test_importing_reads_and_creates_nothing(tmp_path: Path):
-    program = "import intent_platform.definitions as d; d.defs()"
-    environment = {"INTENT_PLATFORM_HOME": str(tmp_path / "home"), "PATH": ""}
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path, env=environment)
-    assert list(tmp_path.iterdir()) == []
+    def test_reads_and_creates_nothing(self, tmp_path: Path):
+        program = "import intent_platform.definitions as d; d.defs()"
+        environment = {"INTENT_PLATFORM_HOME": str(tmp_path / "home"), "PATH": ""}
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path, env=environment)
+        assert list(tmp_path.iterdir()) == []

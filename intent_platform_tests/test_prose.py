@@ -121,9 +121,8 @@ def messages_of(tree: ast.Module) -> Iterator[str]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-            if id(node) not in docstrings:
-                yield node.value
+        if isinstance(node, ast.Constant) and id(node) not in docstrings and " " in str(node.value):
+            yield str(node.value)
 
 
 def too_long(found: list[str]) -> list[str]:

@@ -1,39 +1,31 @@
-"""`evaluation`: a month's challenger against the champion of that moment, on days that neither has seen.
+"""`evaluation`: the challenger of a month against the champion of that moment, on days that neither has seen.
 
-What is compared and decided is in `pipeline.evaluation` and `modelling.promotion`; here is how it is shown.
+`pipeline.evaluation` gathers and stores, `modelling.promotion` decides. This module shows the result.
 """
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-from intent_platform.assets.checks import table_checks
-from intent_platform.assets.presentation import (
-    WRITER_POOL,
-    calibration_figure,
-    markdown_table,
-    precision_recall_figure,
-    table_metadata,
-)
+from intent_platform.assets.figures import calibration_figure, precision_recall_figure
+from intent_platform.assets.pools import WRITER_POOL
+from intent_platform.assets.presentation import markdown_table, table_metadata
 from intent_platform.modelling.metrics import precision_recall_curve, reliability
 from intent_platform.modelling.promotion import Decision, HeadToHead
 from intent_platform.partitions import monthly_partitions
 from intent_platform.pipeline.evaluation import evaluate
-from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.ports import Platform
 from intent_platform.settings import Settings
 from intent_platform.tables import EVALUATIONS
 
 
-def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
-    """The asset and its checks."""
+def define_evaluation(settings: Settings) -> dg.AssetsDefinition:
+    """The asset."""
 
     @dg.asset(
         description=EVALUATIONS.meaning + f", on the first {settings.evaluation.days} days of the month.",
         group_name="model",
         kinds={"catboost", "table"},
-        owners=[settings.owner],
         tags={"domain": "model"},
         code_version="1",
         deps=[
@@ -47,34 +39,13 @@ def evaluation(settings: Settings) -> Sequence[dg.AssetsDefinition | dg.AssetChe
         pool=WRITER_POOL,
     )
     def evaluation(
-        context: dg.AssetExecutionContext,
-        warehouse: dg.ResourceParam[Warehouse],
-        registry: dg.ResourceParam[ModelRegistry],
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult[None]:
-        head_to_head, decision = evaluate(
-            Platform(warehouse, registry), context.partition_key, settings, run_id=context.run.run_id
-        )
+        head_to_head, decision = evaluate(platform, context.partition_key, settings, run_id=context.run.run_id)
         context.log.info(f"{decision.outcome}: {'; '.join(r.sentence for r in decision.reasons)}")
         return dg.MaterializeResult(metadata=_metadata(head_to_head, decision))
 
-    @dg.asset_check(
-        asset="evaluation",
-        name="evidence_suffices",
-        description="The newest evaluation had enough purchases to decide on. Reported here, acted upon by the gate.",
-    )
-    def evidence_suffices(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        with warehouse.connect() as connection:
-            newest = connection.fetch(
-                "SELECT DECISION, REASONS FROM EVALUATIONS ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
-            ).to_pylist()
-        decided = bool(newest) and newest[0]["DECISION"] != "insufficient"
-        return dg.AssetCheckResult(
-            passed=decided,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="; ".join(json.loads(newest[0]["REASONS"])) if newest else "nothing was evaluated yet",
-        )
-
-    return [evaluation, *table_checks("evaluation", EVALUATIONS), evidence_suffices]
+    return evaluation
 
 
 def _metadata(head_to_head: HeadToHead, decision: Decision) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Announcements for the people on call: in Dagster's log, and to the webhook when one is configured.
+"""Alerts for the people on call: a log entry, and a webhook call if a webhook is configured.
 
-A run that failed, and a run that succeeded while an asset check found an error.
+Two events raise an alert: a run fails, or a successful run has a failed check of severity error.
 """
 
 import json
@@ -15,24 +15,29 @@ _WEBHOOK_TIMEOUT_SECONDS = 10
 
 
 def announce(settings: Settings, log: Logger, text: str) -> None:
-    """Say `text`. A webhook that does not answer fails the tick, so that it is seen."""
+    """Log `text` as an error and send it to the webhook if one is configured.
+
+    A failed webhook call fails the sensor's tick. The UI then shows the problem.
+
+    Raises:
+        OSError: the webhook does not answer within 10 seconds, or answers with an error.
+    """
     log.error(text)
     if settings.alerts.webhook_url:
         body = json.dumps({"text": text}).encode()
-        request = Request(  # noqa: S310  the address is the operator's own
+        request = Request(  # noqa: S310  the operator sets the address
             settings.alerts.webhook_url, data=body, headers={"Content-Type": "application/json"}
         )
         with urlopen(request, timeout=_WEBHOOK_TIMEOUT_SECONDS):  # noqa: S310
             pass
 
 
-def failure_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """Edge-triggered by runs that fail."""
+def define_failure_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Return the sensor that sends an alert for each failed run. Edge-triggered."""
 
     @dg.run_failure_sensor(
-        name="failure_sensor",
         default_status=status,
-        description="A run failed: say so in the log, and to the webhook if one is configured.",
+        description="Send an alert for each failed run: a log entry, and a webhook call if one is configured.",
     )
     def failure_sensor(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
@@ -43,37 +48,45 @@ def failure_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Sen
 
 
 def failure_sentence(context: dg.RunFailureSensorContext) -> str:
-    """The innermost error of the failed step: the sentence written for the reader who has to act."""
+    """Return the message of the innermost error of the failed step.
+
+    Dagster wraps the errors of a step. The innermost one is the platform's own, which says what to do next.
+    """
     for event in context.get_step_failure_events():
         error = event.step_failure_data.error
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:
             return error.message.strip()
-    return context.failure_event.message or "no message"
+    return context.failure_event.message or "Dagster recorded no message, see the log of the run"
 
 
-def check_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    """Edge-triggered by runs that succeed; a warning of a check is in the UI and not announced."""
+def define_check_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Return the sensor that sends an alert for each failed check of a successful run. Edge-triggered.
+
+    Only checks of severity error raise an alert. The UI shows the warnings.
+    """
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
-        name="check_sensor",
         default_status=status,
-        description="A check of a run found an error: say so in the log, and to the webhook if one is configured.",
+        description=(
+            "Send an alert for each failed check of severity error: a log entry, and a webhook call if one is "
+            "configured."
+        ),
     )
     def check_sensor(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
         for check in failed_checks(context.instance, run.run_id):
-            what = f"{check.asset_key.to_user_string()}: {check.check_name}"
-            said = f": {check.description}" if check.description else ""
-            announce(settings, context.log, f"{what} failed (run {run.run_id}, {settings.deployment}){said}")
+            subject = f"{check.asset_key.to_user_string()}: {check.check_name}"
+            finding = f": {check.description}" if check.description else ""
+            announce(settings, context.log, f"{subject} failed (run {run.run_id}, {settings.deployment}){finding}")
 
     return check_sensor
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
-    """The checks of a run that did not pass and are errors, not warnings."""
+    """Return the failed checks of a run, without those of severity warning."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     evaluations = [
         record.event_log_entry.dagster_event.asset_check_evaluation_data

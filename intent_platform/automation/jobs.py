@@ -1,9 +1,13 @@
-"""The asset jobs. One backfill policy per job: daily ones take a range as one run, monthly ones a month a run."""
+"""The asset jobs.
+
+All partitioned assets of a job have the same backfill policy. A daily job takes a range of days as one run. A monthly
+job takes one run for each month.
+"""
 
 import dagster as dg
 
 _SESSIONS = dg.AssetSelection.assets("source", "dataset")
-#: An observed `source` cannot be materialized: then the job is `dataset`, and the checks of both.
+#: Dagster cannot materialize an observed `source`. The job then runs only `dataset`, and the checks of both assets.
 SESSIONS_JOB = dg.define_asset_job(
     "sessions_job",
     _SESSIONS.materializable() | dg.AssetSelection.checks_for_assets("source", "dataset"),
@@ -13,17 +17,20 @@ TRAINING_JOB = dg.define_asset_job("training_job", ["challenger_model"], descrip
 EVALUATION_JOB = dg.define_asset_job(
     "evaluation_job",
     ["evaluation", "champion_alias"],
-    description="Let a month's challenger meet the champion, and move the champion if the challenger won.",
+    description="Compare a month's challenger with the champion, and promote it if the gate decides so.",
 )
 PROMOTION_JOB = dg.define_asset_job(
     "promotion_job",
     ["champion_alias"],
-    description="Carry out the newest evaluation, or (config `force` and `reason`) make a version champion by name.",
+    description=(
+        "Carry out the newest evaluation. To make a version champion by name instead, set `force` and `reason` in the "
+        "config of `champion_alias`."
+    ),
 )
 SCORES_JOB = dg.define_asset_job(
     "scores_job",
     ["scores", "monitoring"],
-    description="Score a day's sessions with the champion, and measure what became of the scores.",
+    description="Score a day's sessions with the champion, and measure ranking, calibration and drift.",
 )
 
 ASSET_JOBS = (SESSIONS_JOB, TRAINING_JOB, EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB)

@@ -1,72 +1,81 @@
-"""The rollback job: the champion goes back to an earlier version, at once, and the one left is quarantined.
+"""The rollback job. It makes an earlier version champion at once and quarantines the version it replaces.
 
-Same move as a promotion (`platforms.champion`): proven first, pointer last, written to the ledger.
+The move is that of a promotion (`platforms.champion`). The version scores a sample first, the pointer moves last, and
+the ledger records the move.
 """
 
 from typing import Any
 
 import dagster as dg
 
-from intent_platform.assets.champion_alias import (
-    ASSET,
-    champion_metadata,
-    check_champion_scores,
-    check_pointer_matches_ledger,
-)
-from intent_platform.assets.presentation import WRITER_POOL
+from intent_platform.assets.champion_alias import ASSET, champion_metadata
+from intent_platform.assets.checks import check_result
+from intent_platform.assets.pools import WRITER_POOL
+from intent_platform.pipeline.checks import CheckContext
+from intent_platform.pipeline.checks.champion import CHECKS
 from intent_platform.pipeline.promotion import roll_back_to
-from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.ports import ModelRegistry, Platform, Warehouse
+from intent_platform.platforms.ledger import NO_REASON
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.feed import Feed
+from intent_platform.sessions.observed_table import ObservedTable
+from intent_platform.settings import Settings
 
 ROLLBACK_JOB = "rollback"
 
 
 class RollbackConfig(dg.Config):
-    """`version`: where to go back to; the previous champion when empty. `reason`: for the ledger."""
+    """The `version` to go back to, empty for the previous champion. The ledger keeps the `reason`."""
 
     version: str = ""
-    reason: str = "no reason given"
+    reason: str = NO_REASON
 
 
-@dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
-def rollback_champion(
-    context: dg.OpExecutionContext,
-    config: RollbackConfig,
-    warehouse: dg.ResourceParam[Warehouse],
-    registry: dg.ResourceParam[ModelRegistry],
-) -> None:
-    """Move the champion to `config.version`, quarantine the version left, and record it on `champion_alias`."""
-    done = roll_back_to(Platform(warehouse, registry), config.version, config.reason, run_id=context.run_id)
-    if done.proof is None:
-        context.log.warning(f"{done.rolled_back_from} is the champion already: nothing was moved")
-        return
-    scored = done.proof.sessions
-    context.log.info(
-        f"champion moved from {done.rolled_back_from} to {done.champion.name}; it scored {scored} sessions first"
-    )
-    with warehouse.connect() as connection:
-        metadata = champion_metadata(done.champion.name, read_ledger(connection))
-    context.log_event(dg.AssetMaterialization(ASSET, metadata=metadata))
-    for result in (check_champion_scores(warehouse, registry), check_pointer_matches_ledger(warehouse, registry)):
-        evaluation: Any = dg.AssetCheckEvaluation(  # log_event takes it, though its annotation does not say so
-            asset_key=dg.AssetKey(ASSET),
-            check_name=str(result.check_name),
-            passed=result.passed,
-            metadata=result.metadata,
-            severity=result.severity,
-            description=result.description,
+def rollback_config(version: str, reason: str) -> dict[str, object]:
+    """Return the run config of the rollback job."""
+    return {"ops": {"rollback_champion": {"config": {"version": version, "reason": reason}}}}
+
+
+def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.JobDefinition:
+    """Return the job. Its only op moves the champion completely or not at all."""
+
+    @dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
+    def rollback_champion(
+        context: dg.OpExecutionContext, config: RollbackConfig, platform: dg.ResourceParam[Platform]
+    ) -> None:
+        """Make `config.version` champion, quarantine the version it replaces, and record both on `champion_alias`."""
+        target = platform.registry.version(config.version) if config.version else None
+        rollback = roll_back_to(platform, target, config.reason, run_id=context.run_id)
+        if rollback.proof is None:
+            context.log.warning(f"{rollback.champion.name} is already the champion. Nothing was moved.")
+            return
+        context.log.info(
+            f"The champion moved from {rollback.rolled_back_from.name} to {rollback.champion.name}, "
+            f"which scored a sample of {rollback.proof.sessions} sessions first."
         )
-        context.log_event(evaluation)
+        # The op is not the asset, so Dagster neither records a materialization nor runs the asset's checks by itself.
+        context.log_event(dg.AssetMaterialization(ASSET, metadata=champion_metadata(platform, rollback.champion)))
+        for check in CHECKS:
+            result = check_result(check, check.judge(CheckContext(platform, settings, source)))
+            evaluation: Any = dg.AssetCheckEvaluation(  # log_event accepts it, but its annotation does not
+                asset_key=dg.AssetKey(ASSET),
+                check_name=check.name,
+                passed=result.passed,
+                metadata=result.metadata,
+                severity=result.severity,
+                description=result.description,
+            )
+            context.log_event(evaluation)
 
+    @dg.job(
+        name=ROLLBACK_JOB,
+        tags={"dagster/priority": "10"},  # a rollback goes first in the run queue
+        description=(
+            "Make an earlier version champion. Config: `version` (empty for the previous champion) and `reason`. "
+            "The version loads and scores a sample before anything moves. The version you roll back from is "
+            "quarantined. The champion sensor then requests new scores for recent days."
+        ),
+    )
+    def rollback_job() -> None:
+        rollback_champion()
 
-@dg.job(
-    name=ROLLBACK_JOB,
-    tags={"dagster/priority": "10"},  # ahead of whatever waits in the queue
-    description=(
-        "Roll the champion back. Config: `version` (empty: the previous champion) and `reason`. The version is loaded "
-        "and scores a sample before anything moves; the one left is quarantined; the last scored days are scored again."
-    ),
-)
-def rollback_job() -> None:
-    """One op, so that it is all or nothing."""
-    rollback_champion()
+    return rollback_job

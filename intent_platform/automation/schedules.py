@@ -1,6 +1,6 @@
-"""The clocks of the platform, Asia/Tokyo: each schedule is its partition's own.
+"""The schedules, in Asia/Tokyo time. Each follows a clock and requests one partition of its job.
 
-A tick's partition is computed when it ticks: yesterday for daily jobs, this month for monthly ones.
+The partition follows from the time of the tick: yesterday for a daily job, the current month for a monthly job.
 """
 
 from typing import Any
@@ -8,41 +8,37 @@ from typing import Any
 import dagster as dg
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
-from intent_platform.settings import ScheduleSettings
+from intent_platform.clocks import Clock, clocks_of
+from intent_platform.settings.operation import ScheduleSettings
+
+#: For each clock, the job that it starts and the schedule's description in the UI.
+_STARTS = {
+    "sessions": (SESSIONS_JOB, "Load yesterday's sessions and compute their features."),
+    "scores": (SCORES_JOB, "Score yesterday's sessions and measure the scores."),
+    "training": (TRAINING_JOB, "Train this month's challenger."),
+    "evaluation": (EVALUATION_JOB, "Evaluate this month's challenger, and promote it if the gate decides so."),
+}
 
 
-def build_schedules(clocks: ScheduleSettings) -> list[Any]:  # Dagster does not export the type that it makes
-    """All schedules; running from the start when the settings say so."""
-    status = dg.DefaultScheduleStatus.RUNNING if clocks.running_by_default else dg.DefaultScheduleStatus.STOPPED
-    return [
-        dg.build_schedule_from_partitioned_job(
-            SESSIONS_JOB,
-            name="sessions_schedule",
-            description="Yesterday's sessions.",
-            hour_of_day=clocks.sessions_hour,
-            default_status=status,
-        ),
-        dg.build_schedule_from_partitioned_job(
-            SCORES_JOB,
-            name="scores_schedule",
-            description="Yesterday's scores.",
-            hour_of_day=clocks.scores_hour,
-            default_status=status,
-        ),
-        dg.build_schedule_from_partitioned_job(
-            TRAINING_JOB,
-            name="training_schedule",
-            description="This month's challenger.",
-            day_of_month=clocks.training_day,
-            hour_of_day=clocks.training_hour,
-            default_status=status,
-        ),
-        dg.build_schedule_from_partitioned_job(
-            EVALUATION_JOB,
-            name="evaluation_schedule",
-            description="This month's evaluation, then the champion.",
-            day_of_month=clocks.evaluation_day,
-            hour_of_day=clocks.evaluation_hour,
-            default_status=status,
-        ),
-    ]
+def build_schedules(schedules: ScheduleSettings) -> list[Any]:  # Dagster does not export the type
+    """Return all schedules. With `schedules.running_by_default` they run from the start."""
+    status = dg.DefaultScheduleStatus.RUNNING if schedules.running_by_default else dg.DefaultScheduleStatus.STOPPED
+    return [_schedule(clock, status) for clock in clocks_of(schedules).values()]
+
+
+def schedule_name(clock: Clock) -> str:
+    """Return the name of the schedule that follows a clock."""
+    return f"{clock.name}_schedule"
+
+
+def _schedule(clock: Clock, status: dg.DefaultScheduleStatus) -> Any:
+    job, description = _STARTS[clock.name]
+    return dg.build_schedule_from_partitioned_job(
+        job,
+        name=schedule_name(clock),
+        description=description,
+        # Dagster builds the cron string of a partitioned job itself. A test compares it with that of the clock.
+        hour_of_day=clock.hour,
+        day_of_month=clock.day_of_month,
+        default_status=status,
+    )

@@ -1,69 +1,72 @@
-"""Sensors: facts outside Dagster's schedules that ask for runs.
+"""All sensors together. This module defines those for landing files and for a new champion.
 
-Alerts are in `alerts`, missed days in `catch_up`, the observed table in `observation`. Each says in its docstring
-whether it is edge- or level-triggered. None of them changes a row.
+The others are in `alerts`, `catch_up` and `observation`. The docstring of each sensor says whether it is edge-
+or level-triggered. No sensor changes a row.
 """
 
-from datetime import date, timedelta
+from datetime import timedelta
 from hashlib import sha256
 
 import dagster as dg
 
-from intent_platform.automation.alerts import check_sensor, failure_sensor
-from intent_platform.automation.catch_up import SENSOR_TIMEOUT_SECONDS, catch_up_sensor, range_request
+from intent_platform.automation import SENSOR_TIMEOUT_SECONDS
+from intent_platform.automation.alerts import define_check_sensor, define_failure_sensor
+from intent_platform.automation.catch_up import define_catch_up_sensor
+from intent_platform.automation.gaps import range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
-from intent_platform.automation.observation import table_sensor
+from intent_platform.automation.observation import define_table_sensor
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, merged, now, trailing_window
+from intent_platform.pipeline.counts import newest_day
 from intent_platform.pipeline.scoring import outdated_scores
 from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.ports import Warehouse
-from intent_platform.sessions.feed import open_feed
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.landing import LandingFeed
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
+from intent_platform.tables import SCORES
 
-#: A tick has 60 seconds. Files that are not read through by then are seen by a later tick.
-_LOOK_SECONDS = 20
+#: How long a tick waits for file scans. Dagster ends a tick after 60 seconds. A later tick sees the remaining files.
+_SCAN_SECONDS = 20
 
 
-def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """All sensors; running from the start when the settings say so."""
+def build_sensors(settings: Settings, source: Feed | ObservedTable) -> list[dg.SensorDefinition]:
+    """Return all sensors. With `schedules.running_by_default` they run from the start."""
     running = settings.schedules.running_by_default
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     return [
-        _landing_sensor(settings, status),
-        table_sensor(settings, status),
-        _champion_sensor(settings, status),
-        catch_up_sensor(settings, status),
-        failure_sensor(settings, status),
-        check_sensor(settings, status),
+        _define_landing_sensor(source, status),
+        define_table_sensor(settings, source, status),
+        _define_champion_sensor(settings, status),
+        define_catch_up_sensor(settings, source, status),
+        define_failure_sensor(settings, status),
+        define_check_sensor(settings, status),
     ]
 
 
-def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def _define_landing_sensor(source: Feed | ObservedTable, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
-        name="landing_sensor",
         jobs=[SESSIONS_JOB],
         default_status=status,
         minimum_interval_seconds=30,
-        description="New files in the landing folder: load the days that they hold.",
+        description="Load the days that new files in the landing folder contain.",
     )
     def landing_sensor() -> dg.SensorResult | dg.SkipReason:
-        """Level-triggered by the files that wait.
+        """Level-triggered by complete files whose days are over.
 
-        The run key holds their identity and the day, so that each state is asked for once a day: a load that
-        failed is tried again.
+        The run key contains the identity of the files and today's date. The sensor therefore requests each state of the
+        folder once a day, and tries a failed load again on the next day.
         """
-        feed = open_feed(settings)
-        if not isinstance(feed, LandingFeed):
-            return dg.SkipReason(f"the feed is {feed.name}, not landing")
+        if not isinstance(source, LandingFeed):
+            return dg.SkipReason(f"the feed is {source.name}, not landing")
         today = now().date()
         yesterday = Window(today - timedelta(days=1), today)
-        # A file without readable days belongs to no load: yesterday's says, by a check, what is wrong with it.
-        files = [(file, file.span or yesterday) for file in feed.pending(_LOOK_SECONDS)]
+        # A file without readable days joins yesterday's load, whose check `feed_is_readable` reports it.
+        files = [(file, file.span or yesterday) for file in source.pending(_SCAN_SECONDS)]
         ready = [(file, span) for file, span in files if span.end <= today]
         if not ready:
-            return dg.SkipReason(f"no file with days that are over waits in {settings.landing_folder}")
+            return dg.SkipReason(f"no file in {source.folder} is ready: it must be complete and contain only past days")
         requests = []
         for window in merged(span for _, span in ready):
             names = sorted(f"{f.name}:{f.size}:{f.mtime_ns}" for f, span in ready if span.overlaps(window))
@@ -74,37 +77,38 @@ def _landing_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.Se
     return landing_sensor
 
 
-def _champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def _define_champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     days = settings.scoring.rescore_days
 
     @dg.sensor(
-        name="champion_sensor",
         jobs=[SCORES_JOB],
         default_status=status,
         minimum_interval_seconds=15,
-        description=f"The champion changed: of the last {days} scored days, score again those that another one scored.",
+        description=(
+            f"After the champion changes, score those of the last {days} scored days again that another version scored."
+        ),
     )
-    def champion_sensor(warehouse: dg.ResourceParam[Warehouse]) -> dg.SensorResult | dg.SkipReason:
-        """Level-triggered: days with scores that another version gave before the last move.
+    def champion_sensor(platform: dg.ResourceParam[Platform]) -> dg.SensorResult | dg.SkipReason:
+        """Level-triggered by recent days that another version scored before the champion's last move.
 
-        Scores given after the move are somebody's choice and stay. The run key holds the day: a run that failed is
-        asked for again.
+        Scores given after the move stay, because somebody chose them. The run key contains today's date, so the sensor
+        requests a failed run again on the next day.
         """
         try:
-            with warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+            with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
                 latest = read_ledger(connection).latest
                 if latest is None:
-                    return dg.SkipReason("no version was champion yet")
-                newest: date | None = connection.fetch("SELECT MAX(SESSION_DATE) AS DAY FROM SCORES")["DAY"][0].as_py()
+                    return dg.SkipReason("no version is champion yet")
+                newest = newest_day(connection, SCORES)
                 if newest is None:
-                    return dg.SkipReason("nothing was scored yet")
+                    return dg.SkipReason("no day has scores yet")
                 window = trailing_window(newest, days)
-                window = Window(max(window.start, settings.first_day), window.end)
+                window = Window(max(window.start, settings.first_day), window.end)  # partitions begin at first_day
                 outdated = outdated_scores(connection, window, latest)
         except WarehouseError as error:
             return dg.SkipReason(str(error))
         if outdated is None:
-            return dg.SkipReason(f"the scores of the last {days} scored days are the champion's")
+            return dg.SkipReason(f"no scores of the last {days} scored days are outdated")
         key = f"champion-move-{latest.number}-{outdated}-asked-{now().date()}"
         return dg.SensorResult(run_requests=[range_request(SCORES_JOB.name, outdated, key)])
 

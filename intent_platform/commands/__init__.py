@@ -1,4 +1,5 @@
-"""What `make` calls: demo, setup, rollback, dev. Each goes through Dagster, into the persistent local instance.
+"""One module for each command, with the same name.
 
-Nothing is decided here; what a command does can also be done from the UI.
+The first line of a module is the text of its command in `--help`. `options(parser)` declares the options, and `run`
+takes them as keywords. Commands make no decisions. Everything that they do can also be done in the UI.
 """

@@ -1,16 +1,29 @@
-"""`make prune keep=…`: delete old versions that never were champion."""
+"""Delete old versions that never were champion."""
+
+from argparse import ArgumentParser
 
 from rich.console import Console
 
 from intent_platform.errors import SettingsError
-from intent_platform.pipeline.retention import prune as prune_versions
+from intent_platform.pipeline.retention import prune
 from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
 
 
-def prune(keep: int) -> None:
-    """Keep the newest `keep` versions and everyone that the ledger names; say what went."""
+def options(parser: ArgumentParser) -> None:
+    """Declare how many versions to keep."""
+    parser.add_argument("--keep", type=int, required=True, help="how many of the newest versions to keep")
+
+
+def run(keep: int) -> None:
+    """Delete all versions but the newest `keep` and those in the ledger, and print what was deleted.
+
+    Raises:
+        SettingsError: `keep` is below 1.
+    """
     if keep < 1:
-        raise SettingsError(f"keep={keep}: keep at least one version")
-    gone = prune_versions(platform_for(load_settings()), keep)
-    Console().print(f"Deleted {len(gone)} versions" + (f": {', '.join(gone)}." if gone else "."), soft_wrap=True)
+        raise SettingsError(f"keep is {keep}, but at least one version must stay: set it to 1 or more")
+    deleted = prune(platform_for(load_settings()), keep)
+    Console().print(
+        f"Deleted {len(deleted)} versions" + (f": {', '.join(deleted)}." if deleted else "."), soft_wrap=True
+    )

@@ -1,30 +1,51 @@
-"""`make setup [csv=PATH]`: create the deployment's tables and load the source data."""
+"""Create the tables and load the source data."""
 
-from collections.abc import Sequence
+from argparse import ArgumentParser
 from hashlib import file_digest
 from pathlib import Path
 
 from rich.console import Console
 
 from intent_platform.automation.jobs import SESSIONS_JOB
-from intent_platform.commands.instance import open_instance, run_job
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
-from intent_platform.pipeline.observation import ensure_readable, observed_table
+from intent_platform.instance import open_instance, run_job
+from intent_platform.pipeline.observation import prepare_observed
+from intent_platform.pipeline.summary import other_feed, row_counts
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.ports import Connection, Platform
-from intent_platform.sessions.feed import open_feed
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.choice import session_source
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings, load_settings
-from intent_platform.tables import SOURCE, SOURCE_REJECTED, Table
+from intent_platform.tables import SOURCE, SOURCE_REJECTED
 
-_OWN_PASTS = ("simulated", "uci")
+_EXCLUSIVE_FEEDS = ("simulated", "uci")  # each is a complete past, so one warehouse holds only one of them
+
+
+def options(parser: ArgumentParser) -> None:
+    """Declare the UCI file, and how to prepare a Snowflake account."""
+    csv_option(parser)
+    parser.add_argument("--admin-role", help="on Snowflake: a role that creates the database and the roles")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="on Snowflake: print the statements without running them"
+    )
+
+
+def csv_option(parser: ArgumentParser) -> None:
+    """Declare the path of the UCI file. The shell does not expand `~` after `make … csv=`, so the option does."""
+    parser.add_argument(
+        "--csv",
+        type=lambda text: Path(text).expanduser(),
+        metavar="CSV",
+        help="the UCI file; without it, the feed uci downloads the file once",
+    )
 
 
 def settings_with(csv: Path | None) -> Settings:
-    """The settings; a given `csv` is the UCI feed's file.
+    """Return the settings. A `csv` selects the feed `uci` and is its file.
 
     Raises:
-        FeedError: there is no such file, or the home holds the sessions of another one.
+        FeedError: the file does not exist, or the home holds the sessions of another file.
     """
     settings = load_settings() if csv is None else load_settings(feed="uci")
     if csv is not None:
@@ -38,34 +59,33 @@ def settings_with(csv: Path | None) -> Settings:
 
 
 def _refuse_another_file(settings: Settings, csv: Path) -> None:
-    """Sessions of two files in one home would make a past that never was."""
+    """Raise an error if the home has the sessions of another file. A mixture would be a past that never happened."""
     copy = settings.uci_copy
     if copy.exists() and _digest(copy) != _digest(csv):
         raise FeedError(
-            f"the home {settings.home} holds the sessions of another file than {csv}: "
-            "set INTENT_PLATFORM_HOME to a new folder, or remove that one"
+            f"the home folder {settings.home} holds the sessions of another file, not of {csv}: "
+            "set INTENT_PLATFORM_HOME to a new folder, or delete the old one"
         )
 
 
 def refuse_a_mixture(settings: Settings, platform: Platform) -> None:
-    """The UCI year and the simulated shop are pasts of their own: one warehouse holds one of them.
+    """Raise an error if the feed's sessions would mix with those of another past.
+
+    The UCI year and the simulated shop are different pasts. One warehouse holds only one of them.
 
     Raises:
-        FeedError: the warehouse has sessions of the other.
+        FeedError: the warehouse has sessions of the other past.
     """
+    # Connecting to a new warehouse would create its file. A command that fails later must leave nothing behind.
     is_new = settings.deployment == "local" and not settings.warehouse_file.exists()
-    if is_new or settings.feed not in _OWN_PASTS:
+    if is_new or settings.feed not in _EXCLUSIVE_FEEDS:
         return
     with platform.warehouse.connect() as connection:
-        found = connection.fetch(
-            "SELECT MIN(FEED) AS OTHER FROM SOURCE WHERE FEED IN :pasts AND FEED <> :feed",
-            pasts=_OWN_PASTS,
-            feed=settings.feed,
-        )["OTHER"][0].as_py()
-    if found is not None:
+        other = other_feed(connection, settings.feed, _EXCLUSIVE_FEEDS)
+    if other is not None:
         raise FeedError(
-            f"the {settings.deployment} warehouse holds sessions of the feed {found}, and {settings.feed} is another "
-            f"past: set INTENT_PLATFORM_FEED={found}, or INTENT_PLATFORM_HOME to a new folder"
+            f"the {settings.deployment} warehouse holds sessions of the feed {other}, which must not mix with "
+            f"{settings.feed}: set INTENT_PLATFORM_FEED={other}, or INTENT_PLATFORM_HOME to a new folder"
         )
 
 
@@ -74,11 +94,14 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = False) -> None:
-    """Create what is missing, load every day that the feed has, and count.
+def run(csv: Path | None, admin_role: str | None, *, dry_run: bool) -> None:
+    """Create the missing tables, load every day that the source has, and print the row counts.
 
-    On Snowflake the statements are shown first; with `dry_run` nothing else happens. `admin_role` makes database and
-    roles before.
+    On Snowflake, this first creates the missing objects of the account and prints their statements. With `admin_role`,
+    that role creates the database and the roles before. With `dry_run`, the statements are only printed.
+
+    Raises:
+        FeedError: the source cannot deliver, or the warehouse has sessions of another file or feed.
     """
     settings = settings_with(csv)
     platform = platform_for(settings)
@@ -90,8 +113,8 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         if dry_run:
             return
     refuse_a_mixture(settings, platform)
-    extent = open_feed(settings).extent()
-    observed = observed_table(settings)
+    source = session_source(settings)
+    extent, observed = source.extent(), source if isinstance(source, ObservedTable) else None
     with open_instance(settings) as instance:
         if extent is not None:
             run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=extent, only="source")
@@ -100,8 +123,8 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
     sessions = observed.table if observed else SOURCE
     with platform.warehouse.connect() as connection:  # creates the tables that are missing
         if observed:
-            ensure_readable(connection, observed)
-        counts = counted(connection, (sessions, SOURCE_REJECTED))
+            prepare_observed(connection, observed)
+        counts = row_counts(connection, (sessions, SOURCE_REJECTED))
     Console().print(
         f"Deployment [bold]{settings.deployment}[/bold] is ready: "
         f"{counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
@@ -109,11 +132,3 @@ def setup(csv: Path | None, admin_role: str | None = None, *, dry_run: bool = Fa
         + ("" if extent or observed else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
         soft_wrap=True,
     )
-
-
-def counted(connection: Connection, tables: Sequence[Table] = (SOURCE, SOURCE_REJECTED)) -> dict[str, int]:
-    """How many rows each of `tables` has: those accepted, and those rejected."""
-    return {
-        table.name: connection.fetch(f"SELECT COUNT(*) AS COUNTED FROM {table.name}")["COUNTED"][0].as_py()  # noqa: S608
-        for table in tables
-    }

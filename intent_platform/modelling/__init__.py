@@ -1,4 +1,5 @@
-"""The pure core: training, measuring and judging models. Frames and numbers in, frames and numbers out.
+"""The pure core: training, metrics, the promotion decision, explanation and drift.
 
-No Dagster, no database, no registry and no clock in this room; what is heavy is imported where it is used.
+Functions take Arrow tables and NumPy arrays, and return values. None of them uses Dagster, a database, a registry or
+the current date. Functions import heavy libraries where they use them.
 """

@@ -1,6 +1,6 @@
-"""Platt scaling: from a model's margin to a probability that can be taken at its word.
+"""Platt scaling: turns a model's margin into a calibrated probability.
 
-Two numbers, which CatBoost keeps inside the model. How calibrated scores turn out is measured in `metrics`.
+CatBoost stores the two numbers of the scaling inside the model. `metrics` measures how well scores are calibrated.
 """
 
 from dataclasses import dataclass
@@ -11,34 +11,38 @@ from intent_platform.modelling.metrics import Labels, Scores
 
 _NEWTON_STEPS = 100
 _TOLERANCE = 1e-10
-# A margin without information must not turn the ranking round, nor flatten it: this keeps the order and
-# says, nearly, the prevalence.
+# Margins without information can fit a slope of zero or below, which would flatten or reverse the ranking. This slope
+# keeps the ranking and gives scores close to the prevalence.
 _SMALLEST_SLOPE = 1e-3
 
 
 @dataclass(frozen=True)
 class PlattScaling:
-    """`sigmoid(slope * margin + intercept)`; `slope` is positive, so that the ranking is kept."""
+    """`sigmoid(slope * margin + intercept)`. `slope` is positive, so the ranking does not change."""
 
     slope: float
     intercept: float
 
     def __call__(self, margins: Scores) -> Scores:
-        """Margins (log-odds) to probabilities, same shape."""
+        """Return the probabilities of margins (log-odds), in the same shape."""
         return sigmoid(self.slope * margins + self.intercept)
 
     @classmethod
     def fit(cls, labels: Labels, margins: Scores) -> "PlattScaling":
-        """The maximum-likelihood line on margins of rows that the model was not trained on; both classes needed.
+        """Fit the line of maximum likelihood.
 
-        The targets are smoothed, (N+ + 1) / (N+ + 2) and 1 / (N- + 2), so that an optimum exists even where
-        the margins separate the classes (Platt 1999); it is found by Newton's method with step halving
-        (Lin, Lin & Weng 2007, "A Note on Platt's Probabilistic Outputs").
+        The targets are smoothed to (N+ + 1) / (N+ + 2) and 1 / (N- + 2) (Platt 1999). An optimum then exists even where
+        the margins separate the classes. Newton's method with step halving finds it (Lin, Lin & Weng 2007, "A Note on
+        Platt's Probabilistic Outputs").
+
+        Args:
+            labels: 0 or 1, shape (rows,). Both classes are needed.
+            margins: log-odds of rows that the model was not trained on, shape (rows,).
         """
         positives = int(labels.sum())
         negatives = len(labels) - positives
         targets = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-        # On standardised margins the Hessian is well conditioned whatever the model's scale.
+        # Standardised margins keep the Hessian well conditioned on every scale of the model.
         centre, spread = float(margins.mean()), float(margins.std()) or 1.0
         design = np.column_stack([(margins - centre) / spread, np.ones(len(margins))])
         slope, intercept = _newton(design, targets, np.array([0.0, np.log((positives + 1) / (negatives + 1))]))
@@ -48,7 +52,7 @@ class PlattScaling:
 
 
 def sigmoid(log_odds: Scores) -> Scores:
-    """1 / (1 + exp(-x)), without overflow."""
+    """Return 1 / (1 + exp(-x)) without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds)))
 
 
@@ -58,7 +62,9 @@ def _newton(design: Scores, targets: Scores, start: Scores) -> Scores:
         probabilities = sigmoid(design @ line)
         gradient = design.T @ (probabilities - targets)
         curvature = design.T @ (design * (probabilities * (1 - probabilities))[:, None])
+        # The small ridge keeps the system solvable when all margins are equal.
         step = np.linalg.solve(curvature + 1e-12 * np.eye(2), gradient)
+        # A full step may overshoot, so it is halved until the loss does not rise.
         size = 1.0
         while size > _TOLERANCE and _loss(design @ (line - size * step), targets) > loss:
             size /= 2

@@ -1,6 +1,6 @@
-"""How training rows are split to measure a model on rows it has not seen: at random, or forward in time.
+"""Splits training rows into folds, to measure a model on rows that it has not seen: at random, or forward in time.
 
-Which parameters win on the folds is the business of `search`.
+`search` compares parameters on the folds.
 """
 
 from collections.abc import Callable, Generator
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_platform.errors import TrainingRefused
+from intent_platform.modelling import catboost_family as family
 from intent_platform.modelling.metrics import Labels
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 
 if TYPE_CHECKING:
     from catboost import Pool
@@ -25,7 +26,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers to train on and to be measured on, and the same rows as CatBoost pools."""
+    """One split: the row numbers to train on and to measure on, and the same rows as quantized pools."""
 
     training_rows: _Rows
     held_out_rows: _Rows
@@ -37,8 +38,8 @@ class Fold:
 class Folds:
     """All rows and their folds, quantized once and shared by every fit.
 
-    The borders of the quantization come from all rows, those held out included: they are quantiles of the
-    features and know nothing of the labels.
+    The borders of the quantization come from all rows, including held-out rows. This does not leak purchases into
+    training, because the borders are quantiles of the features alone.
     """
 
     labels: Labels
@@ -47,16 +48,18 @@ class Folds:
 
     @classmethod
     def of(cls, matrix: npt.NDArray[np.float32], labels: Labels, days: Days, settings: TrainingSettings) -> "Folds":
-        """Quantize and split. Each class must have at least as many rows as there are folds.
+        """Quantize the rows and split them.
+
+        Args:
+            matrix: the features, shape (rows, features).
+            labels: 0 or 1, shape (rows,). Each class must have at least as many rows as there are folds.
+            days: the day of each row, shape (rows,).
+            settings: features, kind and number of folds, seed, threads.
 
         Raises:
             TrainingRefused: validation goes forward in time, and the days do not allow two folds.
         """
-        from catboost import Pool
-
-        quantized = Pool(matrix, labels, feature_names=list(settings.features), thread_count=settings.threads)
-        quantized.quantize(border_count=settings.border_count, random_seed=settings.seed)
-        whole = quantized.slice(np.arange(len(labels)))  # unlike the pool, a slice of it does not hold on to the matrix
+        whole = family.quantized(matrix, labels, settings)
         if settings.validation == "forward":
             splits = _forward(labels, days, settings.folds)
         else:
@@ -71,17 +74,23 @@ class Folds:
 
     @property
     def held_out_rows(self) -> _Rows:
-        """Every row that some fold holds out, in order: all of them, but for the first days of a forward split."""
+        """The rows that some fold holds out, in order: all rows, except the first days of a forward split."""
         return np.sort(np.concatenate([fold.held_out_rows for fold in self.folds]))
 
 
 def side_by_side(
     folds: Folds, settings: TrainingSettings, fit: Callable[[Fold, TrainingSettings], _Result]
 ) -> Generator[_Result, None, None]:
-    """What `fit` makes of each fold, in order; several at once, which share the threads.
+    """Yield the result of `fit` for each fold, in order. Several folds are fitted at once and share the threads.
 
-    A second thread hardly helps one fit of a few thousand rows, a second fit has it to itself. A GPU is not shared.
-    No fit is begun before the results of those before it were taken, so that a trial can be given up.
+    A second thread hardly speeds up one fit of a few thousand rows, so the threads go to parallel fits first. Fits on
+    a GPU run one after another. The next fits start when the caller has taken all results of the previous ones, so a
+    caller that stops early saves their time.
+
+    Args:
+        folds: the folds to fit.
+        settings: the threads to share, and whether the fits run on a GPU.
+        fit: receives a fold, and the settings with the fit's share of the threads.
     """
     at_once = 1 if settings.task_type == "GPU" else min(settings.threads, len(folds.folds))
     share = settings.model_copy(update={"threads": settings.threads // at_once})
@@ -98,17 +107,22 @@ def _stratified(labels: Labels, settings: TrainingSettings) -> list[tuple[_Rows,
 
 
 def _forward(labels: Labels, days: Days, folds: int) -> list[tuple[_Rows, _Rows]]:
-    """Forward chaining: each block of days is held out from a model of all the days before it.
+    """Return the splits of forward chaining: a model of all earlier days is measured on each block of days.
 
-    The days are cut into `folds` + 1 blocks of about equally many purchases; the first is only trained on. Fewer days
-    make fewer folds (Hyndman & Athanasopoulos, "Forecasting: Principles and Practice", section 5.10).
+    The method is that of Hyndman & Athanasopoulos, "Forecasting: Principles and Practice", section 5.10. The days are
+    divided into `folds` + 1 blocks with about equally many purchases. The first block is only trained on. With few
+    days there are fewer folds.
+
+    Raises:
+        TrainingRefused: there are fewer than two folds with both classes on each side.
     """
     _, day_of_row = np.unique(days, return_inverse=True)
     purchases = np.cumsum(np.bincount(day_of_row, weights=labels))
-    # The block of a day follows from the purchases until its middle, so that a day is never cut.
+    # The purchases until the middle of a day decide its block, so a day is never divided.
     middle = purchases - np.bincount(day_of_row, weights=labels) / 2
     block_of_day = np.minimum((middle * (folds + 1) / purchases[-1]).astype(int), folds)
     blocks = [np.flatnonzero(block_of_day[day_of_row] == block) for block in np.unique(block_of_day)]
+    # A model cannot learn from one class, and PR-AUC cannot be measured on one.
     splits = [
         (np.sort(np.concatenate(blocks[:number])), blocks[number])
         for number in range(1, len(blocks))
@@ -116,8 +130,8 @@ def _forward(labels: Labels, days: Days, folds: int) -> list[tuple[_Rows, _Rows]
     ]
     if len(splits) < 2:
         raise TrainingRefused(
-            f"{len(purchases)} days do not make two folds forward in time, each with purchases and others: load more "
-            "days, or set training.validation to stratified"
+            f"{len(purchases)} days do not make two folds forward in time that have purchases and other sessions: load "
+            "more days, or set training.validation to stratified"
         )
     return splits
 

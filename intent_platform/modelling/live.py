@@ -1,6 +1,6 @@
-"""How good the scores turn out to be, from counts by day and by bin of score: no single session is needed.
+"""Quality of live scores, computed from counts by day and by bin of score.
 
-So measuring a day costs the same whether it has a thousand sessions or ten million.
+Single sessions are not needed, so measuring a day costs the same for a thousand sessions and for ten million.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ import numpy.typing as npt
 from intent_platform.modelling.bootstrap import average_precision, expanded_tail
 from intent_platform.modelling.intervals import Interval
 
-BINS = 1000  # equal in the square root of the score: most scores are small, and told apart there
+BINS = 1000  # of equal width in the square root of the score, because most scores are small
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class LiveScores:
-    """What one version said and what came of it.
+    """The scores of one version and the purchases that followed, as sums by day.
 
     Attributes:
-        sessions, purchases: by day and bin of score, lowest first, shape (days, BINS).
-        expected, variance: by day, the sums of the scores p and of p (1 - p), shape (days,).
-        squared_errors: by day, the sum of (p - purchase)², shape (days,).
+        sessions, purchases: counts by day and by bin of score, lowest bin first, shape (days, BINS).
+        expected, variance: the sums by day of the scores p and of p (1 - p), shape (days,).
+        squared_errors: the sum by day of (p - purchase)², where purchase is 0 or 1, shape (days,).
     """
 
     sessions: Counts
@@ -33,7 +33,7 @@ class LiveScores:
     squared_errors: npt.NDArray[np.float64]
 
     def of(self, days: slice) -> "LiveScores":
-        """Those of some of the days."""
+        """Return the same for some of the days."""
         return LiveScores(
             self.sessions[days],
             self.purchases[days],
@@ -44,34 +44,37 @@ class LiveScores:
 
     @cached_property
     def rows(self) -> int:
-        """Sessions of all days."""
+        """The number of sessions on all days."""
         return int(self.sessions.sum())
 
     @cached_property
     def positives(self) -> int:
-        """Purchases among them."""
+        """The number of purchases among them."""
         return int(self.purchases.sum())
 
     @property
     def has_both_classes(self) -> bool:
-        """Whether there are two purchases and two others at least, without which no ranking can be measured."""
+        """Whether there are at least two purchases and two other sessions, as the ranking metrics need."""
         return 2 <= self.positives <= self.rows - 2
 
     @property
     def brier(self) -> float:
-        """Mean squared difference of score and purchase."""
+        """The mean squared difference of score and purchase (0 or 1)."""
         return float(self.squared_errors.sum()) / self.rows
 
     @property
     def pr_auc(self) -> float:
-        """Average precision; scores of one bin count as equal."""
+        """The average precision, where scores of one bin count as equal."""
         return float(_pr_auc(self, np.ones((1, len(self.sessions)), dtype=np.int64))[0])
 
     def roc_auc(self, confidence: float) -> Interval:
-        """The share of pairs that are ranked rightly, equal ones half; with the interval of DeLong et al. (1988)."""
+        """Return the ROC-AUC, where scores of one bin count as equal, with the interval of DeLong et al. (1988).
+
+        ROC-AUC is the share of pairs (a purchase and another session) in the right order; ties count half.
+        """
         positive = self.purchases.sum(axis=0)
         negative = self.sessions.sum(axis=0) - positive
-        # For a session of each bin, the share of the other class that it is on the right side of.
+        # For a session of each bin, the share of the other class that is ranked correctly relative to it.
         over = (np.cumsum(negative) - negative / 2) / (self.rows - self.positives)
         under = (self.positives - np.cumsum(positive) + positive / 2) / self.positives
         area = float(np.average(over, weights=positive))
@@ -80,7 +83,10 @@ class LiveScores:
         return Interval(area, area - reach, area + reach, confidence)
 
     def purchases_per_expected(self, confidence: float) -> Interval:
-        """Purchases over the sum of scores: 1 when they are calibrated. Sessions buy independently, as scored."""
+        """Return the purchases divided by the sum of the scores: 1 if the scores are calibrated.
+
+        The interval assumes that sessions purchase independently, with the probabilities that they are scored with.
+        """
         expected = float(self.expected.sum())
         reach = _normal_quantile(confidence) * float(np.sqrt(self.variance.sum())) / expected
         ratio = self.positives / expected
@@ -88,14 +94,16 @@ class LiveScores:
 
 
 def pr_auc_over(first: LiveScores, second: LiveScores, *, resamples: int, confidence: float, seed: int) -> Interval:
-    """PR-AUC of `first` minus that of `second` on the same days, whole days resampled; see `bootstrap`.
+    """Return the PR-AUC of `first` minus that of `second` on the same days.
+
+    Whole days are resampled. `bootstrap.pr_auc_difference` explains the interval.
 
     Raises:
         ValueError: there are fewer than two days, or no purchase.
     """
     days = len(first.sessions)
     if days < 2:
-        raise ValueError("resampling days needs at least two of them")
+        raise ValueError("resampling days needs at least two days")
 
     def difference(times: Counts) -> npt.NDArray[np.float64]:
         return _pr_auc(first, times) - _pr_auc(second, times)
@@ -110,15 +118,16 @@ def pr_auc_over(first: LiveScores, second: LiveScores, *, resamples: int, confid
 
 
 def _pr_auc(live: LiveScores, times: Counts) -> npt.NDArray[np.float64]:
-    """For each row of `times`, how often each day is counted, shape (replicates, days)."""
+    """Return the PR-AUC of each replicate, where `times` is how often each day counts, shape (replicates, days)."""
+    # Each bin becomes two weighted rows: its sessions without a purchase, and its purchases.
     labels = np.repeat([0, 1], BINS)
     scores = np.tile(np.arange(BINS, dtype=np.float64), 2)
-    held = np.hstack([live.sessions - live.purchases, live.purchases])
-    return average_precision(labels, scores, times @ held)
+    weights_by_day = np.hstack([live.sessions - live.purchases, live.purchases])
+    return average_precision(labels, scores, times @ weights_by_day)
 
 
 def _variance_of_mean(values: npt.NDArray[np.float64], counts: Counts) -> float:
-    """Of the mean of `values` that occur `counts` times, at least two in all."""
+    """Return the variance of the mean of `values` that occur `counts` times, at least twice in all."""
     rows = int(counts.sum())
     mean = np.average(values, weights=counts)
     return float(np.average((values - mean) ** 2, weights=counts)) / (rows - 1)

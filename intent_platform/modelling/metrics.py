@@ -1,6 +1,6 @@
-"""How good scores are: the numbers of one model on one set of rows, and the points of its two plots.
+"""Quality of scores: the metrics of one model on one set of rows, and the points of its two plots.
 
-Whether a difference between two models means anything is not here but in `bootstrap`.
+`bootstrap` and `intervals` tell whether two models differ by more than chance.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,21 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class Metrics:
-    """Quality of calibrated scores on `sessions` rows, `positives` of them purchases.
+    """Quality of calibrated scores on `sessions` rows, of which `positives` are purchases.
 
-    A metric that the rows do not define is None, never NaN: `pr_auc` and `roc_auc` need both classes,
-    `precision` a score at the threshold or above, `recall` a purchase, and all of them a row.
+    A metric that the rows do not define is None, never NaN. Every metric needs at least one row.
 
     Attributes:
-        pr_auc: average precision (step-wise, not interpolated), 0 to 1; a model without skill has the prevalence.
-        roc_auc: probability that a purchase outscores a non-purchase, ties counting half.
-        brier: mean squared difference of score and label (Brier 1950), 0 is best.
-        log_loss: mean negative log-likelihood in nats, 0 is best.
-        calibration_error: expected calibration error over equal-count bins; see `reliability`.
-        accuracy, precision, recall: of the decision "score >= 0.5".
+        sessions, positives: the number of rows, and of purchases among them.
+        pr_auc: average precision (step-wise, not interpolated), 0 to 1. A model without skill reaches the prevalence.
+            It needs both classes.
+        roc_auc: probability that a purchase has a higher score than another session, where ties count half. It needs
+            both classes.
+        brier: mean squared difference of score and label (Brier 1950), 0 at best.
+        log_loss: mean negative log-likelihood in nats, 0 at best.
+        calibration_error: expected calibration error over bins of equal count, 0 at best; see `reliability`.
+        accuracy, precision, recall: of the decision "score >= 0.5". `precision` needs a score of at least 0.5, and
+            `recall` needs a purchase.
     """
 
     sessions: int
@@ -45,23 +48,23 @@ class Metrics:
 
     @property
     def prevalence(self) -> float | None:
-        """Share of purchases; None without rows."""
+        """The share of purchases; None without rows."""
         return self.positives / self.sessions if self.sessions else None
 
     def as_dict(self) -> dict[str, float | None]:
-        """Name to value, ready for JSON."""
+        """Return the value of each metric by name, ready for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, float | None]) -> "Metrics":
-        """The inverse of `as_dict`, also where a store turned the counts into floats."""
+        """Return the metrics that `as_dict` wrote. A store may have turned the counts into floats."""
         counts = {name: int(values[name] or 0) for name in ("sessions", "positives")}
         return cls(**{**values, **counts})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class CurvePoints:
-    """A precision-recall curve: `precision[i]` at `recall[i]`, from recall 0 upwards."""
+    """A precision-recall curve: `precision[i]` is the precision at `recall[i]`, from recall 0 upwards."""
 
     recall: Scores
     precision: Scores
@@ -69,7 +72,7 @@ class CurvePoints:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Rows of similar score: what the model said (`mean_score`) and what happened (`rate`)."""
+    """Rows of similar score: their `mean_score`, and the share of purchases among them (`rate`)."""
 
     mean_score: float
     rate: float
@@ -77,7 +80,7 @@ class ReliabilityBin:
 
 
 def measure(labels: Labels, scores: Scores) -> Metrics:
-    """All metrics of `scores` (probabilities, shape (rows,)) against `labels` (0 or 1, same shape)."""
+    """Return all metrics of `scores` (probabilities, shape (rows,)) for `labels` (0 or 1, same shape)."""
     sessions, positives = len(labels), int(labels.sum())
     if sessions == 0:
         return Metrics(0, 0, *[None] * 8)
@@ -87,8 +90,8 @@ def measure(labels: Labels, scores: Scores) -> Metrics:
 
         pr_auc = float(average_precision_score(labels, scores))
         roc_auc = float(roc_auc_score(labels, scores))
-    said_yes = scores >= THRESHOLD
-    hits = int(labels[said_yes].sum())
+    predicted = scores >= THRESHOLD
+    hits = int(labels[predicted].sum())
     return Metrics(
         sessions=sessions,
         positives=positives,
@@ -97,17 +100,17 @@ def measure(labels: Labels, scores: Scores) -> Metrics:
         brier=float(np.mean((scores - labels) ** 2)),
         log_loss=float(np.mean(log_losses(labels, scores))),
         calibration_error=float(np.mean(calibration_errors(labels, scores))),
-        accuracy=float(np.mean(said_yes == labels)),
-        precision=hits / int(said_yes.sum()) if said_yes.any() else None,
+        accuracy=float(np.mean(predicted == labels)),
+        precision=hits / int(predicted.sum()) if predicted.any() else None,
         recall=hits / positives if positives else None,
     )
 
 
 def precision_recall_curve(labels: Labels, scores: Scores) -> CurvePoints:
-    """One point for each distinct score, and the point (recall 0, precision 1).
+    """Return one point for each distinct score, and the point (recall 0, precision 1).
 
     Raises:
-        ValueError: there is no purchase, so that recall is undefined.
+        ValueError: there is no purchase, so recall is undefined.
     """
     if not labels.any():
         raise ValueError("a precision-recall curve needs at least one purchase")
@@ -118,11 +121,11 @@ def precision_recall_curve(labels: Labels, scores: Scores) -> CurvePoints:
 
 
 def reliability(labels: Labels, scores: Scores, bins: int = _BINS) -> tuple[ReliabilityBin, ...]:
-    """Mean score against observed rate in at most `bins` bins of (nearly) equal count, by rising score.
+    """Return mean score and observed rate in at most `bins` bins of (nearly) equal count, by rising score.
 
-    Bins end at quantiles, since most scores are near 0 and bins of equal width would leave the others almost
-    empty (adaptive bins: Nixon et al. 2019, "Measuring Calibration in Deep Learning"). Equal scores share a
-    bin, so that the order of the rows does not matter; empty bins are left out.
+    Bins end at quantiles (adaptive bins: Nixon et al. 2019, "Measuring Calibration in Deep Learning"). Most scores are
+    near 0, so most bins of equal width would be almost empty. Equal scores share a bin, so the order of the rows does
+    not matter. Empty bins are left out.
     """
     members = _bin_of_row(scores, bins)
     counts = np.bincount(members, minlength=bins)
@@ -135,9 +138,10 @@ def reliability(labels: Labels, scores: Scores, bins: int = _BINS) -> tuple[Reli
 
 
 def calibration_errors(labels: Labels, scores: Scores, bins: int = _BINS) -> Scores:
-    """What each row adds to the expected calibration error, which is the mean of them; shape (rows,).
+    """Return the contribution of each row to the expected calibration error, shape (rows,).
 
-    The signed error of the row, taken positive in bins that are scored too high and negative in the others.
+    The expected calibration error is the mean of the contributions. A contribution is score minus label, with the
+    opposite sign in bins whose scores are too low on average.
     """
     errors = scores - labels
     members = _bin_of_row(scores, bins)
@@ -145,8 +149,8 @@ def calibration_errors(labels: Labels, scores: Scores, bins: int = _BINS) -> Sco
 
 
 def log_losses(labels: Labels, scores: Scores) -> Scores:
-    """The negative log-likelihood of each row in nats, shape (rows,)."""
-    smallest = np.finfo(np.float64).eps  # a certain score that is wrong costs much, but not infinitely much
+    """Return the negative log-likelihood of each row in nats, shape (rows,)."""
+    smallest = np.finfo(np.float64).eps  # a wrong score of 0 or 1 costs much, but not infinitely much
     likelihood = np.where(labels == 1, scores, 1 - scores)
     return np.asarray(-np.log(np.clip(likelihood, smallest, 1)))
 

@@ -1,6 +1,6 @@
-"""`IntentModel`: a trained CatBoost classifier with the order of its inputs. Scores, saves, loads.
+"""`IntentModel`: a trained CatBoost classifier and the order of its inputs. It scores, explains and loads.
 
-How a model is trained is in `training`; where versions are kept is the registries' business.
+`training` trains it. The registries in `platforms` store its versions.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit
+from intent_platform.modelling import catboost_family as family
 
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier
@@ -24,101 +25,93 @@ _ROWS_WORTH_THREADS = 10_000
 def feature_matrix(
     columns: Sequence[pa.ChunkedArray | pa.Array], order: npt.NDArray[np.integer] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Numeric columns of equal length as a float32 matrix of shape (rows, columns), its rows in `order` when given.
+    """Return numeric columns of equal length as a float32 matrix of shape (rows, columns).
 
-    Column-major, which is how CatBoost reads it fastest, and filled column by column: no other copy is made.
-    CatBoost compares in float32 anyway, so that scoring sees exactly the numbers that training saw.
+    The matrix is column-major, because CatBoost reads this layout fastest. It is filled column by column, which avoids
+    a second copy of the data. CatBoost compares in float32 anyway, so scoring sees exactly the numbers that training
+    saw.
+
+    Args:
+        columns: numeric Arrow columns of equal length.
+        order: row numbers in the order of the result; None keeps the order of the rows.
 
     Raises:
-        ValueError: a cell is empty or NaN; it names the column's position. `DATASET` has no such cells,
-            and CatBoost would score them without a word.
+        ValueError: a cell is empty or NaN. The message gives the column's position. `DATASET` has no such cells, and
+            CatBoost would score them without an error.
     """
     matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32, order="F")
     for position, column in enumerate(columns):
         values = column.to_numpy(zero_copy_only=False)
-        with np.errstate(over="ignore"):  # beyond float32 is infinite: above every border of every tree
+        # A value beyond float32 becomes infinite, which is still above every border of every tree.
+        with np.errstate(over="ignore"):
             matrix[:, position] = values if order is None else values[order]
         if np.isnan(matrix[:, position]).any():
-            raise ValueError(f"column {position} of the model inputs has empty cells: the features have none")
+            raise ValueError(
+                f"column {position} of the model inputs (the first is 0) has empty cells: score rows of DATASET, where "
+                "every feature has a value"
+            )
     return matrix
 
 
 @dataclass(frozen=True, eq=False)
 class IntentModel:
-    """A CatBoost classifier and its `features`, the columns it takes, in order."""
+    """A CatBoost classifier and its `features`: the names of its input columns, in order."""
 
     classifier: "CatBoostClassifier"
     features: tuple[str, ...]
 
     def predict(self, rows: pa.Table | pa.RecordBatch) -> npt.NDArray[np.float64]:
-        """The probability of a purchase for each row, shape (rows,). Columns are found by name.
+        """Return the probability of a purchase for each row, shape (rows,). Columns are found by name.
 
         Raises:
             VersionUnfit: `rows` lacks a feature.
-            ValueError: a cell is empty.
+            ValueError: a cell is empty or NaN.
         """
         missing = sorted(set(self.features) - set(rows.schema.names))
         if missing:
             raise VersionUnfit(
-                f"the rows lack {', '.join(missing)}, which the model needs: score them with a version trained on "
-                "the columns they have"
+                f"the rows lack {', '.join(missing)}, which the model needs: choose a version that was trained without "
+                "these columns"
             )
         return self.predict_columns([rows.column(name) for name in self.features])
 
     def predict_columns(self, columns: Sequence[pa.ChunkedArray | pa.Array]) -> npt.NDArray[np.float64]:
-        """The same for bare columns in the order of `features`; light enough for chunks of 2,048 rows.
+        """Return the same for bare columns in the order of `features`.
+
+        DuckDB calls it for chunks of 2,048 rows, so it does nothing but check, convert and score.
 
         Raises:
-            ValueError: the number of columns is wrong, or a cell is empty.
+            ValueError: the number of columns is wrong, or a cell is empty or NaN.
         """
         if len(columns) != len(self.features):
-            raise ValueError(f"{len(columns)} columns given, the model takes {len(self.features)}")
+            raise ValueError(
+                f"{len(columns)} columns given, but the model takes {len(self.features)}: pass one column for each "
+                "feature, in the model's order"
+            )
         rows = len(columns[0])
         if rows == 0:
             return np.empty(0)
-        threads = -1 if rows >= _ROWS_WORTH_THREADS else 1
-        probabilities = self.classifier.predict_proba(feature_matrix(columns), thread_count=threads)
-        return np.ascontiguousarray(probabilities[:, 1], dtype=np.float64)
+        threads = -1 if rows >= _ROWS_WORTH_THREADS else 1  # -1: all of the machine
+        return family.probabilities(self.classifier, feature_matrix(columns), threads)
 
     def explain(self, rows: pa.Table | pa.RecordBatch) -> pa.Table:
-        """What each feature adds to the log-odds of each row's score (Shapley values), columns named as the features.
+        """Return what each feature adds to the log-odds of each row's score (Shapley values).
 
-        The columns and `BASE`, the mean, add up to the log-odds. TreeSHAP, Lundberg et al. 2020, as CatBoost has it:
-        of the uncalibrated model, then scaled, for calibration is linear in the log-odds.
+        Each feature has a column of its name, and the column `BASE` holds the mean. All columns of a row add up to its
+        log-odds.
         """
-        from catboost import Pool
-
-        scale, bias = self.classifier.get_scale_and_bias()
-        uncalibrated = self.classifier.copy()
-        uncalibrated.set_scale_and_bias(1, [0])
         matrix = feature_matrix([rows.column(name) for name in self.features])
-        values = scale * np.asarray(
-            uncalibrated.get_feature_importance(Pool(matrix, feature_names=list(self.features)), "ShapValues")
-        )
-        values[:, -1] += bias
+        values = family.contributions(self.classifier, matrix, self.features)
         return pa.table(dict(zip((*self.features, "BASE"), values.T, strict=True)))
-
-    def save(self, path: Path) -> None:
-        """Write the model in CatBoost's binary format, calibration and feature names included."""
-        self.classifier.save_model(str(path))
 
     @classmethod
     def load(cls, path: Path, features: Sequence[str]) -> "IntentModel":
-        """Read what `save` wrote.
+        """Read a model file, including calibration and feature names.
 
         Raises:
-            VersionUnfit: the file is not a CatBoost model, or one of other features than `features`, in order.
+            VersionUnfit: the file is not a model of the family, or its features differ from `features` or their order.
         """
-        from catboost import CatBoostClassifier, CatBoostError
-
-        classifier = CatBoostClassifier()
-        try:
-            classifier.load_model(str(path))
-        except CatBoostError as error:
-            raise VersionUnfit(
-                f"{path.name} is not a readable CatBoost model: train or choose another version"
-            ) from error
-        stored = tuple(classifier.feature_names_)
+        classifier, stored = family.loaded(path)
         if stored != tuple(features):
             raise VersionUnfit(
                 f"{path.name} takes the features {', '.join(stored)}, but its version lists {', '.join(features)}: "

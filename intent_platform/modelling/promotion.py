@@ -1,6 +1,7 @@
-"""The gate: whether a challenger replaces the champion, and why. The rulebooks are below, as short lists.
+"""The promotion gate: decides whether a challenger replaces the champion, and why.
 
-Pure. What the rules look at is measured in `head_to_head`, each rule is in `rules`; the champion is moved elsewhere.
+Pure. The rulebooks below are short lists of the rules in `gate_rules`. `head_to_head` measures what the rules look at,
+and `platforms.champion` moves the champion.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,14 +14,15 @@ from intent_platform.modelling.head_to_head import Comparison, Contender, Guardr
 from intent_platform.modelling.intervals import Interval
 from intent_platform.modelling.metrics import Metrics
 from intent_platform.partitions import Window
-from intent_platform.settings import GateSettings
+from intent_platform.settings.evaluation import GateSettings
 
 __all__ = ["Contender", "Decision", "HeadToHead", "Outcome", "Reason", "ReasonCode", "decide"]
 
 Outcome = Literal["promote", "hold", "insufficient"]
 
 _Rule = Callable[[Comparison], Iterator[Reason]]
-# Stages of an outcome and its gate_rules. The first stage in which a rule speaks decides; the last one always speaks.
+# Stages in order, each with its outcome and rules. The first stage that gives a reason decides. The last stage of a
+# rulebook always gives one.
 _Rulebook = tuple[tuple[Outcome, tuple[_Rule, ...]], ...]
 
 _FORBIDDEN: tuple[_Rule, ...] = (
@@ -58,12 +60,21 @@ _FIRST_CHAMPION: _Rulebook = (
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided, why, and everything it was decided on.
+    """The outcome, its reasons, and every measurement behind it.
 
-    `difference` is the challenger's PR-AUC minus the champion's. `chance` is what a first champion had to exceed
-    instead: only one of them is there, and neither where the rows define no PR-AUC. `roc_auc_difference` is
-    DeLong's second opinion. `clustered` says whether whole days were drawn, `pooled` which earlier windows were
-    added to the test window.
+    Attributes:
+        outcome: `promote`, `hold` or `insufficient`. The champion stays unless the outcome is `promote`.
+        reasons: all reasons of the stage that decided.
+        policy: the setting `gate.policy`.
+        challenger, champion: their metrics on the tested rows. `champion` is None without a champion.
+        difference: the challenger's PR-AUC minus the champion's. It is None without a champion, or where the rows do
+            not define a PR-AUC.
+        roc_auc_difference: the same for ROC-AUC by DeLong's method, as a second opinion.
+        chance: the PR-AUC that a first champion has to exceed. It is None if there is a champion, or where the rows do
+            not define a PR-AUC.
+        guardrails: the tests that the challenger is not worse in other respects.
+        clustered: whether whole days were resampled instead of single sessions.
+        pooled: the earlier windows that were added to the test window.
     """
 
     outcome: Outcome
@@ -79,7 +90,7 @@ class Decision:
     pooled: tuple[Window, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """All of it, ready for JSON."""
+        """Return the whole decision as a dictionary, ready for JSON."""
         return {
             **asdict(self),
             "reasons": [asdict(reason) for reason in self.reasons],
@@ -89,10 +100,9 @@ class Decision:
 
 
 def decide(head_to_head: HeadToHead, policy: GateSettings) -> Decision:
-    """Apply the gate_rules. The same contest and policy give the same decision, interval included.
+    """Decide by the first stage of the rulebook that gives a reason, and keep all reasons of that stage.
 
-    The first stage of the rulebook in which a rule speaks decides; all that the rules of that stage say are
-    the reasons.
+    The same head-to-head and policy always give the same decision, including its intervals.
     """
     comparison = Comparison(head_to_head, policy)
     if head_to_head.champion is None:
@@ -105,16 +115,16 @@ def decide(head_to_head: HeadToHead, policy: GateSettings) -> Decision:
         reasons = tuple(reason for rule in stage for reason in rule(comparison))
         if reasons:
             return Decision(
-                outcome,
-                reasons,
-                policy.policy,
-                comparison.challenger,
-                comparison.champion,
-                comparison.difference,
-                comparison.roc_auc_difference,
-                comparison.chance,
-                comparison.guardrails,
-                comparison.clusters is not None,
-                head_to_head.pooled,
+                outcome=outcome,
+                reasons=reasons,
+                policy=policy.policy,
+                challenger=comparison.challenger,
+                champion=comparison.champion,
+                difference=comparison.difference,
+                roc_auc_difference=comparison.roc_auc_difference,
+                chance=comparison.chance,
+                guardrails=comparison.guardrails,
+                clustered=comparison.clusters is not None,
+                pooled=head_to_head.pooled,
             )
-    raise AssertionError("the last stage of a rulebook always speaks")
+    raise AssertionError("the last stage of a rulebook gave no reason, but it always must")

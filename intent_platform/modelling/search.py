@@ -1,38 +1,38 @@
-"""The search for hyperparameters: Optuna's TPE over shared folds, the same to the bit every time.
+"""The search for hyperparameters: Optuna's TPE over shared folds, reproducible to the bit.
 
-It ends with parameters and a number of trees. What is made of them is in `training`.
+It returns parameters and a number of trees. `training` trains the final model with them.
 """
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from intent_platform.errors import TrainingRefused
+from intent_platform.loggers import quiet_loggers
+from intent_platform.modelling import catboost_family as family
+from intent_platform.modelling.catboost_family import Parameters
 from intent_platform.modelling.folds import Fold, Folds, side_by_side
-from intent_platform.settings import FloatRange, IntRange, TrainingSettings
+from intent_platform.settings.training import FloatRange, IntRange, TrainingSettings
 
 if TYPE_CHECKING:
     import optuna
-    from catboost import CatBoostClassifier
 
-Parameters = Mapping[str, str | int | float | bool]
-
-# Trials drawn at random before TPE models them: Optuna's default of 10 would make a search of 10 trials a purely
-# random one.
+# Random trials before TPE models the results. With Optuna's default of 10, all 10 trials of a search would be random.
 _STARTUP_TRIALS = 4
-# Folds that a trial is measured on before it can be given up: on one alone, chance decides.
+# Folds that every trial completes before it may be pruned, because chance decides on a single fold.
 _FOLDS_BEFORE_PRUNING = 2
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of the search. `value` is the mean PR-AUC over the folds; None when it was pruned before the last."""
+    """One point of the search.
+
+    `value` is the mean PR-AUC over the folds; None if the trial was pruned. `seconds` is the trial's wall-clock time.
+    """
 
     number: int
     parameters: Parameters
@@ -40,65 +40,38 @@ class Trial:
     state: Literal["complete", "pruned"]
     seconds: float
 
-    def as_dict(self) -> dict[str, object]:
-        """Ready for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Search:
-    """What was found: the searched `parameters` of the best trial, the `iterations` for them, and all trials."""
+    """The result of a search: `parameters` and number of trees (`iterations`) of the best trial, and all trials."""
 
     parameters: Parameters
     iterations: int
     trials: tuple[Trial, ...]
 
 
-def classifier(settings: TrainingSettings, parameters: Parameters, iterations: int) -> "CatBoostClassifier":
-    """A silent, seeded classifier that writes no files.
-
-    Raises:
-        TrainingRefused: it is to run on a GPU, and there is none.
-    """
-    from catboost import CatBoostClassifier
-    from catboost.utils import get_gpu_device_count
-
-    if settings.task_type == "GPU" and get_gpu_device_count() == 0:
-        raise TrainingRefused(
-            "training.task_type is GPU, and CatBoost finds none on this machine: set it to CPU, or train on another one"
-        )
-
-    return CatBoostClassifier(
-        **settings.fixed,
-        **parameters,
-        iterations=iterations,
-        task_type=settings.task_type,
-        random_seed=settings.seed,
-        thread_count=settings.threads,
-        allow_writing_files=False,
-        logging_level="Silent",
-    )
-
-
 def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], None] | None = None) -> Search:
-    """The parameters with the best mean PR-AUC over the folds among `settings.trials` trials.
+    """Return the parameters with the best mean PR-AUC over the folds, from `settings.trials` trials.
 
-    With `settings.search_seconds`, no trial is begun after so many seconds; which of them are run then depends on the
-    machine, and the result is no longer the same every time.
+    The first trial uses the middle of every range, a sensible default for the others to beat. `report` is called after
+    each trial.
 
-    The first trial is the middle of every range, a sensible default for the others to beat. A trial is pruned when it
-    is behind the best so far on the folds that it has: folds differ more than parameters do, so that only the same
-    folds compare (racing: Birattari et al. 2002). Trees are added until the log loss of the held-out rows stops
-    falling; stopping by PR-AUC itself ends with a fraction of the trees and was lower out of fold, while the following
-    month did not tell the two apart. `report` is called after each trial.
+    A trial is pruned when it falls behind the best trial on the folds that it has completed. Folds differ more than
+    parameters do, so only results of the same folds are compared (racing: Birattari et al. 2002).
+
+    A fit adds trees until the log loss of the held-out rows stops falling. Stopping by PR-AUC gave a fraction of the
+    trees and a lower PR-AUC out of fold. On the following month, the two could not be told apart.
+
+    With `settings.search_seconds`, no trial starts after that many seconds. The number of trials then depends on the
+    machine, so the result is not reproducible.
     """
     import optuna
 
     trials: list[Trial] = []
     best: tuple[Parameters, int] | None = None
-    leading: Sequence[float] = ()
-    began = time.perf_counter()
-    with _silenced("optuna"):
+    best_means: Sequence[float] = ()
+    search_started = time.perf_counter()
+    with quiet_loggers("optuna"):
         study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(n_startup_trials=_STARTUP_TRIALS, seed=settings.seed),
@@ -106,57 +79,58 @@ def search(folds: Folds, settings: TrainingSettings, report: Callable[[Trial], N
         study.enqueue_trial({name: middle(values) for name, values in settings.search_space.items()})
         for number in range(settings.trials):
             started = time.perf_counter()
-            if number and settings.search_seconds is not None and started - began >= settings.search_seconds:
+            if number and settings.search_seconds is not None and started - search_started >= settings.search_seconds:
                 break
-            asked = study.ask()
-            parameters = {name: _suggest(asked, name, values) for name, values in settings.search_space.items()}
-            means, iterations = _cross_validate(folds, settings, parameters, leading)
+            optuna_trial = study.ask()
+            parameters = {name: _suggest(optuna_trial, name, values) for name, values in settings.search_space.items()}
+            means, iterations = _cross_validate(folds, settings, parameters, best_means)
             for step, mean in enumerate(means):
-                asked.report(mean, step)
+                optuna_trial.report(mean, step)
             complete = len(means) == len(folds.folds)
             value = means[-1] if complete else None
-            study.tell(asked, value, state=None if complete else optuna.trial.TrialState.PRUNED)
+            study.tell(optuna_trial, value, state=None if complete else optuna.trial.TrialState.PRUNED)
             state: Literal["complete", "pruned"] = "complete" if complete else "pruned"
-            trial = Trial(asked.number, parameters, value, state, time.perf_counter() - started)
+            trial = Trial(optuna_trial.number, parameters, value, state, time.perf_counter() - started)
             trials.append(trial)
             if report is not None:
                 report(trial)
-            if complete and (best is None or means[-1] > leading[-1]):
-                best, leading = (parameters, iterations), means
+            if complete and (best is None or means[-1] > best_means[-1]):
+                best, best_means = (parameters, iterations), means
     assert best is not None, "the first trial is never pruned"  # noqa: S101  for the type checker
     return Search(*best, tuple(trials))
 
 
 def _cross_validate(
-    folds: Folds, settings: TrainingSettings, parameters: Parameters, leading: Sequence[float]
+    folds: Folds, settings: TrainingSettings, parameters: Parameters, best_means: Sequence[float]
 ) -> tuple[Sequence[float], int]:
-    """The mean PR-AUC of the first fold, of the first two, …, until it is behind that of the `leading` trial.
+    """Return the running means of the folds' PR-AUC, and the mean of the folds' best numbers of trees.
 
-    With it the mean of the folds' best numbers of trees.
+    The running means are those of the first fold, of the first two folds, and so on. They end early when they fall
+    behind `best_means`, the running means of the best trial.
     """
     from sklearn.metrics import average_precision_score
 
     def fit(fold: Fold, share: TrainingSettings) -> tuple[float, int]:
-        model = classifier(share, parameters, settings.iterations)
-        model.fit(fold.training, eval_set=fold.held_out, early_stopping_rounds=settings.patience, use_best_model=True)
-        margins = model.predict(fold.held_out, prediction_type="RawFormulaVal", thread_count=share.threads)
-        return float(average_precision_score(folds.labels[fold.held_out_rows], margins)), model.tree_count_
+        model = family.fit_until_no_gain(fold.training, fold.held_out, share, parameters)
+        margins = family.margins(model, fold.held_out, share.threads)
+        return float(average_precision_score(folds.labels[fold.held_out_rows], margins)), family.trees_of(model)
 
     scores: list[float] = []
     means: list[float] = []
     trees: list[int] = []
-    with closing(side_by_side(folds, settings, fit)) as fitted:
-        for score, count in fitted:
+    # After a break, closing the generator keeps the remaining fits from starting.
+    with closing(side_by_side(folds, settings, fit)) as results:
+        for score, count in results:
             scores.append(score)
             means.append(float(np.mean(scores)))
             trees.append(count)
-            if leading and len(means) >= _FOLDS_BEFORE_PRUNING and means[-1] < leading[len(means) - 1]:
+            if best_means and len(means) >= _FOLDS_BEFORE_PRUNING and means[-1] < best_means[len(means) - 1]:
                 break
     return means, max(1, round(float(np.mean(trees))))
 
 
 def middle(values: IntRange | FloatRange) -> float | int:
-    """The middle of a range, on its scale: where the search begins."""
+    """Return the middle of a range, on its linear or logarithmic scale. The search begins there."""
     if isinstance(values, IntRange):
         return round(sqrt(values.low * values.high)) if values.log else (values.low + values.high) // 2
     return sqrt(values.low * values.high) if values.log else (values.low + values.high) / 2
@@ -166,15 +140,3 @@ def _suggest(trial: "optuna.Trial", name: str, values: IntRange | FloatRange) ->
     if isinstance(values, IntRange):
         return trial.suggest_int(name, values.low, values.high, log=values.log)
     return trial.suggest_float(name, values.low, values.high, log=values.log)
-
-
-@contextmanager
-def _silenced(name: str) -> Iterator[None]:
-    """Keep a library's chatter out of the log for a while, and put its level back."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

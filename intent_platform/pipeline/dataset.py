@@ -1,22 +1,63 @@
-"""Sessions with model features: one SQL select over SOURCE, replaced day by day."""
+"""Sessions with model features: one SQL select over SOURCE or the observed table, replaced day by day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
 
 from intent_platform.partitions import Window
-from intent_platform.pipeline.observation import ObservedLoad, ObservedTable, load_observed_window
+from intent_platform.pipeline.counts import purchases, rows_by_day
+from intent_platform.pipeline.observation import DayState, load_observed_window
 from intent_platform.platforms.loading import LoadCounts, replace_window
-from intent_platform.platforms.ports import Connection
+from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.sql import statement_beside
+from intent_platform.sessions.feed import Feed
+from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.tables import DATASET
 
 SELECT = statement_beside(__file__, "dataset.sql")
 
 
-def build_dataset(connection: Connection, window: Window, observed: ObservedTable | None = None) -> ObservedLoad:
-    """Replace the sessions of `window` in DATASET, in one transaction, by those of SOURCE or of the observed table.
+def code_version_of(select: str) -> str:
+    """A text that changes with the statement, and neither with its comments nor with its spacing."""
+    code = (line for line in select.splitlines() if not line.lstrip().startswith("--"))
+    return sha256(" ".join(" ".join(code).split()).encode()).hexdigest()[:12]
+
+
+#: Changes with every column of DATASET, because the SELECT names each one. Another one rebuilds all days.
+CODE_VERSION = code_version_of(SELECT)
+
+
+@dataclass(frozen=True)
+class DatasetBuild:
+    """A window of DATASET as it is now: counts, rows of each day, purchases.
+
+    `days_read` is the state in which the days of an observed table were read; empty for a feed.
+    """
+
+    counts: LoadCounts
+    rows_by_day: Mapping[date, int]
+    purchases: int
+    days_read: Mapping[date, DayState] = field(default_factory=dict)
+
+
+def build_dataset(platform: Platform, window: Window, source: Feed | ObservedTable) -> DatasetBuild:
+    """Replace the sessions of `window` in DATASET, in one transaction.
 
     Raises:
         FeedError, WarehouseError: the observed table cannot be read.
     """
-    if observed is not None:
-        return load_observed_window(connection, observed, window, SELECT)
+    with platform.warehouse.connect(writing=True) as connection:
+        counts, days_read = refill_dataset(connection, window, source)
+        return DatasetBuild(counts, rows_by_day(connection, DATASET, window), purchases(connection, window), days_read)
+
+
+def refill_dataset(
+    connection: Connection, window: Window, source: Feed | ObservedTable
+) -> tuple[LoadCounts, Mapping[date, DayState]]:
+    """What `build_dataset` does, on an open connection: the counts, and the state of each observed day."""
+    if isinstance(source, ObservedTable):
+        load = load_observed_window(connection, source, window, SELECT)
+        return load.counts, load.days
     rows = replace_window(connection, DATASET, window, SELECT)
-    return ObservedLoad(LoadCounts(rows, rows, 0), {})
+    return LoadCounts(received=rows, accepted=rows, rejected=0), {}

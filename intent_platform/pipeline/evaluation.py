@@ -1,11 +1,12 @@
-"""A month's challenger against the champion of that moment, on days that neither has seen.
+"""The evaluation of a month: its challenger against the champion of that moment, on days that neither has seen.
 
-Gathers the facts, lets `modelling.promotion` decide, and stores the decision whole. It moves nothing.
+This module gathers the facts and stores the decision of `modelling.promotion`. It does not move the champion.
 """
 
 import json
 from datetime import date
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,24 +15,24 @@ from intent_platform.modelling.head_to_head import windows_to_pool
 from intent_platform.modelling.metrics import Metrics
 from intent_platform.modelling.promotion import Contender, Decision, HeadToHead, decide
 from intent_platform.partitions import Window, day_of, evaluation_window, now, unseen_months, wall_clock
+from intent_platform.pipeline.counts import purchases
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import (
     PREDICT_FUNCTION,
     Connection,
-    ModelRegistry,
     Platform,
     ScoringModel,
     Value,
-    Warehouse,
     challenger_of,
 )
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform.settings import GateSettings, Settings
+from intent_platform.settings import Settings
+from intent_platform.settings.evaluation import GateSettings
 from intent_platform.tables import DATASET, EVALUATIONS
 
 
 def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str) -> tuple[HeadToHead, Decision]:
-    """Compare the challenger of monthly key `month` with the champion, and store what is decided.
+    """Compare the challenger of monthly key `month` with the champion, and store the decision.
 
     Raises:
         EvaluationRefused: the test window is not over, or the month has no challenger.
@@ -42,9 +43,7 @@ def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str)
     challenger = challenger_of(platform.registry.versions(), day_of(month))
     if challenger is None:
         raise EvaluationRefused(f"{month[:7]} has no challenger: materialize challenger_model {month} first")
-    name = platform.registry.champion()
-    champion = platform.registry.version(name) if name else None
-    head_to_head = gather(platform.warehouse, platform.registry, challenger, champion, window, settings.gate)
+    head_to_head = gather(platform, challenger, platform.registry.champion(), window, settings.gate)
     decision = decide(head_to_head, settings.gate)
     with platform.warehouse.connect(writing=True) as connection:
         store(connection, day_of(month), head_to_head, decision, run_id)
@@ -52,25 +51,25 @@ def evaluate(platform: Platform, month: str, settings: Settings, *, run_id: str)
 
 
 def gather(
-    warehouse: Warehouse,
-    registry: ModelRegistry,
+    platform: Platform,
     challenger: ModelVersion,
     champion: ModelVersion | None,
     window: Window,
     policy: GateSettings,
 ) -> HeadToHead:
-    """Both versions' scores of the sessions tested on, and the facts that a comparison may stumble over.
+    """The scores of both versions on the test sessions, with everything the gate needs to know about them.
 
-    A test window with too few purchases is joined by earlier months that neither was trained on, newest first, until
-    there are enough. A first champion needs none: it meets nobody. The warehouse scores; features stay in it.
+    When the test window has too few purchases, earlier months join it, newest first, until there are enough. Neither
+    version may have been trained on such a month. A first champion needs no earlier months, because it has no rival.
+    The warehouse scores, and the features stay in it.
     """
     contenders = [challenger] if champion is None else [challenger, champion]
     trained = [version.provenance.training_window for version in contenders]
     earlier = unseen_months(window.start.isoformat(), policy.pool_months, trained) if champion else []
-    scoring_model = [registry.scoring_model(version.name) for version in contenders]
-    with warehouse.connect() as connection:
+    models = [platform.registry.scoring_model(version) for version in contenders]
+    with platform.warehouse.connect() as connection:
         pooled = windows_to_pool(window, earlier, partial(purchases, connection), policy.pool_below_purchases)
-        scored = [_scored(connection, (window, *pooled), version) for version in scoring_model]
+        scored = [_scored(connection, (window, *pooled), model) for model in models]
     rows = scored[0]
     return HeadToHead(
         challenger=_contender(challenger, scored[0]),
@@ -84,14 +83,14 @@ def gather(
 
 
 def _scored(connection: Connection, windows: tuple[Window, ...], scoring_model: ScoringModel) -> pa.Table:
-    """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, the same order for every version."""
+    """REVENUE, SESSION_DATE, VISITORTYPE and SCORE of the sessions, in the same order for every version."""
     connection.use_model(scoring_model)
     query = (
-        "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "  # noqa: S608
+        "SELECT REVENUE, SESSION_DATE, VISITORTYPE, "
         f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)}) AS SCORE FROM DATASET "
         f"WHERE {in_window(DATASET)} ORDER BY SESSION_DATE, UID"
     )
-    return pa.concat_tables([connection.fetch(query, start=window.start, end=window.end) for window in windows])
+    return pa.concat_tables([connection.fetch(query, **window.bounds) for window in windows])
 
 
 def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
@@ -104,18 +103,16 @@ def _contender(version: ModelVersion, scored: pa.Table) -> Contender:
     )
 
 
-def purchases(connection: Connection, window: Window) -> int:
-    """How many sessions of DATASET in a window are purchases."""
-    counted = connection.fetch(
-        f"SELECT COALESCE(SUM(REVENUE), 0) AS PURCHASES FROM DATASET WHERE {in_window(DATASET)}",  # noqa: S608
-        start=window.start,
-        end=window.end,
+def newest_evaluation(connection: Connection) -> dict[str, Any]:
+    """The row of EVALUATIONS that was decided last; empty when nothing was evaluated yet."""
+    return connection.row(
+        "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
+        "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
     )
-    return int(counted["PURCHASES"][0].as_py())
 
 
 def store(connection: Connection, month: date, head_to_head: HeadToHead, decision: Decision, run_id: str) -> None:
-    """Write the decision whole; an earlier one about the same month and versions is replaced."""
+    """Store the complete decision. It replaces an earlier one about the same month and versions."""
     key: dict[str, Value] = {
         "month": month,
         "challenger": head_to_head.challenger.name,

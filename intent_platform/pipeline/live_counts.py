@@ -1,6 +1,6 @@
-"""What the warehouse counts of scored sessions, by day: bins of score with their purchases, and values up to edges.
+"""Counts of scored sessions by day: by bin of the score, with the purchases, and by feature value.
 
-No session leaves it; what the counts mean is measured in `monitoring`.
+The warehouse counts, and no session leaves it. `monitoring` computes measures from the counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,36 +36,39 @@ class VersionScores:
 
 
 def live_scores(connection: Connection, window: Window) -> dict[str, VersionScores]:
-    """What each version said in `window` and what came of it, by version name."""
-    binned = connection.fetch(_binned(_SCORED), start=window.start, end=window.end)
+    """The binned scores of each version in `window` with their purchases, by version name."""
+    binned = connection.fetch(_binned(_SCORED), **window.bounds)
     versions = binned["MODEL_VERSION"].to_numpy()
     return {version: _live(binned.filter(pa.array(versions == version)), window) for version in sorted(set(versions))}
 
 
 def would_be_scores(connection: Connection, window: Window, scoring_model: ScoringModel) -> LiveScores:
-    """What a version would have said in `window`: the warehouse scores, and stores nothing."""
+    """The scores that a version would have given in `window`. The warehouse computes and does not store them."""
     connection.use_model(scoring_model)
     predict = f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})"
     predicted = (
-        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {predict} AS SCORE, REVENUE "  # noqa: S608
+        f"SELECT SESSION_DATE, :version AS MODEL_VERSION, {predict} AS SCORE, REVENUE "
         f"FROM DATASET WHERE {in_window(DATASET)}"
     )
-    binned = connection.fetch(_binned(predicted), start=window.start, end=window.end, version=scoring_model.version)
+    binned = connection.fetch(_binned(predicted), **window.bounds, version=scoring_model.version)
     return _live(binned, window).scores
 
 
 def counts_up_to_edges(
     connection: Connection, profiles: Mapping[str, Profile], version: str, window: Window
 ) -> tuple[Counts, dict[str, Counts]]:
-    """The sessions that the version scored, shape (days,), and of each feature those up to each edge, (days, edges)."""
+    """Counts of the sessions that the version scored.
+
+    Returns:
+        All of them, shape (days,), and for each feature those up to each edge, shape (days, edges).
+    """
     edges = [(name, edge) for name, profile in profiles.items() for edge in profile.edges]
     counters = ", ".join(f"COUNT_IF({name} <= :edge_{n}) AS C{n}" for n, (name, _) in enumerate(edges))
     table = connection.fetch(
-        f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "  # noqa: S608
+        f"SELECT D.SESSION_DATE, COUNT(*) AS SESSIONS, {counters} FROM DATASET D "
         "JOIN SCORES S ON S.UID = D.UID AND S.SESSION_DATE = D.SESSION_DATE AND S.MODEL_VERSION = :version "
         "WHERE D.SESSION_DATE >= :start AND D.SESSION_DATE < :end GROUP BY D.SESSION_DATE",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         version=version,
         **{f"edge_{n}": edge for n, (_, edge) in enumerate(edges)},
     )
@@ -99,7 +102,7 @@ def _live(binned: pa.Table, window: Window) -> VersionScores:
 
 
 def _places(rows: pa.Table, window: Window) -> Counts:
-    """The place of each row's day within the window."""
+    """The position of each row's day within the window."""
     days = rows["SESSION_DATE"].to_numpy().astype("datetime64[D]")
     return np.asarray(days - np.datetime64(window.start), dtype=np.int64)
 

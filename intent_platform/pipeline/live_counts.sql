@@ -1,4 +1,5 @@
--- Scored sessions by day, version and bin of score. {scored} gives SESSION_DATE, MODEL_VERSION, SCORE and REVENUE.
+-- Counts scored sessions by day, version and bin of the score. {scored} is a query with SESSION_DATE, MODEL_VERSION,
+-- SCORE and REVENUE. Bins are equally wide in the square root of the score, because most scores are small.
 SELECT
     SESSION_DATE,
     MODEL_VERSION,

@@ -1,7 +1,7 @@
-"""What became of the scores: quality, calibration and drift of each day, and whether the last promotion was right.
+"""How the scores performed: ranking, calibration and drift of each day, and whether the last promotion was right.
 
-The warehouse counts by day and bin; the measures are `modelling.live` and `modelling.drift`. A session's purchase is
-known when the session is, so that a day can be measured as soon as it is scored.
+The warehouse counts by day and bin. `modelling.live` and `modelling.drift` compute the measures from these counts.
+A session's purchase is known as soon as the session ends, so a day can be measured as soon as it is scored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +23,15 @@ from intent_platform.settings import Settings
 from intent_platform.tables import MONITORING
 
 PR_AUC, ROC_AUC, CALIBRATION, OVER_PREVIOUS = "pr_auc", "roc_auc", "purchases_per_expected", "pr_auc_over_previous"
-DRIFT = "drift."  # before the name of the feature
+BRIER = "brier"
+DRIFT = "drift."  # prefix of a feature's name
 _STAGED = "MEASURED"
 _DIGITS = 9
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of MONITORING: `metric` of a day's scores, and of the days before it that were measured with it."""
+    """One row of MONITORING: `metric` of the scores of the days up to and including `day`."""
 
     day: date
     version: str
@@ -42,27 +43,57 @@ class Measurement:
     sentence: str
     sessions: int
 
+    @classmethod
+    def point(
+        cls, day: date, version: str, metric: str, value: float, sessions: int, sentence: str, *, flagged: bool = False
+    ) -> "Measurement":
+        """A measure without an interval."""
+        return cls(
+            day, version, metric, value, low=None, high=None, flagged=flagged, sentence=sentence, sessions=sessions
+        )
+
+    @classmethod
+    def interval(
+        cls, day: date, version: str, metric: str, interval: Interval, sessions: int, sentence: str, *, flagged: bool
+    ) -> "Measurement":
+        """A measure with its confidence interval."""
+        low, high = interval.low, interval.high
+        return cls(day, version, metric, interval.estimate, low, high, flagged, sentence, sessions)
+
 
 def monitor(platform: Platform, window: Window, settings: Settings) -> list[Measurement]:
-    """Measure the scored days of `window`, and replace what MONITORING holds of them, in one transaction."""
-    found = map(_rounded, _measured(platform, window, settings))
-    measured = sorted(found, key=lambda m: (m.day, m.version, m.metric))
+    """Measure the scored days of `window` and replace their rows in MONITORING, in one transaction."""
+    rounded = map(_rounded, _measured(platform, window, settings))
+    measured = sorted(rounded, key=lambda m: (m.day, m.version, m.metric))
     at = wall_clock(now())
     with platform.warehouse.connect(writing=True) as connection:
         connection.stage(_STAGED, _as_rows(measured))
-        select = f"SELECT {', '.join(MONITORING.column_names[:-1])}, :at FROM {_STAGED} WHERE {in_window(MONITORING)}"  # noqa: S608
+        select = f"SELECT {', '.join(MONITORING.column_names[:-1])}, :at FROM {_STAGED} WHERE {in_window(MONITORING)}"
         replace_window(connection, MONITORING, window, select, at=at)
     return measured
 
 
 def flagged(connection: Connection, day: date, metric: str) -> dict[str, str]:
-    """A day's flagged measures whose names begin with `metric`, and their sentences."""
+    """The sentences of a day's flagged measures whose names begin with `metric`, by measure."""
     rows = connection.fetch(
-        f"SELECT METRIC, SENTENCE FROM MONITORING WHERE {in_window(MONITORING)} AND FLAGGED ORDER BY METRIC",  # noqa: S608
+        f"SELECT METRIC, SENTENCE FROM MONITORING WHERE {in_window(MONITORING)} AND FLAGGED ORDER BY METRIC",
         start=day,
         end=day + timedelta(days=1),
     )
     return {row["METRIC"]: row["SENTENCE"] for row in rows.to_pylist() if row["METRIC"].startswith(metric)}
+
+
+def ranking_on(connection: Connection, day: date) -> dict[str, dict[str, float]]:
+    """PR-AUC and ROC-AUC of the days up to `day`, by version and metric."""
+    rows = connection.fetch(
+        "SELECT MODEL_VERSION, METRIC, VALUE FROM MONITORING WHERE SESSION_DATE = :day AND METRIC IN :metrics",
+        day=day,
+        metrics=(PR_AUC, ROC_AUC),
+    ).to_pylist()
+    found: dict[str, dict[str, float]] = {}
+    for row in sorted(rows, key=lambda row: (row["MODEL_VERSION"], row["METRIC"])):
+        found.setdefault(row["MODEL_VERSION"], {})[row["METRIC"]] = row["VALUE"]
+    return found
 
 
 def _measured(platform: Platform, window: Window, settings: Settings) -> Iterator[Measurement]:
@@ -74,7 +105,7 @@ def _measured(platform: Platform, window: Window, settings: Settings) -> Iterato
         scored = {version: [day for day in live[version].days if day in window] for version in live}
         for name, days in scored.items():
             if not days:
-                continue  # it scored the days before
+                continue  # the version scored only days before the window
             version = platform.registry.version(name)
             yield from _quality(version, days, live[name].scores, wide, settings)
             yield from _drift(connection, version, days, settings)
@@ -87,41 +118,41 @@ def _quality(
 ) -> Iterator[Measurement]:
     """Ranking and calibration of a version's scores, on the days up to each of `days`."""
     policy = settings.monitoring
-    promised = version.provenance.metrics.get("roc_auc")
+    out_of_fold = version.provenance.metrics.get("roc_auc")
     for day in days:
         seen = live.of(_positions(trailing_window(day, policy.days), wide))
         enough = seen.positives >= policy.minimum_purchases
         ratio = seen.purchases_per_expected(policy.confidence)
         off = ratio.low > policy.calibration_factor or ratio.high < 1 / policy.calibration_factor
-        yield _measurement(
+        yield Measurement.interval(
             day,
             version.name,
             CALIBRATION,
             ratio,
             seen.rows,
             flagged=enough and off,
-            sentence=f"{seen.positives:,} purchases, {seen.expected.sum():,.0f} by the scores of {version.name}",
+            sentence=f"{seen.positives:,} purchases; the scores of {version.name} expected {seen.expected.sum():,.0f}",
         )
-        yield Measurement(day, version.name, "brier", seen.brier, None, None, False, "mean squared error", seen.rows)
+        yield Measurement.point(day, version.name, BRIER, seen.brier, seen.rows, "mean squared error")
         if not seen.has_both_classes:
             continue
-        yield Measurement(day, version.name, PR_AUC, seen.pr_auc, None, None, False, "average precision", seen.rows)
+        yield Measurement.point(day, version.name, PR_AUC, seen.pr_auc, seen.rows, "average precision")
         area = seen.roc_auc(policy.confidence)
-        yield _measurement(
+        yield Measurement.interval(
             day,
             version.name,
             ROC_AUC,
             area,
             seen.rows,
-            flagged=enough and promised is not None and area.high < promised - policy.roc_auc_margin,
-            sentence=f"{version.name} ranks with ROC-AUC {area.estimate:.3f}, out of fold it was {promised or 0:.3f}",
+            flagged=enough and out_of_fold is not None and area.high < out_of_fold - policy.roc_auc_margin,
+            sentence=f"{version.name} has ROC-AUC {area.estimate:.3f}; out of fold it had {out_of_fold or 0:.3f}",
         )
 
 
 def _drift(
     connection: Connection, version: ModelVersion, days: Sequence[date], settings: Settings
 ) -> Iterator[Measurement]:
-    """How far the sessions up to each of `days` are from those that the version was trained on, feature by feature."""
+    """The distance of each feature's distribution, up to each of `days`, from the version's training rows."""
     policy = settings.monitoring
     profiles = version.provenance.profiles
     if not profiles:
@@ -131,27 +162,25 @@ def _drift(
     for day in days:
         at = _positions(trailing_window(day, policy.days), wide)
         sessions = int(rows[at].sum())
-        whole = 2 * int((rows[at] > 0).sum()) > policy.days  # a weekend alone is no week
+        whole = 2 * int((rows[at] > 0).sum()) > policy.days  # a weekend alone does not represent a week
         for name, profile in profiles.items():
             observed = shares_of(counts[name][at].sum(axis=0).tolist(), sessions)
             index = population_stability_index(profile.shares, observed)
-            unseen = f", {observed[-1]:.1%} beyond all that it knows" if observed[-1] else ""
-            yield Measurement(
+            unseen = f"; {observed[-1]:.1%} lie outside of its training range" if observed[-1] else ""
+            yield Measurement.point(
                 day,
                 version.name,
                 DRIFT + name,
                 index,
-                None,
-                None,
-                whole and index > policy.drift_limit,
-                f"{name} has moved (index {index:.2f}) from what {version.name} was trained on{unseen}",
                 sessions,
+                f"{name} has drifted (index {index:.2f}) from the training data of {version.name}{unseen}",
+                flagged=whole and index > policy.drift_limit,
             )
 
 
 @dataclass(frozen=True)
 class _Succession:
-    """A champion and the one it replaced, and the days to compare them on: those scored since, up to each of `days`."""
+    """A champion, the version it replaced, and the days on which to compare them: those scored since `since`."""
 
     champion: str
     previous: str
@@ -160,9 +189,9 @@ class _Succession:
 
 
 def _successions(ledger: Ledger, scored: Mapping[str, Sequence[date]]) -> Iterator[_Succession]:
-    """For each promotion (or force) of the ledger, the scored days on which its version was champion.
+    """For each promotion or force in the ledger, the scored days on which its version was champion.
 
-    After a rollback there is nothing to ask: the version left is quarantined.
+    A rollback needs no comparison, because the version it replaced is quarantined.
     """
     for move, later in zip(ledger.moves, [*ledger.moves[1:], None], strict=True):
         if move.from_version is None or move.cause == "rollback":
@@ -176,13 +205,13 @@ def _successions(ledger: Ledger, scored: Mapping[str, Sequence[date]]) -> Iterat
 def _over_previous(
     platform: Platform, succession: _Succession, champion: LiveScores, wide: Window, settings: Settings
 ) -> Iterator[Measurement]:
-    """By how much the champion ranks better than the one before it would have, on the days since it came."""
+    """The PR-AUC of the champion minus that of the version it replaced, on the days since the promotion."""
     days = [d for d in succession.days if (d - succession.since).days + 1 >= settings.gate.cluster_days]
     if not days:
         return
-    scoring_model = platform.registry.scoring_model(succession.previous)
+    replaced = platform.registry.scoring_model(platform.registry.version(succession.previous))
     with platform.warehouse.connect() as connection:
-        previous = would_be_scores(connection, wide, scoring_model)
+        previous = would_be_scores(connection, wide, replaced)
     for day in days:
         since = max(succession.since, trailing_window(day, settings.evaluation.days).start)
         at = _positions(Window(since, day + timedelta(days=1)), wide)
@@ -191,7 +220,7 @@ def _over_previous(
             continue
         policy = settings.monitoring
         better = pr_auc_over(ours, theirs, resamples=policy.resamples, confidence=policy.confidence, seed=policy.seed)
-        yield _measurement(
+        yield Measurement.interval(
             day,
             succession.champion,
             OVER_PREVIOUS,
@@ -199,28 +228,20 @@ def _over_previous(
             ours.rows,
             flagged=better.high < 0,
             sentence=(
-                f"since {since} {succession.champion} ranks with PR-AUC {ours.pr_auc:.3f}, and {succession.previous}, "
-                f"which it replaced, would with {theirs.pr_auc:.3f}: roll back, unless there is a reason not to"
+                f"since {since} {succession.champion} has PR-AUC {ours.pr_auc:.3f}; {succession.previous}, which it "
+                f"replaced, would have {theirs.pr_auc:.3f}. Consider a rollback"
             ),
         )
 
 
-def _measurement(
-    day: date, version: str, metric: str, interval: Interval, sessions: int, *, flagged: bool, sentence: str
-) -> Measurement:
-    return Measurement(
-        day, version, metric, interval.estimate, interval.low, interval.high, flagged, sentence, sessions
-    )
-
-
 def _rounded(measured: Measurement) -> Measurement:
-    """An engine adds in any order: the last digits of a sum are chance, and would differ when measured again."""
+    """Rounded to `_DIGITS`. An engine adds in any order, so the last digits would differ in a second run."""
     low, high = (None if end is None else round(end, _DIGITS) for end in (measured.low, measured.high))
     return replace(measured, value=round(measured.value, _DIGITS), low=low, high=high)
 
 
 def _positions(window: Window, within: Window) -> slice:
-    """Where the days of `window` are among those of `within`, which has its last."""
+    """The positions of the days of `window` among those of `within`, which ends on the same day or later."""
     return slice(max(0, (window.start - within.start).days), (window.end - within.start).days)
 
 

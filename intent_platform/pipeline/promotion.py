@@ -1,6 +1,6 @@
-"""Who asks for a move of the champion: the newest evaluation, a person by name, or a rollback.
+"""Requests to move the champion: by the newest evaluation, by a person who names a version, or by a rollback.
 
-The move itself, one for all, is `platforms.champion`'s.
+All of them use the one move in `platforms.champion`.
 """
 
 import json
@@ -9,83 +9,95 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from intent_platform.errors import NoChampion, PromotionRefused
+from intent_platform.pipeline.evaluation import newest_evaluation
 from intent_platform.platforms.champion import Proof, move_champion
 from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
 from intent_platform.platforms.ports import Connection, ModelRegistry, Platform
-from intent_platform.platforms.versions import ModelVersion, validated_version_name
+from intent_platform.platforms.versions import ModelVersion
 
 
 @dataclass(frozen=True)
-class Request:
-    """A move that somebody asks for: the evaluation of a month, or a person."""
+class PendingPromotion:
+    """A promotion that an evaluation decided and nobody has carried out. `challenger` is a version name."""
 
-    month: date | None
-    to: str
+    month: date
+    challenger: str
+    reason: str
+    metrics: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class PromotionRequest:
+    """A move that an evaluation or a person asks for."""
+
+    to: ModelVersion
     cause: Cause
     reason: str
     metrics: Mapping[str, object]
 
 
-def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> Request | None:
-    """What the newest evaluation asks for, if it says promote and still holds.
+def pending_promotion(connection: Connection, ledger: Ledger, champion: str | None) -> PendingPromotion | None:
+    """The promotion that the newest evaluation decided, if it is still valid.
 
-    It does not hold any more when the champion it was decided against has moved since: a promotion is a
-    statement about two versions, and about no others.
+    A promotion is a statement about two versions. It is void once the champion has moved since the decision.
     """
-    newest = connection.fetch(
-        "SELECT MONTH, CHALLENGER, CHAMPION, DECISION, REASONS, DETAILS, DECIDED_AT FROM EVALUATIONS "
-        "ORDER BY DECIDED_AT DESC, MONTH DESC LIMIT 1"
-    ).to_pylist()
-    if not newest or newest[0]["DECISION"] != "promote" or newest[0]["CHAMPION"] != (champion or ""):
+    newest = newest_evaluation(connection)
+    if not newest or newest["DECISION"] != "promote" or newest["CHAMPION"] != (champion or ""):
         return None
-    decided_at: datetime = newest[0]["DECIDED_AT"]
+    decided_at: datetime = newest["DECIDED_AT"]
     if ledger.latest is not None and ledger.latest.moved_at >= decided_at:
         return None
-    return Request(
-        newest[0]["MONTH"],
-        newest[0]["CHALLENGER"],
-        "promotion" if champion else "first",
-        "; ".join(json.loads(newest[0]["REASONS"])),
-        json.loads(newest[0]["DETAILS"]),
+    return PendingPromotion(
+        month=newest["MONTH"],
+        challenger=newest["CHALLENGER"],
+        reason="; ".join(json.loads(newest["REASONS"])),
+        metrics=json.loads(newest["DETAILS"]),
     )
 
 
-def forced_promotion(registry: ModelRegistry, name: str, reason: str, champion: str | None) -> Request | None:
-    """What a person asks for by name; None when that version is champion already.
+def forced_promotion(
+    registry: ModelRegistry, version: ModelVersion, reason: str, champion: ModelVersion | None
+) -> PromotionRequest | None:
+    """The request of a person; None when the version is champion already. Then its quarantine is lifted.
 
     Raises:
-        UnknownVersion, InvalidVersionName: there is no such version.
-        PromotionRefused: no reason is given.
+        PromotionRefused: the reason is empty.
     """
-    version = registry.version(name)
     if not reason.strip():
-        raise PromotionRefused(
-            f"{version.name} was to be made champion without a reason: say why, it is kept in the ledger"
-        )
-    if version.name == champion:
+        raise PromotionRefused(f"a reason is missing for making {version.name} champion: give one, the ledger keeps it")
+    if champion is not None and version.name == champion.name:
         if version.quarantine:
-            registry.set_quarantine(version.name, None)
+            registry.set_quarantine(version, None)
         return None
-    return Request(None, version.name, "force", reason, version.provenance.metrics)
+    return PromotionRequest(to=version, cause="force", reason=reason, metrics=version.provenance.metrics)
 
 
-def newest_promotion(platform: Platform, champion: str | None) -> Request | None:
-    """What the newest evaluation asks for, unless that version was quarantined since."""
+def newest_promotion(platform: Platform, champion: ModelVersion | None) -> PromotionRequest | None:
+    """The request of the newest evaluation; None when it is void or its version has been quarantined since."""
     with platform.warehouse.connect() as connection:
-        request = pending_promotion(connection, read_ledger(connection), champion)
-    if request is not None and platform.registry.version(request.to).quarantine:
+        pending = pending_promotion(connection, read_ledger(connection), champion.name if champion else None)
+    if pending is None:
         return None
-    return request
+    challenger = platform.registry.version(pending.challenger)
+    if challenger.quarantine:
+        return None
+    cause: Cause = "promotion" if champion else "first"
+    return PromotionRequest(to=challenger, cause=cause, reason=pending.reason, metrics=pending.metrics)
 
 
 def carry_out(
-    platform: Platform, request: Request, champion: str | None, *, run_id: str, effective_date: date | None = None
+    platform: Platform,
+    request: PromotionRequest,
+    champion: ModelVersion | None,
+    *,
+    run_id: str,
+    effective_date: date | None = None,
 ) -> Proof:
-    """Move the champion as asked for, if it still is `champion`."""
+    """Move the champion as requested, if it still is `champion`."""
     return move_champion(
         platform,
         request.to,
-        expected=champion,
+        replacing=champion,
         cause=request.cause,
         reason=request.reason,
         metrics=request.metrics,
@@ -96,37 +108,31 @@ def carry_out(
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """What a rollback did: from where to where, and the proof; none when the target was champion already."""
+    """The result of a rollback. `proof` is None when the target was champion already and nothing moved."""
 
-    rolled_back_from: str
+    rolled_back_from: ModelVersion
     champion: ModelVersion
     proof: Proof | None
 
 
-def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) -> RollbackResult:
-    """Go back to `version` (empty: the previous champion) and quarantine the champion left.
+def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, *, run_id: str) -> RollbackResult:
+    """Make `version` champion (None: the previous champion) and quarantine the version it replaces.
 
     Raises:
-        NoChampion: there is nobody to roll back from, or nobody to go back to.
-        InvalidVersionName, UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
+        NoChampion: no version is champion, or none can follow it.
+        UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
     """
     registry = platform.registry
     champion = registry.champion()
     if champion is None:
         raise NoChampion("there is no champion to roll back from: none was ever promoted")
-    if version:
-        target = registry.version(validated_version_name(version))
-    else:
-        with platform.warehouse.connect() as connection:
-            ledger = read_ledger(connection)
-        quarantined = [known.name for known in registry.versions() if known.quarantine]
-        target = registry.version(ledger.previous_champion(champion, unfit=quarantined))
-    if target.name == champion:
+    target = _previous_champion(platform, champion) if version is None else version
+    if target.name == champion.name:
         return RollbackResult(champion, target, None)
     proof = move_champion(
         platform,
-        target.name,
-        expected=champion,
+        target,
+        replacing=champion,
         cause="rollback",
         reason=reason,
         metrics=target.provenance.metrics,
@@ -134,3 +140,12 @@ def roll_back_to(platform: Platform, version: str, reason: str, *, run_id: str) 
         quarantine_reason=f"rolled back from: {reason}",
     )
     return RollbackResult(champion, target, proof)
+
+
+def _previous_champion(platform: Platform, champion: ModelVersion) -> ModelVersion:
+    with platform.warehouse.connect() as connection:
+        ledger = read_ledger(connection)
+    known = {version.name: version for version in platform.registry.versions()}
+    unfit = [version.name for version in known.values() if version.quarantine]
+    previous = ledger.previous_champion(champion.name, unfit)
+    return known.get(previous) or platform.registry.version(previous)  # a deleted version is refused by its name

@@ -1,4 +1,4 @@
-"""Which versions may go: old ones that never were champion, and that no month counts on."""
+"""Deleting old versions that never were champion."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,22 @@ from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.versions import ModelVersion
 
 
-def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> list[str]:
-    """The versions, oldest first, that neither the ledger names nor are among the `keep` generated last."""
-    named = {name for move in ledger.moves for name in (move.from_version, move.to_version)}
-    ordered = sorted(version.name for version in versions)
-    return [name for name in ordered[: max(0, len(ordered) - keep)] if name not in named]
+def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> list[ModelVersion]:
+    """The versions that may be deleted, oldest first: not in the ledger and not among the newest `keep`."""
+    in_ledger = {name for move in ledger.moves for name in (move.from_version, move.to_version)}
+    ordered = sorted(versions, key=lambda version: version.name)
+    return [version for version in ordered[: max(0, len(ordered) - keep)] if version.name not in in_ledger]
 
 
 def prune(platform: Platform, keep: int) -> list[str]:
-    """Delete them; whoever was champion stays, so that any rollback remains possible. The names of those deleted.
+    """Delete the dispensable versions and return their names. Every past champion stays, so any rollback works.
 
     Raises:
-        StillNeeded: the registry cannot be without one of them; those before it are gone.
+        StillNeeded: the registry refuses to delete one of them. Those before it are deleted.
     """
     with platform.warehouse.connect() as connection:
         ledger = read_ledger(connection)
-    gone = dispensable(platform.registry.versions(), ledger, keep)
-    for name in gone:
-        platform.registry.delete(name)
-    return gone
+    deleted = dispensable(platform.registry.versions(), ledger, keep)
+    for version in deleted:
+        platform.registry.delete(version)
+    return [version.name for version in deleted]

@@ -1,4 +1,4 @@
--- One row of DATASET becomes one score. {predict} is the model's function over its features, in their order.
+-- Gives each row of DATASET one score. {predict} calls the scoring function with the features of the version, in order.
 SELECT
     UID,
     SESSION_DATE,

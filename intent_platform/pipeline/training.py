@@ -1,4 +1,4 @@
-"""A month's challenger: the rows it is trained on, and logging it with where it came from."""
+"""The challenger of a month: selecting its training rows, training it, and logging it with its provenance."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from intent_platform.partitions import Window, day_of, training_window
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.versions import ModelVersion, Provenance
-from intent_platform.settings import TrainingSettings
+from intent_platform.settings.training import TrainingSettings
 from intent_platform.tables import DATASET
 
 
 @dataclass(frozen=True)
 class LoggedChallenger:
-    """A month's challenger as it was logged, and the trials that led to it."""
+    """The logged challenger of a month, and the trials of its search."""
 
     version: ModelVersion
     trials: Sequence[Trial]
@@ -36,10 +36,10 @@ def train_challenger(
     run_id: str,
     report: Callable[[Trial], None] | None = None,
 ) -> LoggedChallenger:
-    """Train the challenger of monthly key `month` and log it; `report` is told of every trial.
+    """Train the challenger of monthly key `month` and log it. `report` receives every trial when it ends.
 
     Raises:
-        TrainingRefused: the training window cannot carry a model.
+        TrainingRefused: the training window has too few sessions or purchases for a model.
     """
     window = training_window(month, settings.months)
     with platform.warehouse.connect() as connection:
@@ -69,14 +69,13 @@ def train_challenger(
 
 
 def train_in_warehouse(platform: Platform, month: str, *, run_id: str) -> LoggedChallenger:
-    """The same by the stored procedure TRAINING, next to the data; it must have been deployed.
+    """Let the deployed stored procedure TRAINING do the same, next to the data.
 
     Raises:
-        WarehouseError: there is no such procedure, or no warehouse to run it.
+        WarehouseError: the procedure does not exist, or no warehouse can run it.
     """
     with platform.warehouse.connect() as connection:
-        called = connection.fetch("CALL TRAINING(:month, :run_id)", month=day_of(month), run_id=run_id)
-    answer = json.loads(called.column(0)[0].as_py())
+        answer = json.loads(connection.value("CALL TRAINING(:month, :run_id)", month=day_of(month), run_id=run_id))
     if "refused" in answer:
         raise TrainingRefused(answer["refused"])
     return LoggedChallenger(
@@ -85,27 +84,26 @@ def train_in_warehouse(platform: Platform, month: str, *, run_id: str) -> Logged
 
 
 def training_rows(connection: Connection, window: Window, training: TrainingSettings) -> pa.Table:
-    """The sessions of `window` with the features to train on, all of them or `max_sessions` at most.
+    """The sessions of `window` with the training features: all of them, or a sample of `max_sessions`.
 
-    The sample keeps the share of purchases, is the same every time, and is drawn where the data is.
+    The warehouse draws the sample. It keeps the share of purchases and is the same every time.
     """
     columns = ", ".join(("UID", "SESSION_DATE", "REVENUE", *training.features))
-    query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"  # noqa: S608
+    query = f"SELECT {columns} FROM DATASET WHERE {in_window(DATASET)}"
     if training.max_sessions is None:
-        return connection.fetch(query, start=window.start, end=window.end)
+        return connection.fetch(query, **window.bounds)
     return connection.fetch(
         query + " QUALIFY ROW_NUMBER() OVER (PARTITION BY REVENUE "
         "ORDER BY MD5(CONCAT(:seed, UID, CAST(SESSION_DATE AS VARCHAR))), UID, SESSION_DATE) "
         "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / COUNT(*) OVER ()))",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         seed=str(training.seed),
         most=training.max_sessions,
     )
 
 
 def git_commit() -> str:
-    """The commit of this code: what git says, or `GIT_COMMIT` where there is no checkout."""
+    """The commit of this code, from git. Without a checkout, the environment variable `GIT_COMMIT` or `unknown`."""
     folder = Path(__file__).parent
     try:
         found = subprocess.run(

@@ -1,6 +1,6 @@
-"""A platform is a warehouse plus a model registry: the ports, what is common to all, and the adapters.
+"""A platform is a warehouse and a model registry: the ports, the code that all platforms share, and the adapters.
 
-Adapters are imported when a deployment asks for them, so that loading the code location stays fast.
+`platform_for` imports an adapter only when a deployment needs it. This keeps loading the code location fast.
 """
 
 from intent_platform.platforms.ports import Platform
@@ -8,7 +8,7 @@ from intent_platform.settings import Settings
 
 
 def platform_for(settings: Settings) -> Platform:
-    """The platform of `settings.deployment`. Opens nothing: connections are made when they are used."""
+    """The platform of `settings.deployment`. It opens no connection before its first use."""
     if settings.deployment == "local":
         from intent_platform.platforms.local import local_platform
 

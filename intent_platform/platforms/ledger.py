@@ -1,6 +1,6 @@
-"""The ledger `CHAMPION_HISTORY`: reading it, and asking it who was champion when.
+"""The ledger `CHAMPION_HISTORY`: its moves, and the champion of each day.
 
-It is append-only; only `champion.move_champion` writes it. Who is champion *now* is the registry's to say.
+The table is append-only, and only `champion.move_champion` writes it. The registry names the current champion.
 """
 
 from collections.abc import Collection
@@ -12,6 +12,8 @@ from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window
 from intent_platform.platforms.ports import Connection
 
+#: The ledger stores this text if nobody gave a reason for a move.
+NO_REASON = "no reason given"
 Cause = Literal["first", "promotion", "force", "rollback"]
 
 
@@ -31,54 +33,53 @@ class Move:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All moves, oldest first."""
+    """All moves of the champion, oldest first."""
 
     moves: tuple[Move, ...]
 
     @property
     def latest(self) -> Move | None:
-        """The last move; None before the first."""
+        """The last move; None if there was no move yet."""
         return self.moves[-1] if self.moves else None
 
     def previous_champion(self, current: str, unfit: Collection[str]) -> str:
-        """The last champion before `current` that is not `unfit` (quarantined, say).
+        """The last champion before `current` that is not one of `unfit`, such as quarantined versions.
 
         Raises:
-            NoChampion: there is none to go back to.
+            NoChampion: the ledger has no such version.
         """
         for move in reversed(self.moves):
             for version in (move.to_version, move.from_version):
                 if version is not None and version != current and version not in unfit:
                     return version
         raise NoChampion(
-            f"the ledger knows no earlier champion than {current} that is not quarantined: "
-            "name the version to go back to"
+            f"the ledger has no earlier champion than {current} that is not quarantined: name the version to go back to"
         )
 
     def champions_of(self, window: Window) -> list[tuple[Window, str]]:
-        """Who was champion on each day of `window`, as consecutive windows with one version each.
+        """The champion of each day of `window`, as consecutive windows with one version each.
 
-        A move counts from its effective date; of several on one day the last stands. Example: a move to B
-        effective on the 15th makes `[1st, 29th)` into `([1st, 15th), A), ([15th, 29th), B)`.
+        A move counts from its effective date. If several moves count on a day, the last one decides. Example: a move
+        from A to B, effective on the 15th, splits `[1st, 29th)` into `([1st, 15th), A), ([15th, 29th), B)`.
 
         Raises:
-            NoChampion: nobody was, on some day of the window.
+            NoChampion: a day of the window had no champion.
         """
         starts: list[tuple[date, str]] = []
         for day in window:
-            standing = [move.to_version for move in self.moves if move.effective_date <= day]
-            if not standing:
+            champions = [move.to_version for move in self.moves if move.effective_date <= day]
+            if not champions:
                 raise NoChampion(
-                    f"the ledger names no champion for {day}: score it with the champion of now, or a version by name"
+                    f"the ledger has no champion for {day}: score it with the current champion or name a version"
                 )
-            if not starts or starts[-1][1] != standing[-1]:
-                starts.append((day, standing[-1]))
+            if not starts or starts[-1][1] != champions[-1]:
+                starts.append((day, champions[-1]))
         ends = [day for day, _ in starts[1:]] + [window.end]
         return [(Window(start, end), version) for (start, version), end in zip(starts, ends, strict=True)]
 
 
 def read_ledger(connection: Connection) -> Ledger:
-    """The ledger as it is now."""
+    """The current ledger."""
     rows = connection.fetch(
         "SELECT MOVE, MOVED_AT, EFFECTIVE_DATE, FROM_VERSION, TO_VERSION, CAUSE, REASON, RUN_ID "
         "FROM CHAMPION_HISTORY ORDER BY MOVE"

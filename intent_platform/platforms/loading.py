@@ -1,6 +1,6 @@
-"""Replacing partitions: one transaction each, so that a reader sees the old rows or the new ones, never half.
+"""Replaces the rows of a window in one transaction. A reader sees either all old rows or all new ones.
 
-Statements that several assets share. Which rows belong into a partition is said by the asset's own SQL.
+Several assets share these statements. The SQL of each asset selects the rows of its partitions.
 """
 
 import json
@@ -21,42 +21,44 @@ _ATTRIBUTES = ", ".join(column.name for column in SESSION_COLUMNS)
 _PAIRS = ", ".join(f"'{column.name}', {column.name}" for column in SESSION_COLUMNS)
 _AS_JSON = f"TO_JSON(OBJECT_CONSTRUCT({_PAIRS}))"
 _KEY = ", ".join(SOURCE.key)
-#: Which rows have a key that came before in the same load. Numbering the arrivals of every key is dear: only those
-#: keys are numbered whose hash came more than once, and hardly ever is there one.
+#: Finds the rows whose key came earlier in the same load. Numbering every row would be slow, so the statement
+#: numbers only the rows whose hash comes more than once, and such rows are rare.
 _FIND_REPEATED = f"""
     SELECT ARRIVAL FROM RECEIVED
     WHERE HASH({_KEY}) IN (SELECT HASH({_KEY}) FROM RECEIVED GROUP BY 1 HAVING COUNT(*) > 1)
     QUALIFY ROW_NUMBER() OVER (PARTITION BY {_KEY} ORDER BY ARRIVAL) > 1
-"""  # noqa: S608
+"""
 _IS_REPEATED = "ARRIVAL IN (SELECT ARRIVAL FROM REPEATED)"
 _ACCEPT = f"""
     INSERT INTO SOURCE ({", ".join(SOURCE.column_names)})
     SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED WHERE NOT {_IS_REPEATED}
-"""  # noqa: S608
+"""
+#: A row whose date is outside the window is stored under the window's first day. A load that replaces this window
+#: then deletes it.
 _REJECT = """
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT CASE WHEN SESSION_DATE IS NULL THEN :undated WHEN SESSION_DATE < :start OR SESSION_DATE >= :end THEN :start
         ELSE SESSION_DATE END, RAW, REASONS, :feed, ORIGIN, :at
     FROM REFUSED
 """
-#: A file that comes again has its rows rejected again: once is enough.
+#: If a feed delivers a file again, its rejected rows replace the earlier copies.
 _FORGET_REFUSED = """
     DELETE FROM SOURCE_REJECTED WHERE FEED = :feed AND (ORIGIN, RAW) IN (SELECT ORIGIN, RAW FROM REFUSED)
 """
 _FORGET_REPEATED = f"""
     DELETE FROM SOURCE_REJECTED WHERE FEED = :feed
     AND (ORIGIN, RAW) IN (SELECT ORIGIN, {_AS_JSON} FROM RECEIVED WHERE {_IS_REPEATED})
-"""  # noqa: S608
+"""
 _REJECT_REPEATED = f"""
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED WHERE {_IS_REPEATED}
-"""  # noqa: S608
-_REPEATED = json.dumps([f"{_KEY} came before in the same load"])
+"""
+_REPEATED = json.dumps([f"{_KEY} is repeated from an earlier row of the same load"])
 
 
 @dataclass(frozen=True)
 class LoadCounts:
-    """What became of the rows a feed delivered: `received = accepted + rejected`."""
+    """The row counts of one load: `received = accepted + rejected`."""
 
     received: int
     accepted: int
@@ -71,31 +73,29 @@ def in_window(table: Table) -> str:
 def delete_window(
     connection: Connection, table: Table, window: Window, condition: str = "TRUE", **values: Value
 ) -> int:
-    """Delete the rows of `window` that meet `condition`; how many there were."""
+    """Delete the rows of `window` that meet `condition`, and return their number."""
     return connection.execute(
-        f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",  # noqa: S608
-        start=window.start,
-        end=window.end,
+        f"DELETE FROM {table.name} WHERE {in_window(table)} AND {condition}",
+        **window.bounds,
         **values,
     )
 
 
 def replace_window(connection: Connection, table: Table, window: Window, select: str, **values: Value) -> int:
-    """Replace the table's rows of `window` by those of `select`, which binds `:start` and `:end`; how many.
+    """Replace the rows of `window` in one transaction, and return the number of new rows.
 
-    `select` gives the table's columns in order.
+    `select` returns the new rows, with the columns in the order of the table. It may use `:start` and `:end`.
     """
     with connection.transaction():
         return refill_window(connection, table, window, select, **values)
 
 
 def refill_window(connection: Connection, table: Table, window: Window, select: str, **values: Value) -> int:
-    """What `replace_window` does, within a transaction that is under way."""
+    """Do the same as `replace_window`, within the open transaction."""
     delete_window(connection, table, window)
     return connection.execute(
         f"INSERT INTO {table.name} ({', '.join(table.column_names)}) {select}",
-        start=window.start,
-        end=window.end,
+        **window.bounds,
         **values,
     )
 
@@ -110,22 +110,29 @@ def load_sessions(
     undated: date,
     at: datetime,
 ) -> LoadCounts:
-    """Load what a feed delivered for `window`, accepted rows into SOURCE, the others into SOURCE_REJECTED.
+    """Load the batches of a feed in one transaction: valid rows into SOURCE, the others into SOURCE_REJECTED.
 
-    With `replacing` the window is replaced whole; without it, rows are replaced by key and everything else
-    stays. A key that comes twice in one load is accepted once, the first time; the other rows are rejected.
-    Rejected rows without a readable date are filed under the day `undated`, those of a day outside of the window under
-    its first day: so a load of the same window replaces them. All are stamped `at` (Asia/Tokyo wall clock).
+    If a key comes several times in one load, its first row is accepted and the others are rejected.
+
+    Args:
+        connection: a connection that can write, outside a transaction.
+        window: the days that the feed delivers.
+        batches: the validated batches, in the order of arrival.
+        feed: the name of the feed.
+        replacing: whether the load replaces the whole window. Otherwise it replaces rows by key and keeps all others.
+        undated: the day under which rejected rows without a readable date are stored.
+        at: the time of the load, as Asia/Tokyo wall-clock time.
 
     Raises:
-        RuntimeError: accepted + rejected is not received; nothing was loaded.
+        RuntimeError: accepted + rejected differs from received. Nothing was loaded.
     """
     received = 0
-    for batch in chain((ValidatedBatch.empty(),), batches):  # the empty one makes both temporary tables
+    for batch in chain((ValidatedBatch.empty(),), batches):  # the empty batch creates both temporary tables
         arrivals = pa.array(np.arange(received, received + batch.accepted.num_rows))
         connection.stage("RECEIVED", batch.accepted.append_column("ARRIVAL", arrivals))
         connection.stage("REFUSED", batch.rejected)
         received += batch.accepted.num_rows + batch.rejected.num_rows
+    # Staged here, because Snowflake ends a transaction that creates a table.
     connection.stage("REPEATED", connection.fetch(_FIND_REPEATED))
     with connection.transaction():
         if replacing:
@@ -138,7 +145,7 @@ def load_sessions(
             connection.execute(_FORGET_REFUSED, feed=feed)
             connection.execute(_FORGET_REPEATED, feed=feed)
         accepted = connection.execute(_ACCEPT, feed=feed, at=at)
-        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, start=window.start, end=window.end)
+        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, **window.bounds)
         rejected += connection.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")

@@ -1,14 +1,15 @@
-"""The two ports every platform implements: `Warehouse` and `ModelRegistry`.
+"""The two ports that every platform implements: `Warehouse` and `ModelRegistry`.
 
-All SQL is Snowflake's, with `:name` for values; an adapter runs it as it is or transpiles it. What can be
-said in SQL once is not here but in the modules beside this one.
+All SQL is in Snowflake's dialect, with `:name` for values. An adapter runs it unchanged or transpiles it. Work that
+is the same SQL on every platform belongs in the modules beside this one, not in the ports.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -16,17 +17,21 @@ from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.versions import ModelVersion, Provenance
 
+#: A value of a statement. A sequence becomes the list after `IN`.
 Value = str | int | float | bool | date | datetime | None | Sequence[str]
 
-#: The SQL function that a session offers after `use_model`: the model's features in order -> probability.
+#: The SQL function that `use_model` binds to a version. It takes the features in order and returns a probability.
 PREDICT_FUNCTION = "PREDICT_PURCHASE_INTENT"
 
 
 @dataclass(frozen=True)
 class ScoringModel:
-    """A version as the warehouse of its platform scores with it: it takes `features`, in order.
+    """What the warehouse needs to score with a version.
 
-    `model` is None where the warehouse has the registry's models at hand itself.
+    Attributes:
+        version: the name of the version.
+        features: the arguments of `PREDICT_FUNCTION`, in order.
+        model: the loaded model; None where the warehouse itself can call the models of the registry.
     """
 
     version: str
@@ -34,110 +39,132 @@ class ScoringModel:
     model: IntentModel | None = None
 
 
-class Connection(Protocol):
-    """One conversation with the warehouse. Not for use by several threads."""
+class Connection(ABC):
+    """One conversation with the warehouse. Threads must not share it."""
 
+    @abstractmethod
     def fetch(self, sql: str, **values: Value) -> pa.Table:
-        """All rows of a query, column by column.
+        """All rows of a query, as an Arrow table.
 
         Raises:
-            VersionUnfit: the version in use failed at scoring a session.
+            VersionUnfit: the version given to `use_model` cannot score a session.
         """
 
+    def row(self, sql: str, **values: Value) -> dict[str, Any]:
+        """The first row of a query, by column name; empty if the query returns no rows."""
+        return next(iter(self.fetch(sql, **values).slice(0, 1).to_pylist()), {})
+
+    def value(self, sql: str, **values: Value) -> Any:
+        """The value of a query that returns one row with one column."""
+        return self.fetch(sql, **values).column(0)[0].as_py()
+
+    @abstractmethod
     def execute(self, sql: str, **values: Value) -> int:
-        """Run one statement; the number of rows it inserted, deleted or updated."""
+        """Run one statement, and return the number of rows that it inserted, deleted or updated."""
 
+    @abstractmethod
     def stage(self, name: str, batch: pa.Table) -> None:
-        """Append `batch` to the temporary table `name`, which the session's first batch of that name creates.
+        """Append `batch` to the temporary table `name`. The first batch of the connection creates the table.
 
-        Call it before `transaction()`: creating a table ends a transaction on Snowflake.
+        Call it before `transaction()`, because creating a table ends a transaction on Snowflake.
         """
 
+    @abstractmethod
     def describe(self, relation: str) -> Mapping[str, str]:
-        """The columns of a table or view of somebody else, and their types: `tables.SqlType`s, or what the engine says.
+        """The columns of a table or view that somebody else owns, with their types.
 
-        From then on statements can read it. Before `transaction()`.
+        A type is a `tables.SqlType`, or the engine's own name where the contract has no such type. Later statements
+        can read the table or view. Call this before `transaction()`.
 
         Raises:
-            FeedError: it is not there, or may not be read.
+            FeedError: the table or view does not exist, or the platform may not read it.
             WarehouseError: another process holds it.
         """
 
+    @abstractmethod
     def use_model(self, scoring_model: ScoringModel) -> None:
-        """Let this version answer `PREDICT_FUNCTION` in the statements that follow. Before `transaction()`."""
+        """Bind `PREDICT_FUNCTION` to this version for later statements. Call it before `transaction()`."""
 
+    @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
-        """All statements inside take effect together when it is left, or none when an exception leaves it."""
+        """Commit all statements inside at the end, or none of them if an exception is raised."""
 
 
 class Warehouse(Protocol):
-    """Where the tables are."""
+    """The store of the tables."""
 
     def connect(
         self, *, writing: bool = False, timeout_seconds: float | None = None
     ) -> AbstractContextManager[Connection]:
-        """Connect, creating the tables of `tables.TABLES` that are missing; always closed on leaving.
+        """Open a connection and close it at the end. Missing tables of `tables.TABLES` are created first.
 
-        `timeout_seconds` is how many seconds to wait for a busy warehouse; None leaves it to the settings.
+        Args:
+            writing: whether the connection changes tables. Without it, some warehouses refuse changes.
+            timeout_seconds: how long to wait for a busy warehouse, in seconds. None means the value of the settings.
 
         Raises:
-            WarehouseError: it cannot be reached or written, is busy for too long, or its tables have other columns.
+            WarehouseError: the warehouse cannot be reached or written, is busy for too long, or has a table with
+                other columns.
         """
 
 
 class ModelRegistry(Protocol):
-    """Where the versions are, and the one pointer to the champion."""
+    """The store of the versions, and of the pointer to the champion.
+
+    `version` looks up a name that comes from a person or a table. The other methods take the version itself.
+    """
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
-        """Store a new version under a new name. When it returns, the version can be found and loaded."""
+        """Store a model as a new version with a new name. On return, the version can be found and loaded."""
 
     def versions(self) -> list[ModelVersion]:
-        """All versions, oldest name first."""
+        """All versions, oldest first."""
 
     def version(self, name: str) -> ModelVersion:
         """The version of that name.
 
         Raises:
-            InvalidVersionName: the name is malformed.
-            UnknownVersion: there is none.
+            InvalidVersionName: the text does not have the form of a version name.
+            UnknownVersion: the registry does not have the version.
         """
 
-    def load(self, name: str) -> IntentModel:
+    def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, ready to score.
 
         Raises:
-            UnknownVersion: there is no such version.
+            UnknownVersion: the version was deleted.
             VersionUnfit: its artifact cannot be read.
         """
 
-    def scoring_model(self, name: str) -> ScoringModel:
-        """That version, for the sessions of the platform's warehouse.
+    def scoring_model(self, version: ModelVersion) -> ScoringModel:
+        """That version, with all that the platform's warehouse needs to score with it.
 
         Raises:
-            UnknownVersion: there is no such version.
+            UnknownVersion: the version was deleted. Only registries that load the artifact notice it here.
             VersionUnfit: its artifact cannot be read.
         """
 
-    def champion(self) -> str | None:
-        """The name of the version that the pointer is at; None before the first move."""
+    def champion(self) -> ModelVersion | None:
+        """The version that the pointer names; None before the first move."""
 
-    def move_champion(self, to: str, expected: str | None) -> None:
-        """Move the pointer in one step, if it still is at `expected`.
-
-        Raises:
-            ChampionMoved: it is elsewhere; nothing is moved.
-        """
-
-    def delete(self, name: str) -> None:
-        """Remove a version with its files, for good.
+    def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
+        """Move the pointer to `to` if it still names `expected` (compare-and-set).
 
         Raises:
-            UnknownVersion: there is none.
-            StillNeeded: it is the champion, or the registry cannot be without it.
+            ChampionMoved: the pointer names another version. Nothing was moved.
+            UnknownVersion: `to` was deleted.
         """
 
-    def set_quarantine(self, name: str, reason: str | None) -> None:
-        """Mark a version as not to be promoted by evaluations, or (None) lift that."""
+    def delete(self, version: ModelVersion) -> None:
+        """Delete a version and its files for good.
+
+        Raises:
+            UnknownVersion: the version was already deleted.
+            StillNeeded: the version is the champion, or the registry does not allow its deletion.
+        """
+
+    def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
+        """Quarantine a version for `reason`: no evaluation may promote it. None lifts the quarantine."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +176,6 @@ class Platform:
 
 
 def challenger_of(versions: Iterable[ModelVersion], month: date) -> ModelVersion | None:
-    """The challenger of a month. Training a month again supersedes its earlier version, so the last one generated."""
+    """The challenger of a month: the version that was trained last for it. None if the month has no version."""
     candidates = [version for version in versions if version.provenance.month == month]
     return max(candidates, key=lambda version: version.name, default=None)

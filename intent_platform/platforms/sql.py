@@ -1,6 +1,6 @@
-"""One SQL, Snowflake's: binding values into a statement and rendering it in an engine's dialect.
+"""Inserts values into statements in Snowflake SQL, and renders the statements in the dialect of an engine.
 
-Values enter as typed literals of the syntax tree, never as text. Nothing here connects to anything.
+Values become typed literals of the syntax tree, never text. The adapters run the statements.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,22 @@ from intent_platform.platforms.ports import Value
 
 
 def statement_beside(module_file: str, name: str) -> str:
-    """The text of `name` in the folder of the module that runs it."""
+    """The text of the file `name` that is in the same folder as the module."""
     return Path(module_file).with_name(name).read_text(encoding="utf-8")
 
 
 def render(sql: str, dialect: str, values: Mapping[str, Value]) -> str:
-    """`sql` (Snowflake's, `:name` for values) in `dialect`, with the values in place.
+    """Render a statement in `dialect`, with the values in place of their placeholders.
+
+    Args:
+        sql: one statement in Snowflake SQL, with `:name` for values.
+        dialect: a dialect that sqlglot knows.
+        values: the values by name.
 
     Raises:
-        KeyError: a placeholder has no value, or a value no placeholder.
+        KeyError: a placeholder has no value, or a value has no placeholder.
     """
-    tree = _parsed(sql).copy()
+    tree = _parsed(sql).copy()  # the cache keeps the original
     unused = set(values)
     for placeholder in list(tree.find_all(exp.Placeholder)):
         name = str(placeholder.this)
@@ -42,20 +47,22 @@ def _parsed(sql: str) -> exp.Expr:
 
 
 def literal(value: Value, dialect: str) -> str:
-    """A value as a typed literal of `dialect`; a sequence becomes the list after `IN`."""
+    """A value as a typed literal in `dialect`. A sequence becomes the list after `IN`."""
     return _typed(value).sql(dialect=dialect)
 
 
 def _typed(value: Value) -> exp.Expr:
-    """A typed literal. A `datetime` is a naive wall-clock time."""
-    match value:
+    """A value as a typed literal. A `datetime` must be a wall-clock time without time zone."""
+    match value:  # datetime before date, because each datetime is also a date
         case datetime():
             if value.tzinfo is not None:
-                raise TypeError(f"timestamps are stored as wall-clock times: pass {value} through wall_clock() first")
+                raise TypeError(
+                    f"{value} has a time zone, and tables store wall-clock times: pass it through wall_clock() first"
+                )
             return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMPNTZ")
         case date():
             return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-        case float():  # numpy's too; a bare 0.1 would be a decimal
+        case float():  # also a float of numpy; without the cast, 0.1 would be a DECIMAL
             return exp.cast(exp.Literal.string(repr(float(value))), "DOUBLE")
         case None | bool() | int() | str():
             return exp.convert(value)

@@ -1,6 +1,6 @@
-"""Model versions: their names, and what each carries about where it came from.
+"""Model versions: their names, and the provenance that each version carries.
 
-The names are validated here and nowhere else. Storing versions is the registry adapters' work.
+Only this module validates names. The adapters of the registry store versions.
 """
 
 import re
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from intent_platform.errors import InvalidVersionName
+from intent_platform.errors import ChampionMoved, InvalidVersionName
 from intent_platform.modelling.drift import Profile
 from intent_platform.partitions import Window, now
 
@@ -25,7 +25,7 @@ def version_name(moment: datetime | None = None) -> str:
 
 
 def free_version_name(is_taken: Callable[[str], bool]) -> str:
-    """The name of a version generated now that no other has; a clash waits for the next second (D4)."""
+    """The version name of the current second. If another version has this name, wait for the next second."""
     while is_taken(name := version_name()):
         moment = now()
         time.sleep((moment.replace(microsecond=0) + timedelta(seconds=1) - moment).total_seconds())
@@ -33,15 +33,15 @@ def free_version_name(is_taken: Callable[[str], bool]) -> str:
 
 
 def validated_version_name(text: str) -> str:
-    """`text` without surrounding blanks, when it has the form of a version name.
+    """The version name in `text`, without surrounding blanks.
 
     Raises:
-        InvalidVersionName: it has another form, or names a moment that does not exist.
+        InvalidVersionName: the text has another form, or its date and time do not exist.
     """
     name = text.strip()
     if _PATTERN.fullmatch(name):
         try:
-            datetime.strptime(name, _FORMAT)  # noqa: DTZ007  only whether such a moment exists
+            datetime.strptime(name, _FORMAT)  # noqa: DTZ007  checks only whether the moment exists
         except ValueError:
             pass
         else:
@@ -52,10 +52,21 @@ def validated_version_name(text: str) -> str:
 
 
 class Provenance(BaseModel):
-    """What a version carries: where it came from and how good it looked.
+    """The origin of a version and its quality at training time.
 
-    `metrics` are out-of-fold, never of training rows. `training_window` is half-open, Asia/Tokyo. `profiles` are those
-    of `modelling.training.TrainedModel`; a version of an earlier release has none.
+    Attributes:
+        month: the first day of the month that the version was trained for.
+        training_window: the days of the training rows, half-open, Asia/Tokyo.
+        sessions: the number of training rows.
+        purchases: the number of purchases among them.
+        features: the columns that the model takes, in order.
+        parameters: the CatBoost parameters of the model, without its number of trees.
+        metrics: out-of-fold metrics, never metrics of the rows that a model was fitted to.
+        iterations: the number of trees.
+        git_commit: the commit of the code.
+        run_id: the run that trained the version.
+        profiles: the distributions of the features and of the out-of-fold scores; see
+            `modelling.training.TrainedModel`. A version of an earlier release has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +74,8 @@ class Provenance(BaseModel):
     month: date
     training_window: Window
     sessions: int
-    purchases: int = Field(validation_alias=AliasChoices("purchases", "positives"))  # as earlier releases wrote it
+    # Versions of earlier releases carry the name "positives".
+    purchases: int = Field(validation_alias=AliasChoices("purchases", "positives"))
     features: tuple[str, ...]
     parameters: Mapping[str, str | int | float | bool]
     metrics: Mapping[str, float | None]
@@ -74,10 +86,29 @@ class Provenance(BaseModel):
 
 
 class ModelVersion(BaseModel):
-    """One version in the registry. `quarantine` is why no evaluation may promote it, when that is so."""
+    """One version in the registry. `quarantine` is the reason of its quarantine; None if it has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     provenance: Provenance
     quarantine: str | None = None
+
+
+def name_or_nobody(champion: ModelVersion | None) -> str:
+    """The name of the champion for messages, or "nobody" if there is no champion."""
+    return "nobody" if champion is None else champion.name
+
+
+def ensure_champion(champion: ModelVersion | None, expected: ModelVersion | None, to: ModelVersion) -> None:
+    """Check that the champion is still the version that the decision compared with `to`.
+
+    Raises:
+        ChampionMoved: the champion is another version.
+    """
+    actual_name, expected_name = name_or_nobody(champion), name_or_nobody(expected)
+    if actual_name != expected_name:
+        raise ChampionMoved(
+            f"the champion is {actual_name}, no longer {expected_name}: nothing was moved. "
+            f"Decide again whether {to.name} should replace it"
+        )

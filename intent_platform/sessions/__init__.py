@@ -1,4 +1,4 @@
-"""Feeds: where sessions come from, and the contract that their rows are held to.
+"""The session sources, and the contract that their rows must meet.
 
-Knows tables and windows; neither Dagster nor any warehouse.
+This package uses tables and windows. It uses neither Dagster nor a warehouse.
 """

@@ -1,7 +1,7 @@
-"""The contract of a session, applied: which received rows are accepted, and why the others are not.
+"""Applies the contract of a session: which rows of a feed are accepted, and why the others are rejected.
 
-The rules are those of `tables.SESSION_COLUMNS`. Repeated keys are not seen here, since a feed comes in
-batches: the load into the warehouse finds them.
+The rules are in `tables.SESSION_COLUMNS`. A feed delivers batches, so only the load into the warehouse
+finds repeated keys.
 """
 
 import json
@@ -31,8 +31,8 @@ REJECTED_SCHEMA = pa.schema(
     [("SESSION_DATE", pa.date32()), ("RAW", pa.string()), ("REASONS", pa.string()), ("ORIGIN", pa.string())]
 )
 
-_INTEGER_BITS = 32  # of integers that cannot be larger than LARGEST_INTEGER
-_SHOWN_CHARACTERS = 40
+_INTEGER_BITS = 32  # signed integers of this width never exceed LARGEST_INTEGER
+_SHOWN_CHARACTERS = 40  # of a cell in a reason
 _TRUE, _FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -42,9 +42,12 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RawBatch:
-    """A batch as it came: one column for each of `SESSION_COLUMNS`, text or typed, and where it came from.
+    """A batch as a feed delivers it.
 
-    `ignored_columns` are those that the file had besides; they are kept out.
+    Attributes:
+        rows: one column for each of `SESSION_COLUMNS`, as text or typed.
+        origin: the file or delivery that the batch comes from.
+        ignored_columns: further columns of the file, which are not loaded.
     """
 
     rows: pa.Table
@@ -54,57 +57,68 @@ class RawBatch:
 
 @dataclass(frozen=True)
 class ValidatedBatch:
-    """A batch, split: `accepted` as `ACCEPTED_SCHEMA`, `rejected` as `REJECTED_SCHEMA`; together all its rows."""
+    """A batch after the contract check: each of its rows is either accepted or rejected.
+
+    Attributes:
+        accepted: rows of `ACCEPTED_SCHEMA`.
+        rejected: rows of `REJECTED_SCHEMA`.
+    """
 
     accepted: pa.Table
     rejected: pa.Table
 
     @classmethod
     def empty(cls) -> "ValidatedBatch":
-        """No rows, with the columns that batches have."""
+        """A batch without rows, with the columns of both schemas."""
         return cls(ACCEPTED_SCHEMA.empty_table(), REJECTED_SCHEMA.empty_table())
 
 
 @dataclass(frozen=True)
-class _Objection:
-    """Rows that break one rule, and the sentence about a cell."""
+class _Violation:
+    """The rows that break one rule. `reason` turns the text of a broken cell into the reason for the rejection."""
 
-    broken: Flags
-    sentence: Callable[[str], str]
+    rows: Flags
+    reason: Callable[[str], str]
 
 
 def validate(received: RawBatch, within: Window) -> ValidatedBatch:
-    """Split a batch. A date outside `within` (half-open, Asia/Tokyo) breaks the contract like any other cell.
+    """Split a batch into accepted and rejected rows.
 
-    Every cell that breaks a rule gives a reason; a row with any is rejected whole, as it came.
+    Every cell that breaks a rule gives a reason. A row with a reason is rejected and kept complete, as it was received.
+
+    Args:
+        received: the batch.
+        within: the allowed dates, half-open, Asia/Tokyo. A date outside breaks the contract.
     """
     values: dict[str, pa.ChunkedArray] = {}
-    objections: list[tuple[Column, _Objection]] = []
+    violations: list[tuple[Column, _Violation]] = []
     for column in SESSION_COLUMNS:
         raw = received.rows.column(column.name)
         values[column.name] = typed(raw, column.type)
-        if column.pattern is not None:  # a UUID is the same in capitals
+        if column.pattern is not None:  # UUIDs are equal regardless of case, so the stored key has one spelling
             values[column.name] = pc.ascii_lower(values[column.name])
-        found = _objections(column, raw, values[column.name], within)
-        objections += [(column, objection) for objection in found if objection.broken.any()]
+        of_column = _violations(column, raw, values[column.name], within)
+        violations += [(column, violation) for violation in of_column if violation.rows.any()]
     rejected = np.zeros(received.rows.num_rows, dtype=bool)
-    for _, objection in objections:
-        rejected |= objection.broken
+    for _, violation in violations:
+        rejected |= violation.rows
     accepted = pa.table(values)
-    if objections:
+    if violations:
         accepted = accepted.filter(pa.array(~rejected))
     origins = pa.repeat(pa.scalar(received.origin, pa.string()), accepted.num_rows)
     return ValidatedBatch(
         accepted=accepted.append_column("ORIGIN", origins).cast(ACCEPTED_SCHEMA),
-        rejected=_rejected(received, values["SESSION_DATE"], objections, np.flatnonzero(rejected)),
+        rejected=_rejected_rows(received, values["SESSION_DATE"], violations, np.flatnonzero(rejected)),
     )
 
 
 def typed(raw: pa.ChunkedArray, sql_type: SqlType) -> pa.ChunkedArray:
-    """`raw` as the Arrow type of `sql_type`; cells that cannot be read as one become null.
+    """`raw` as the Arrow type of `sql_type`. Cells that cannot be read as this type become null.
 
-    Numbers are what their decimal notation says, whole numbers may be written `3.0`; booleans are true/false
-    in any case, or 1/0; dates are YYYY-MM-DD. Not finite numbers are no numbers.
+    - Numbers are in decimal notation. NaN and infinity become null.
+    - Whole numbers may be written `3.0`. Those beyond ±LARGEST_INTEGER become null.
+    - Booleans are true/false in any case, or 1/0.
+    - Dates are YYYY-MM-DD, in the years 1 to 9999.
     """
     match sql_type:
         case "VARCHAR":
@@ -126,14 +140,14 @@ def typed(raw: pa.ChunkedArray, sql_type: SqlType) -> pa.ChunkedArray:
             whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less_equal(pc.abs(numbers), LARGEST_INTEGER))
             return pc.cast(pc.if_else(whole, numbers, pa.scalar(None, pa.float64())), pa.int64())
         case _:
-            raise ValueError(f"a session has no {sql_type}")
+            raise ValueError(f"sessions do not have columns of type {sql_type}")
 
 
 def _text(raw: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cells as trimmed text; blank ones become null."""
+    """Cells as trimmed text. Blank cells become null."""
     try:
         text = raw if pa.types.is_string(raw.type) else pc.cast(raw, pa.string())
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # nested or binary cells: no contract knows such
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # Arrow cannot cast nested or binary cells
         shown = [None if cell is None else repr(cell) for cell in raw.to_pylist()]
         text = pa.chunked_array([pa.array(shown, pa.string())])
     text = pc.utf8_trim_whitespace(text)
@@ -145,7 +159,7 @@ def _numbers(raw: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.cast(raw, pa.float64(), safe=False)
     text = _text(raw)
     try:
-        return pc.cast(text, pa.float64())  # the fast way, when all cells are numbers
+        return pc.cast(text, pa.float64())  # fast, and enough when every cell is a number
     except pa.ArrowInvalid:
         number = pc.match_substring_regex(text, _NUMBER)
         return pc.cast(pc.if_else(number, text, pa.scalar(None, pa.string())), pa.float64())
@@ -160,13 +174,14 @@ def _dates(raw: pa.ChunkedArray) -> pa.ChunkedArray:
     if raw.type == pa.date32():
         return raw
     if pa.types.is_timestamp(raw.type):
+        # A time of day would be lost without notice, so only midnight counts as a date.
         midnight = pc.equal(pc.floor_temporal(raw, unit="day"), raw)
         return pc.cast(pc.if_else(midnight, raw, pa.scalar(None, raw.type)), pa.date32())
     text = _text(raw)
     readable = pc.if_else(pc.match_substring_regex(text, _DATE), text, pa.scalar(None, pa.string()))
     try:
         return pc.cast(readable, pa.date32())
-    except pa.ArrowInvalid:  # a day that the calendar lacks: few rows get here
+    except pa.ArrowInvalid:  # a day that the calendar lacks, such as 30 February: rare, so row by row is fast enough
         return pa.chunked_array([pa.array([_date(cell) for cell in readable.to_pylist()], pa.date32())])
 
 
@@ -178,49 +193,52 @@ def _date(text: str | None) -> date | None:
 
 
 def _on_the_calendar(days: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Days of the years 1 to 9999; Arrow knows others, which neither Python nor a warehouse can take."""
+    """`days`, with null for those outside the years 1 to 9999.
+
+    Arrow can represent other years, but neither Python nor a warehouse can.
+    """
     known = pc.and_(pc.greater_equal(days, date.min), pc.less_equal(days, date.max))
     return pc.if_else(known, days, pa.scalar(None, pa.date32()))
 
 
-def _objections(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, within: Window) -> list[_Objection]:
-    """What the contract holds against the cells of one column; each cell is objected to once."""
+def _violations(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, within: Window) -> list[_Violation]:
+    """The rules that cells of one column break. Each cell breaks at most one of them."""
     name = column.name
-    found: list[_Objection] = []
+    violations: list[_Violation] = []
     if value.null_count:
         missing = _flags(pc.is_null(value))
         empty = _flags(pc.is_null(_text(raw) if _may_be_blank(raw.type) else raw))
-        found = [
-            _Objection(empty, lambda _: f"{name} is empty"),
-            _Objection(missing & ~empty, lambda cell: f"{name} is {cell}, not {_KINDS[column.type]}"),
+        violations = [
+            _Violation(empty, lambda _: f"{name} is empty"),
+            _Violation(missing & ~empty, lambda cell: f"{name} is {cell}, not {_EXPECTED[column.type]}"),
         ]
 
-    def object_to(broken: pa.ChunkedArray, why: str) -> None:
-        if pc.any(broken).as_py():  # hardly ever: then the cells are looked at one by one
+    def forbid(broken: pa.ChunkedArray, why: str) -> None:
+        if pc.any(broken).as_py():  # rarely true, and this test is cheaper than the flags of every row
             readable = _flags(pc.is_valid(value))
-            found.append(_Objection(_flags(broken) & readable, lambda cell: f"{name} is {cell}, {why}"))
+            violations.append(_Violation(_flags(broken) & readable, lambda cell: f"{name} is {cell}, {why}"))
 
     if column.minimum is not None:
-        object_to(pc.less(value, column.minimum), f"below {column.minimum:g}")
+        forbid(pc.less(value, column.minimum), f"below {column.minimum:g}")
     if column.maximum is not None:
-        object_to(pc.greater(value, column.maximum), f"above {column.maximum:g}")
+        forbid(pc.greater(value, column.maximum), f"above {column.maximum:g}")
     if column.allowed is not None:
         known = pc.is_in(value, value_set=pa.array(column.allowed))
-        object_to(pc.invert(known), f"not one of {', '.join(column.allowed)}")
+        forbid(pc.invert(known), f"not one of {', '.join(column.allowed)}")
     if column.pattern is not None:
-        object_to(pc.invert(pc.match_substring_regex(value, column.pattern)), "not a UUID")
+        forbid(pc.invert(pc.match_substring_regex(value, column.pattern)), "not a UUID")
     if column.type == "DATE":
         outside = pc.or_(pc.less(value, within.start), pc.greater_equal(value, within.end))
-        object_to(outside, f"outside {within}")
-    return found
+        forbid(outside, f"outside {within}")
+    return violations
 
 
 def _may_be_blank(kind: pa.DataType) -> bool:
-    """Whether cells can be empty without being null; a typed column is not turned into text to see that."""
+    """Whether cells of this type can be blank without being null. Numbers and dates cannot, so they stay typed."""
     return not (pa.types.is_primitive(kind) or pa.types.is_null(kind))
 
 
-_KINDS: dict[SqlType, str] = {
+_EXPECTED: dict[SqlType, str] = {
     "VARCHAR": "a text",
     "INTEGER": f"a whole number up to {LARGEST_INTEGER:,}",
     "DOUBLE": "a number",
@@ -230,20 +248,23 @@ _KINDS: dict[SqlType, str] = {
 
 
 def _flags(condition: pa.ChunkedArray) -> Flags:
-    """A condition as a numpy array; unknown counts as false."""
+    """A condition as a numpy array; null counts as false."""
     return np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _rejected(
+def _rejected_rows(
     received: RawBatch,
     dates: pa.ChunkedArray,
-    objections: Sequence[tuple[Column, _Objection]],
+    violations: Sequence[tuple[Column, _Violation]],
     rows: npt.NDArray[np.intp],
 ) -> pa.Table:
-    """The rejected rows, whole, with all that is held against them."""
-    cells = [{name: _plain(cell) for name, cell in row.items()} for row in _listed(received.rows.take(pa.array(rows)))]
+    """The rejected rows, complete and with every reason."""
+    cells = [
+        {name: _json_value(cell) for name, cell in row.items()}
+        for row in _dictionaries(received.rows.take(pa.array(rows)))
+    ]
     reasons = [
-        [objection.sentence(_shown(cell[column.name])) for column, objection in objections if objection.broken[row]]
+        [violation.reason(_shortened(cell[column.name])) for column, violation in violations if violation.rows[row]]
         for row, cell in zip(rows, cells, strict=True)
     ]
     return pa.table(
@@ -257,22 +278,23 @@ def _rejected(
     )
 
 
-def _listed(rows: pa.Table) -> list[dict[str, object]]:
-    """Rows as Python has them, times as text: Arrow has some that lie beyond Python's."""
+def _dictionaries(rows: pa.Table) -> list[dict[str, object]]:
+    """Rows as Python dictionaries. Dates and times become text, because some of Arrow's are outside Python's range."""
     for at, field in enumerate(rows.schema):
         if pa.types.is_temporal(field.type):
             rows = rows.set_column(at, field.name, pc.cast(rows.column(at), pa.string()))
-    listed: list[dict[str, object]] = rows.to_pylist()
-    return listed
+    dictionaries: list[dict[str, object]] = rows.to_pylist()
+    return dictionaries
 
 
-def _plain(cell: object) -> str | int | float | bool | None:
-    """A cell as JSON has it: what JSON lacks (dates, NaN, infinity) as text."""
+def _json_value(cell: object) -> str | int | float | bool | None:
+    """A cell as a JSON value. Values that JSON lacks (dates, NaN, infinity) become text."""
     if isinstance(cell, float):
         return cell if np.isfinite(cell) else str(cell)
     return cell if cell is None or isinstance(cell, str | int | bool) else str(cell)
 
 
-def _shown(cell: object) -> str:
+def _shortened(cell: object) -> str:
+    """A cell as the text of a reason, of limited length."""
     text = repr(cell) if isinstance(cell, str) else str(cell)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -1,73 +1,70 @@
-"""The port that every feed implements, and the choice among them by setting."""
+"""The ports `SessionSource` and `Feed`.
 
+The other modules of this folder implement them, and `choice` picks one by setting.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
-from typing import Protocol
+from typing import ClassVar
 
 from intent_platform.partitions import Window
 from intent_platform.sessions.contract import RawBatch
-from intent_platform.settings import Settings
 
 
-class Feed(Protocol):
-    """Where sessions come from."""
+class SessionSource(ABC):
+    """Where raw sessions come from. `name` is the value of the setting `feed` and of the column FEED."""
 
-    @property
-    def name(self) -> str:
-        """What the setting `feed` and the column FEED call it."""
-
-    @property
-    def replaces_window(self) -> bool:
-        """Whether it delivers every day whole, so that a load may replace the window.
-
-        Otherwise it delivers additions, and a load replaces rows by key.
-        """
+    name: ClassVar[str]
 
     def is_available(self) -> bool:
-        """Whether it can deliver without fetching anything first."""
+        """Whether the sessions can be read without fetching anything first."""
+        return True
 
     def extent(self) -> Window | None:
-        """The days that it has sessions for; None when it is open-ended.
+        """The days that have sessions; None if the source is open-ended.
 
         Raises:
-            FeedError: it cannot deliver at all.
+            FeedError: the sessions cannot be read at all.
+        """
+        return None
+
+    def completion_days(self, window: Window) -> Mapping[date, date]:  # noqa: ARG002  sources with late rows use it
+        """The days of `window` whose late rows have arrived, each with the first day on which it was complete.
+
+        Days without late rows, and days that are still incomplete, are left out.
+        """
+        return {}
+
+
+class Feed(SessionSource):
+    """A source that delivers sessions, which the asset `source` loads.
+
+    A feed with `replaces_window` delivers every day completely, and a load replaces the window.
+    Any other feed delivers additions, and a load replaces rows by key.
+    """
+
+    replaces_window: ClassVar[bool] = True
+
+    @abstractmethod
+    def accepted_days(self) -> Window:
+        """The days that a session may have. The contract rejects rows of other days."""
+
+    @abstractmethod
+    def deliver(self, window: Window) -> AbstractContextManager[Iterator[RawBatch]]:
+        """Deliver the sessions of `window` in batches.
+
+        Leaving the context without an exception confirms that the sessions are stored.
+
+        Raises:
+            FeedError: the feed cannot deliver. Nothing is marked as delivered.
         """
 
-    def accepted_days(self) -> Window:
-        """The days that a session of it may have; a row of another day is rejected."""
-
-    def deferred(self, window: Window) -> list[str]:
-        """What a load of `window` leaves where it is, a sentence for each."""
-
-    def completion_days(self, window: Window) -> Mapping[date, date]:
-        """The days of `window` that were not whole when they were over, and the day since which they are."""
+    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  feeds with incomplete days use it
+        """The sessions that a load of `window` leaves for a later load, one sentence for each file or day."""
+        return []
 
     def unreadable(self) -> list[str]:
-        """What it has and cannot deliver, a sentence for each; nothing else waits for it."""
-
-    def deliver(self, window: Window) -> AbstractContextManager[Iterator[RawBatch]]:
-        """The sessions of `window`, batch by batch. Leaving without an exception says that they are safely in.
-
-        Raises:
-            FeedError: it cannot deliver; nothing is marked as delivered.
-        """
-
-
-def open_feed(settings: Settings) -> Feed:
-    """The feed of `settings.feed`. Reads nothing yet."""
-    if settings.feed == "landing":
-        from intent_platform.sessions.landing import LandingFeed
-
-        return LandingFeed(settings.landing_folder, settings.first_day, settings.landing)
-    if settings.feed == "simulated":
-        from intent_platform.sessions.simulated.feed import SimulatedFeed
-
-        return SimulatedFeed.of(settings)
-    if settings.feed == "table":
-        from intent_platform.sessions.table import TableFeed
-
-        return TableFeed(settings.table.title, settings.first_day)
-    from intent_platform.sessions.uci import UciFeed
-
-    return UciFeed(settings)
+        """What the feed contains but cannot read, one sentence each. It does not block anything else."""
+        return []

@@ -1,7 +1,7 @@
-"""The `landing` feed: files dropped into a folder, each taken whole or not at all.
+"""The `landing` feed: files that arrive in a folder, each loaded completely or not at all.
 
-A file is moved to `accepted/` only after its rows are in. It adds to the days that it has rows of; it never
-takes rows away, so that the same file twice changes nothing.
+A file moves to `accepted/` only after its rows are committed. It adds rows to its days or replaces them by key. It
+never removes rows, so loading the same file twice changes nothing.
 """
 
 import time
@@ -12,21 +12,26 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import file_digest
 from pathlib import Path
+from typing import ClassVar
 
 from intent_platform.partitions import Window, now
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.file_scans import COLUMNS, forget_scan, scan_file
 from intent_platform.sessions.files import header_of, read_batches
-from intent_platform.settings import LandingSettings
+from intent_platform.settings.feeds import LandingSettings
 
 _SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file that waits. `span` covers the days of its dated rows, None when it has none.
+    """A file that waits to be loaded.
 
-    `fault` is why it cannot be read, when that is so.
+    Attributes:
+        size, mtime_ns: the state of the file when it was scanned.
+        span: the window from its first to its last accepted day; None if no row has an accepted day.
+        fault: why the file is unreadable; None if it is readable.
     """
 
     path: Path
@@ -37,12 +42,12 @@ class LandingFile:
 
     @property
     def name(self) -> str:
-        """The file's name, without folder."""
+        """The file's name without its folder."""
         return self.path.name
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the file still is the one that was looked at."""
+        """Whether the file is still in the state that was scanned."""
         try:
             state = self.path.stat()
         except FileNotFoundError:
@@ -51,26 +56,21 @@ class LandingFile:
 
 
 @dataclass(frozen=True)
-class LandingFeed:
-    """The `.csv` and `.parquet` files directly in the landing folder; names that begin with a dot are left alone.
+class LandingFeed(Feed):
+    """The `.csv` and `.parquet` files directly in the landing folder. Names that begin with a dot are ignored.
 
-    A file is complete when it got its name (write elsewhere, or under a name that begins with a dot, then rename),
-    when `NAME.done` is beside it if the settings ask for that, and when it was not written to for a while.
+    A file is loaded when it is complete:
+
+    - It has its final name. Write it elsewhere or under a name that begins with a dot, then rename it.
+    - Nobody wrote to it for `landing.quiet_seconds`.
+    - With `landing.done_files`, `NAME.done` is beside it.
     """
 
+    name: ClassVar[str] = "landing"
+    replaces_window: ClassVar[bool] = False
     folder: Path
     first_day: date
     settings: LandingSettings
-    name: str = "landing"
-    replaces_window: bool = False
-
-    def is_available(self) -> bool:
-        """Always: an empty folder delivers nothing."""
-        return True
-
-    def extent(self) -> None:
-        """Open-ended."""
-        return
 
     def accepted_days(self) -> Window:
         """From the first partition to today, Asia/Tokyo."""
@@ -78,9 +78,10 @@ class LandingFeed:
         return Window(min(self.first_day, tomorrow), tomorrow)
 
     def pending(self, timeout_seconds: float | None = None) -> list[LandingFile]:
-        """The complete files that wait, by name. A file is read through once, when it is seen first.
+        """The complete files that wait, by name. Each file is scanned once, when it is first seen.
 
-        With `timeout_seconds` it returns by then without those that are still being read; they are there later.
+        After `timeout_seconds` the call returns without the files whose scans are still running. A later call returns
+        these files.
         """
         if not self.folder.is_dir():
             return []
@@ -93,14 +94,14 @@ class LandingFeed:
         for path in paths:
             try:
                 state = path.stat()
-            except FileNotFoundError:  # a load took it just now
+            except FileNotFoundError:  # a load moved it away in the meantime
                 continue
             if self._is_complete(path, state.st_mtime):
                 scans.append((path, state, scan_file(path, state.st_size, state.st_mtime_ns)))
         wait([scan for _, _, scan in scans], timeout_seconds)
-        possible = self.accepted_days()
+        accepted = self.accepted_days()
         return [
-            LandingFile(path, state.st_size, state.st_mtime_ns, scan.result().span(possible), scan.result().fault)
+            LandingFile(path, state.st_size, state.st_mtime_ns, scan.result().span(accepted), scan.result().fault)
             for path, state, scan in scans
             if scan.done()
         ]
@@ -111,34 +112,34 @@ class LandingFeed:
         return time.time() - written >= self.settings.quiet_seconds
 
     def split(self, window: Window) -> tuple[list[LandingFile], list[LandingFile]]:
-        """The pending files that a load of `window` takes, and those that wait for a wider one."""
+        """The readable files that a load of `window` takes, and those that wait for a wider window."""
+        # A file without an accepted day fits every window: all its rows are rejected, wherever it is loaded.
         readable = [file for file in self.pending() if file.fault is None]
         fits = {file: file.span is None or file.span.intersection(window) == file.span for file in readable}
         return [file for file in readable if fits[file]], [file for file in readable if not fits[file]]
 
     def deferred(self, window: Window) -> list[str]:
-        """The files whose days reach beyond `window`."""
+        """The readable files with days outside `window`, one sentence each."""
         _, waiting = self.split(window)
-        return [f"{file.name} has sessions of {file.span} and waits for a load of all these days" for file in waiting]
-
-    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002  late files are new files
-        """None: what comes late is a file of its own, which the landing sensor sees."""
-        return {}
+        return [
+            f"{file.name} has sessions of {file.span} and waits for a load that covers all these days"
+            for file in waiting
+        ]
 
     def unreadable(self) -> list[str]:
-        """The files that cannot be read: they stay, and hold up nothing else."""
-        return [f"{file.fault}; mend it or take it away" for file in self.pending() if file.fault is not None]
+        """The unreadable files, one sentence each. They stay in the folder and do not block other files."""
+        return [f"{file.fault}, or remove the file" for file in self.pending() if file.fault is not None]
 
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
-        """The rows of every file whose days all lie in `window`; on success these files are moved.
+        """Deliver the rows of every file whose days all lie in `window`. On success these files are moved.
 
-        A file that changed meanwhile stays, and comes again.
+        A file that changes in the meantime stays, and a later load delivers it.
         """
-        taken, _ = self.split(window)
-        yield (batch for file in taken if file.is_unchanged for batch in _batches(file.path))
-        for file in taken:
-            if file.is_unchanged:
+        files, _ = self.split(window)
+        yield (batch for file in files if file.is_unchanged for batch in _batches(file.path))
+        for file in files:
+            if file.is_unchanged:  # a file that was written to during the load has rows that were not loaded
                 _move(file.path, self.folder / "accepted")
                 _done_file(file.path).unlink(missing_ok=True)
                 forget_scan(file.path)
@@ -155,7 +156,7 @@ def _batches(path: Path) -> Iterator[RawBatch]:
 
 
 def _move(path: Path, folder: Path) -> None:
-    """Into `folder`; a name that is taken there by other content gets a piece of the content's hash."""
+    """Move `path` into `folder`. If a file of this name with other content exists, the name gets a hash."""
     folder.mkdir(exist_ok=True)
     target = folder / path.name
     if target.exists() and _digest(target) != _digest(path):

@@ -1,4 +1,4 @@
-"""Batches made ahead: a thread of its own makes the next ones while those before are checked and written."""
+"""Prefetches batches: a thread makes the next batches while earlier ones are checked and written."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,20 +12,21 @@ _END = object()
 
 @contextmanager
 def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
-    """`items` in their order, of which up to `depth` are made or being made before they are asked for.
+    """Iterate over `items` in their order, with up to `depth` items made in advance by another thread.
 
-    What `items` raises is raised where the item would have come. On leaving, no thread works on them any more.
+    An exception of `items` is raised in place of the item. After the context ends, no thread works on `items`.
     """
     iterator = iter(items)
-    maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
-    waiting = deque(maker.submit(next, iterator, _END) for _ in range(depth))
+    # One worker: an iterator must not be used by two threads at once, and the order must stay.
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
+    waiting = deque(worker.submit(next, iterator, _END) for _ in range(depth))
 
-    def made() -> Iterator[Item]:
+    def in_order() -> Iterator[Item]:
         while (item := waiting.popleft().result()) is not _END:
-            waiting.append(maker.submit(next, iterator, _END))
-            yield item  # type: ignore[misc]  # it is no _END
+            waiting.append(worker.submit(next, iterator, _END))
+            yield item  # type: ignore[misc]  # the loop ends at _END
 
     try:
-        yield made()
+        yield in_order()
     finally:
-        maker.shutdown(cancel_futures=True)
+        worker.shutdown(cancel_futures=True)

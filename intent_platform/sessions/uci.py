@@ -1,7 +1,7 @@
-"""The `uci` feed: the *Online Shoppers Purchasing Intention* file, its months placed in a year.
+"""The `uci` feed: the *Online Shoppers Purchasing Intention* file, with its months placed in one year.
 
-C. Sakar and Y. Kastro, 2018, UCI Machine Learning Repository, data set 468, doi 10.24432/C5F88Q. The file has
-neither days nor visitors: both are derived from its rows, the same every time.
+Source: C. Sakar and Y. Kastro, 2018, UCI Machine Learning Repository, data set 468, doi 10.24432/C5F88Q. The file has
+neither days nor visitors. Both are derived from its rows and are the same every time.
 """
 
 import calendar
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, add_months
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.files import header_of, read_batches
 from intent_platform.settings import Settings
 from intent_platform.tables import MONTH_NAMES, SESSION_COLUMNS
@@ -38,7 +39,7 @@ _FULL_MONTH_NAMES = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_SHORTEST_MONTH_NAME = 3  # letters that tell all months apart
+_SHORTEST_MONTH_NAME = 3  # letters, enough to tell all months apart
 _FETCH_TIMEOUT_SECONDS = 60
 _SATURDAY = 5
 
@@ -46,26 +47,32 @@ SessionDates = Literal["month_start", "spread"]
 
 
 @dataclass(frozen=True)
-class UciFeed:
-    """The file at `settings.uci.csv`, else the home's copy of it, else fetched once."""
+class UciFeed(Feed):
+    """The sessions of the UCI file.
 
+    The file is `settings.uci.csv` if that is set, otherwise the copy in the home. Without a copy it is fetched once.
+    """
+
+    name: ClassVar[str] = "uci"
     settings: Settings
-    name: str = "uci"
-    replaces_window: bool = True
 
     def is_available(self) -> bool:
-        """Whether a file was given, or the home has its copy."""
+        """Whether the settings name a file or the home has a copy."""
         return self.settings.uci.csv is not None or self.settings.uci_copy.exists()
 
     def extent(self) -> Window:
-        """From the first to the last month that occurs, whole months, from `first_day` on."""
+        """The whole months from the first to the last month of the file, without days before `first_day`.
+
+        Raises:
+            FeedError: the file cannot be read, or all its sessions are before `first_day`.
+        """
         months = pc.min_max(self._sessions()["SESSION_DATE"]).as_py()
         whole = Window(add_months(months["min"], 0), add_months(months["max"], 1))
         clipped = whole.intersection(Window(self.settings.first_day, max(self.settings.first_day, whole.end)))
         if not clipped:
             raise FeedError(
-                f"all sessions lie in {whole}, before first_day {self.settings.first_day}: "
-                "set INTENT_PLATFORM_FIRST_DAY or INTENT_PLATFORM_UCI_YEAR"
+                f"all sessions are in {whole}, before first_day {self.settings.first_day}: "
+                "set INTENT_PLATFORM_FIRST_DAY to an earlier day or INTENT_PLATFORM_UCI_YEAR to a later year"
             )
         return clipped
 
@@ -73,29 +80,18 @@ class UciFeed:
         """The days of `extent`."""
         return self.extent()
 
-    def deferred(self, window: Window) -> list[str]:  # noqa: ARG002  every day is delivered whole
-        """Nothing."""
-        return []
-
-    def completion_days(self, window: Window) -> dict[date, date]:  # noqa: ARG002
-        """None: the file is whole."""
-        return {}
-
-    def unreadable(self) -> list[str]:
-        """Nothing: a file that cannot be read fails the load."""
-        return []
-
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
-        """The sessions of `window`. Rows whose month cannot be read come with the first day of the extent."""
+        """Deliver the sessions of `window`. Rows with an unreadable month come with the first day of the extent."""
         sessions = self._sessions()
         dates = sessions["SESSION_DATE"]
         wanted = pc.and_(pc.greater_equal(dates, window.start), pc.less(dates, window.end))
+        # A row without a date belongs to no day. Delivering it with one day lets the contract reject it exactly once.
         wanted = pc.fill_null(wanted, self.extent().start in window)
         yield iter([RawBatch(sessions.filter(wanted), origin=self._path().name)])
 
     def _path(self) -> Path:
-        """The file, as the home has it: a given one is copied once it was read, so that later runs need no path."""
+        """The path of the file that the settings name, otherwise of the copy in the home, fetched if necessary."""
         given, copy = self.settings.uci.csv, self.settings.uci_copy
         if given is not None:
             if not given.is_file():
@@ -106,6 +102,7 @@ class UciFeed:
         return copy
 
     def _sessions(self) -> pa.Table:
+        """All sessions of the file. A file that the settings name is then copied, and later runs need not name it."""
         path = self._path()
         state = path.stat()
         uci = self.settings.uci
@@ -116,40 +113,45 @@ class UciFeed:
 
 
 def fetch(target: Path) -> None:
-    """Fetch the published file and put it at `target`, whole or not at all.
+    """Fetch the published file and store it at `target`, completely or not at all.
 
     Raises:
-        FeedError: it cannot be had, or is another one; the text says what to do instead.
+        FeedError: the file cannot be fetched or is not the UCI file; the message says what to do instead.
     """
 
     def write(path: Path) -> None:
         frame.to_csv(path, index=False)
-        _read_rows(path)  # refuses what later runs would stumble over
+        _read_rows(path)  # raises if later runs could not read the file
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_FETCH_TIMEOUT_SECONDS)  # ucimlrepo sets none, and would wait for ever
+    previous_timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_FETCH_TIMEOUT_SECONDS)  # ucimlrepo sets no timeout and could wait for ever
     try:
         from ucimlrepo import fetch_ucirepo
 
         frame = fetch_ucirepo(id=DATASET_ID).data.original
         _atomically(target, write)
-    except Exception as error:
+    except Exception as error:  # network, parser or disk: the remedy is the same
         raise FeedError(
             f"the UCI data cannot be fetched ({error}): download data set {DATASET_ID} of the UCI Machine Learning "
-            "Repository and give its file, make demo csv=PATH"
+            "Repository and run `make demo csv=PATH` with its file"
         ) from error
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous_timeout)
 
 
 def keep_copy(path: Path, copy: Path) -> None:
-    """Copy `path` to `copy`, whole or not at all, unless its content is there already."""
+    """Copy `path` to `copy`, completely or not at all, unless `copy` has the same content already."""
     if copy.exists() and copy.read_bytes() == path.read_bytes():
         return
     _atomically(copy, lambda target: shutil.copyfile(path, target))
 
 
 def _atomically(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `target`, then rename it. A failure leaves `target` unchanged.
+
+    Raises:
+        FeedError: the disk or the folder refuses the file.
+    """
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -157,8 +159,7 @@ def _atomically(target: Path, write: Callable[[Path], object]) -> None:
         partial.replace(target)
     except OSError as error:
         raise FeedError(
-            f"cannot write {target} ({error.strerror or error}): "
-            "point INTENT_PLATFORM_HOME at a folder that you may write"
+            f"cannot write {target} ({error.strerror or error}): set INTENT_PLATFORM_HOME to a writable folder"
         ) from error
     finally:
         if partial.exists():
@@ -167,18 +168,18 @@ def _atomically(target: Path, write: Callable[[Path], object]) -> None:
 
 @lru_cache(maxsize=2)
 def read_sessions(path: Path, mtime_ns: int, size: int, year: int, session_dates: SessionDates) -> pa.Table:  # noqa: ARG001
-    """All rows of the file with UID and SESSION_DATE; cells are text, as they came.
+    """All rows of the file, with UID and SESSION_DATE. The other cells are the text of the file.
 
-    Cached while the file's time and size stay the same. A month may be written in full or by three or more of
-    its first letters; it is stored as UCI spells it. A row of an unknown month has no date.
+    The result is cached as long as the file's time and size stay the same. A month may be written in full or as its
+    first three or more letters, and is stored in UCI's spelling. A row with an unknown month has no date.
 
     Raises:
-        FeedError: the file cannot be read, has other columns, no rows, or no known month.
+        FeedError: the file cannot be read, has the wrong columns, or has no rows or no known month.
     """
     rows = _read_rows(path)
     months = [_month(text) for text in rows["MONTH"].to_pylist()]
     if not any(months):
-        raise FeedError(f"{path} names no month in its column Month: expected {', '.join(MONTH_NAMES)}")
+        raise FeedError(f"{path} has no known month in its column Month: use {', '.join(MONTH_NAMES)}")
     spelt = [
         MONTH_NAMES[month - 1] if month else text for month, text in zip(months, rows["MONTH"].to_pylist(), strict=True)
     ]
@@ -195,20 +196,22 @@ def read_sessions(path: Path, mtime_ns: int, size: int, year: int, session_dates
 
 
 def _read_rows(path: Path) -> pa.Table:
-    """All rows of the file, its columns in upper case; cells are text, as they came."""
+    """All rows of the file, with column names in upper case and the text of the file as cells."""
     if path.suffix.lower() == ".parquet":
         raise FeedError(f"{path} is not a CSV file: give the path of online_shoppers_intention.csv")
     batches = list(read_batches(path, _ATTRIBUTES))
     unexpected = sorted({name.upper() for name in header_of(path)} - set(_ATTRIBUTES))
     if unexpected:
-        raise FeedError(f"{path} is not the UCI file, it has the columns {', '.join(unexpected)} besides")
+        raise FeedError(
+            f"{path} has the unexpected columns {', '.join(unexpected)}: give the path of online_shoppers_intention.csv"
+        )
     if not sum(batch.num_rows for batch in batches):
         raise FeedError(f"{path} has no rows: give the path of online_shoppers_intention.csv")
     return pa.concat_tables(batches)
 
 
 def _month(text: str) -> int | None:
-    """The number of the month that `text` names, January is 1."""
+    """The number of the month that `text` names, 1 for January; None if it does not name one."""
     word = text.strip().lower()
     if len(word) < _SHORTEST_MONTH_NAME:
         return None
@@ -216,7 +219,10 @@ def _month(text: str) -> int | None:
 
 
 def _uids(rows: pa.Table, year: int) -> Iterator[UUID]:
-    """A UUIDv5 of each row's content, the year, and its number among equal rows, which so stay distinct."""
+    """A UUIDv5 for each row, from its content, the year and its number among equal rows.
+
+    The number keeps the UIDs of equal rows distinct.
+    """
     seen: Counter[tuple[str, ...]] = Counter()
     columns = [[_canonical(cell) for cell in rows[name].to_pylist()] for name in _ATTRIBUTES]
     for row in zip(*columns, strict=True):
@@ -225,7 +231,7 @@ def _uids(rows: pa.Table, year: int) -> Iterator[UUID]:
 
 
 def _canonical(cell: str) -> str:
-    """One spelling for equal values: the published text and a typed frame must give the same UID."""
+    """One spelling for equal values. The published file and a fetched data frame spell numbers differently."""
     text = cell.strip().lower()
     try:
         return repr(float(text))
@@ -234,9 +240,13 @@ def _canonical(cell: str) -> str:
 
 
 def session_day(month: date, session_dates: SessionDates, uid: UUID, *, is_weekend: bool) -> date:
-    """The 1st, or a day of the month that the UID picks among those that are (or are not) on a weekend."""
+    """The day of a session, by the setting `uci.session_dates`.
+
+    `month_start` gives the 1st. `spread` lets the UID pick one of the weekend days of the month, or one of the other
+    days if `is_weekend` is false.
+    """
     if session_dates == "month_start":
         return month
     days = [month + timedelta(days=n) for n in range(calendar.monthrange(month.year, month.month)[1])]
-    fitting = [day for day in days if (day.weekday() >= _SATURDAY) == is_weekend]
-    return fitting[uid.int % len(fitting)]
+    candidates = [day for day in days if (day.weekday() >= _SATURDAY) == is_weekend]
+    return candidates[uid.int % len(candidates)]

@@ -1,296 +1,185 @@
-"""One story on both platforms: the same sessions, features, decisions and scores, statement by statement."""
+"""Both platforms give the same answers, and on Snowflake statements are tagged and rows stay where they are."""
 
-import ast
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
-import pyarrow as pa
 import pytest
 
-import intent_platform
-from intent_platform.automation.sensors import build_sensors
-from intent_platform.commands import demo, game_day, replay
-from intent_platform.commands.setup import counted, refuse_a_mixture
 from intent_platform.definitions import build_definitions
-from intent_platform.partitions import TIMEZONE, Window, clock_set_to, day_of, now, wall_clock
-from intent_platform.pipeline.observation import extent_of, observed_table
-from intent_platform.pipeline.scoring import outdated_scores
-from intent_platform.pipeline.training import training_rows
-from intent_platform.platforms import platform_for
-from intent_platform.platforms.champion import prove_fit
-from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.loading import in_window, load_sessions
+from intent_platform.partitions import TIMEZONE, clock_set_to
 from intent_platform.platforms.local.warehouse import DuckDBConnection
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
-from intent_platform.sessions.contract import RawBatch, validate
-from intent_platform.settings import Settings
-from intent_platform.tables import SESSION_COLUMNS, SOURCE, TABLES
-from intent_platform_tests.assets.conftest import Shop, shop_settings
-from intent_platform_tests.builders.sessions import landing_rows
-
-MAY = Window(day_of("2024-05-01"), day_of("2024-05-11"))
-LATE = Window(day_of("2024-07-01"), day_of("2024-07-02"))
-_VERSION = re.compile(r"v_\d{6}_\d{6}")
-_IDENTITY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MADE_UP = frozenset(
-    {
-        *("RUN_ID", "EFFECTIVE_DATE"),
-        *("MOVED_AT", "DECIDED_AT", "SCORED_AT", "LOADED_AT", "REJECTED_AT", "MEASURED_AT", "NEWEST"),
-    }
-)
-
-
-Place = tuple[str, int]  # a file of the package, and the line that a statement is sent from
+from intent_platform.settings import Settings, load_settings
+from intent_platform.tables import SESSION_COLUMNS
+from intent_platform_tests.assets.conftest import Shop, open_shop, shop_settings
+from intent_platform_tests.assets.statement_record import Record, recorded, statements_of_the_product
+from intent_platform_tests.assets.story import Story
+from intent_platform_tests.builders.environment import clean_environment
+from intent_platform_tests.conftest import created_schema, new_schema_name
+from intent_platform_tests.snowflake_emulator.emulator import SentStatement
 
 #: Statements that only one platform has.
 ONE_PLATFORMS_OWN = {"CALL TRAINING(:month, :run_id)": "only Snowflake has procedures; automation/test_procedures.py"}
 
 
-def statements_of_the_product() -> dict[Place, tuple[int, str]]:
-    """Where in the package a session is given a statement: first line, last line, and how it is written there."""
-    package = Path(intent_platform.__file__).parent
-    found: dict[Place, tuple[int, str]] = {}
-    for file in package.rglob("*.py"):
-        if {"snowflake", "local"} & set(file.relative_to(package).parts):
-            continue  # how the platforms themselves do it
-        for node in ast.walk(ast.parse(file.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in {"fetch", "execute"}
-            ):
-                found[str(file), node.lineno] = node.end_lineno or node.lineno, ast.unparse(node.args[0])
-    return found
-
-
-@dataclass
-class Record:
-    """Every statement that went to the warehouse, and what came back, in order."""
-
-    answers: list[tuple[str, Any]] = field(default_factory=list)
-    places: set[Place] = field(default_factory=set)
-    versions: list[str] = field(default_factory=list)
-
-    def keep(self, sql: str, answer: pa.Table | int) -> None:
-        if isinstance(answer, pa.Table):
-            rows = [{k: self._plain(k, v) for k, v in row.items()} for row in answer.to_pylist()]
-            ordered = rows if "ORDER BY" in sql else sorted(rows, key=repr)
-            self.answers.append((" ".join(sql.split()), (answer.column_names, ordered)))
-        else:
-            self.answers.append((" ".join(sql.split()), answer))
-
-    def _plain(self, name: str, value: Any) -> Any:
-        """A value without what a moment or a run makes up, version names as the order of their first mention."""
-        if name in _MADE_UP:
-            return name
-        if isinstance(value, str):
-            return _VERSION.sub(lambda found: self._ordinal(found[0]), value)
-        if isinstance(value, float):
-            return float(f"{value:.9g}")
-        return value
-
-    def _ordinal(self, version: str) -> str:
-        if version not in self.versions:
-            self.versions.append(version)
-        return f"version {self.versions.index(version)}"
-
-
-def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> Record:
-    """A record of all that sessions of this kind are asked."""
-    record = Record()
-    for name in ("fetch", "execute"):
-        original = getattr(kind, name)
-
-        def keeping(connection: Any, sql: str, *, asked: Callable[..., Any] = original, **values: Any) -> Any:
-            caller = sys._getframe(1)
-            record.places.add((caller.f_code.co_filename, caller.f_lineno))
-            answer = asked(connection, sql, **values)
-            if not sql.lstrip().startswith(("CREATE", "BEGIN", "COMMIT")) and "INFORMATION_SCHEMA" not in sql:
-                record.keep(sql, answer)
-            return answer
-
-        monkeypatch.setattr(kind, name, keeping)
-    return record
-
-
-def tell(shop: Shop) -> set[str]:
-    """From the first session to a rollback and late sessions; the checks that failed."""
-    failed: set[str] = set()
-
-    def run(job: str, *arguments: Any, **options: Any) -> None:
-        result = shop.run(job, *arguments, **options)
-        failed.update(e.check_name for e in result.get_asset_check_evaluations() if not e.passed)
-
-    run("sessions_job", "2024-02-01", "2024-06-30")
-    for month in ("2024-05-01", "2024-06-01"):
-        run("training_job", month)
-        effective = {"ops": {"champion_alias": {"config": {"effective_date": month}}}}
-        run("evaluation_job", month, config=effective)
-    first, second = (version.name for version in shop.platform.registry.versions())
-    if shop.champion == first:
-        run(
-            "promotion_job",
-            config={
-                "ops": {
-                    "champion_alias": {
-                        "config": {"force": second, "reason": "the story", "effective_date": "2024-06-15"}
-                    }
-                }
-            },
+def snowflake_shop_settings(home: Path, made_csv: Path, emulator) -> Settings:
+    """The settings of `shop_settings` for a schema of the emulated account."""
+    template = shop_settings(home, made_csv)
+    with clean_environment():
+        return load_settings(
+            home=template.home,
+            deployment="dev",
+            first_day=template.first_day,
+            uci=template.uci,
+            training=template.training,
+            feed="uci",
+            snowflake={**emulator.connection_parameters, "schema": new_schema_name()},
         )
-    run("scores_job", MAY.keys[0], MAY.keys[-1])
-    run("scores_job", "2024-06-15", "2024-06-30")
-    run("rollback", config={"ops": {"rollback_champion": {"config": {"version": first, "reason": "the story"}}}})
-    with shop.platform.warehouse.connect() as connection:
-        latest = read_ledger(connection).latest
-        assert latest is not None
-        assert outdated_scores(connection, MAY, latest) == MAY
-    run("scores_job", MAY.keys[0], MAY.keys[-1])
-    run("scores_job", MAY.keys[0], config={"ops": {"scores": {"config": {"model": "at_the_time"}}}})
-    _load_late(shop)
-    with shop.platform.warehouse.connect() as connection:
-        capped = shop.settings.training.model_copy(update={"max_sessions": 100})
-        sample = training_rows(connection, Window(day_of("2024-02-01"), day_of("2024-05-01")), capped)
-        assert sample.num_rows <= 100
-        counted(connection)
-        for table in TABLES:
-            connection.fetch(f"SELECT * FROM {table.name}")
-    failed |= shop.failing_checks() | observe(shop)
-    read_as_the_commands_do(shop)
-    for name in ("champion_sensor", "catch_up_sensor"):
-        ticked(shop, name)
-    with shop.platform.warehouse.connect(writing=True) as connection:
-        connection.execute("DELETE FROM DATASET")
-    prove_fit(shop.platform.warehouse, shop.platform.registry, first)  # on a made-up session
-    return failed
 
 
-def observe(shop: Shop) -> set[str]:
-    """As if somebody else had filled SOURCE, with a row that breaks the contract; the checks that failed."""
-    observing = Shop(shop.settings.model_copy(update={"feed": "table"}), shop.platform, shop.instance)
-    with shop.platform.warehouse.connect(writing=True) as connection:
-        connection.execute(
-            f"UPDATE SOURCE SET REGION = -1 WHERE UID = (SELECT MIN(UID) FROM SOURCE WHERE {in_window(SOURCE)})",
-            start=MAY.start,
-            end=MAY.end,
-        )
-        observed = observed_table(observing.settings)
-        assert observed is not None
-        assert extent_of(connection, observed) is not None
-    ticked(observing, "table_sensor")
-    run = observing.run("sessions_job", MAY.keys[0], MAY.keys[-1])
-    assert shop.rows("SOURCE_REJECTED", "FEED", MAY) == [("table",)]
-    return {e.check_name for e in run.get_asset_check_evaluations() if not e.passed}
+class PlayedStory(NamedTuple):
+    """The checks that failed in the story, and the statements with their answers."""
+
+    failed_checks: set[str]
+    record: Record
 
 
-def ticked(shop: Shop, name: str) -> None:
-    sensor = next(sensor for sensor in build_sensors(shop.settings) if sensor.name == name)
-    sensor.evaluate_tick(dg.build_sensor_context(shop.instance, resources={"warehouse": shop.platform.warehouse}))
+class TestStory:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def local(cls, tmp_path_factory, made_csv, empty_registry) -> PlayedStory:
+        home = tmp_path_factory.mktemp("local") / "home"
+        empty_registry(home)
+        with pytest.MonkeyPatch.context() as patch, open_shop(shop_settings(home, made_csv)) as shop:
+            record = recorded(patch, DuckDBConnection)
+            return PlayedStory(Story(shop).play(), record)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def snowflake(cls, tmp_path_factory, made_csv, emulator) -> PlayedStory:
+        settings = snowflake_shop_settings(tmp_path_factory.mktemp("snowflake") / "home", made_csv, emulator)
+        with pytest.MonkeyPatch.context() as patch, created_schema(settings), open_shop(settings) as shop:
+            record = recorded(patch, SnowflakeConnection)
+            return PlayedStory(Story(shop).play(), record)
+
+    def test_fails_the_same_checks(self, local, snowflake):
+        assert local.failed_checks == snowflake.failed_checks
+
+    def test_sends_the_same_statements(self, local, snowflake):
+        assert local.record.statements == snowflake.record.statements
+
+    def test_gets_the_same_answers(self, local, snowflake):
+        for (sql, expected), (_, found) in zip(local.record.answers, snowflake.record.answers, strict=True):
+            assert found == expected, sql
+
+    def test_leaves_out_no_statement_of_the_product(self, local, snowflake):
+        for statement in statements_of_the_product():
+            if statement.sql not in ONE_PLATFORMS_OWN:
+                assert local.record.has(statement), statement
+                assert snowflake.record.has(statement), statement
 
 
-def read_as_the_commands_do(shop: Shop) -> None:
-    """The statements of `make demo`, `make game-day` and `make replay`."""
-    refuse_a_mixture(shop.settings, shop.platform)
-    assert list(game_day.scores_of(shop.platform, MAY.start))
-    month = day_of("2024-05-01")
-    demo._summary(shop.platform, [month.isoformat()])
-    assert replay._extent(shop.platform) == Window(day_of("2024-02-01"), day_of("2024-07-01"))
-    challenger = replay._challenger(shop.platform, shop.settings, month)
-    assert challenger is not None
-    replay._history(shop.platform, [month], {month: challenger})
+class TestSimulatedDay:
+    def test_has_the_same_rows_on_both_platforms(self, make_settings, snowflake_settings):
+        rows_by_platform: list[list[tuple[Any, ...]]] = []
+        columns = ", ".join(column.name for column in SESSION_COLUMNS)
+        late = {"kind": "late_rows", "start": "2024-05-02", "strength": 0.2}
+        simulated = {"seed": 3, "sessions_per_day": 300, "scenario": late}
+        for make in (make_settings, snowflake_settings):
+            settings = make(feed="simulated", simulated=simulated, first_day="2024-05-01")
+            with clock_set_to(datetime(2024, 5, 4, 5, tzinfo=TIMEZONE)), open_shop(settings) as shop:
+                shop.run("sessions_job", "2024-05-01", "2024-05-03")
+                rows_by_platform.append(shop.rows("SOURCE", columns))
+        assert len(rows_by_platform[0]) > 300
+        assert rows_by_platform[0] == rows_by_platform[1]
 
 
-def _load_late(shop: Shop) -> None:
-    """The same landing file twice, one of its rows repeated and one refused: rows are replaced by key."""
-    rows = landing_rows(LATE.start, 30)
-    broken = rows.slice(0, 1).set_column(rows.column_names.index("REGION"), "REGION", pa.array(["nowhere"]))
-    batch = validate(RawBatch(pa.concat_tables([rows, rows.slice(3, 1), broken]), "late.csv"), LATE)
-    for _ in range(2):
-        with shop.platform.warehouse.connect(writing=True) as connection:
-            counts = load_sessions(
-                connection,
-                LATE,
-                [batch],
-                feed="landing",
-                replacing=False,
-                undated=LATE.start,
-                at=wall_clock(now()),
-            )
-            assert (counts.received, counts.accepted, counts.rejected) == (32, 30, 2)
+class ScoredShop(NamedTuple):
+    """A shop on the emulated account with the scores of one day, the statements of its runs, and the runs' ids."""
+
+    shop: Shop
+    sent: list[SentStatement]
+    runs: set[str]
+
+    @property
+    def tags_of_runs(self) -> list[dict[str, Any]]:
+        """The query tags of statements that a run sent."""
+        return [tag for tag in self.tags(self.sent) if "run" in tag]
+
+    @staticmethod
+    def tags(statements: list[SentStatement]) -> list[dict[str, Any]]:
+        return [json.loads(statement.tag) for statement in statements if statement.tag]
 
 
-@pytest.fixture
-def on_snowflake(made_csv: Path, tmp_path: Path, snowflake_settings: Callable[..., Settings]) -> Settings:
-    told = shop_settings(tmp_path / "snowflake", made_csv)
-    return snowflake_settings(
-        home=told.home, first_day=told.first_day, uci=told.uci, training=told.training, feed="uci"
-    )
-
-
-def test_both_platforms_give_the_same_answer_to_every_statement(
-    tmp_path, made_csv, empty_registry, on_snowflake, monkeypatch
-):
-    here, there = recorded(monkeypatch, DuckDBConnection), recorded(monkeypatch, SnowflakeConnection)
-    empty_registry(tmp_path / "home")
-    with dg.DagsterInstance.ephemeral() as instance:
-        local = shop_settings(tmp_path / "home", made_csv)
-        failed_here = tell(Shop(local, platform_for(local), instance))
-    with dg.DagsterInstance.ephemeral() as instance:
-        failed_there = tell(Shop(on_snowflake, platform_for(on_snowflake), instance))
-    assert failed_here == failed_there
-    assert [sql for sql, _ in here.answers] == [sql for sql, _ in there.answers]
-    for (sql, expected), (_, found) in zip(here.answers, there.answers, strict=True):
-        assert found == expected, sql
-
-    for place, (last, sql) in statements_of_the_product().items():
-        if sql.strip("'") in ONE_PLATFORMS_OWN:
-            continue
-        for record in (here, there):
-            told = any(file == place[0] and place[1] <= line <= last for file, line in record.places)
-            assert told, f"the story leaves out the statement of {place[0]}:{place[1]}: {sql}"
-
-
-def test_a_simulated_day_has_the_same_rows_on_both_platforms(tmp_path, make_settings, snowflake_settings):
-    told: list[list[tuple[Any, ...]]] = []
-    shown = ", ".join(column.name for column in SESSION_COLUMNS)
-    late = {"kind": "late_rows", "start": "2024-05-02", "strength": 0.2}
-    for make in (make_settings, snowflake_settings):
-        settings = make(
-            feed="simulated", simulated={"seed": 3, "sessions_per_day": 300, "scenario": late}, first_day="2024-05-01"
-        )
-        with dg.DagsterInstance.ephemeral() as instance, clock_set_to(datetime(2024, 5, 4, 5, tzinfo=TIMEZONE)):
-            shop = Shop(settings, platform_for(settings), instance)
-            shop.run("sessions_job", "2024-05-01", "2024-05-03")
-            told.append(shop.rows("SOURCE", shown))
-    assert len(told[0]) > 300
-    assert told[0] == told[1]
-
-
-def test_no_row_leaves_the_warehouse_to_be_scored(on_snowflake, emulator):
-    with dg.DagsterInstance.ephemeral() as instance:
-        shop = Shop(on_snowflake, platform_for(on_snowflake), instance)
+@pytest.fixture(scope="module")
+def scored_shop(made_csv: Path, tmp_path_factory: pytest.TempPathFactory, emulator) -> Iterator[ScoredShop]:
+    settings = snowflake_shop_settings(tmp_path_factory.mktemp("snowflake") / "home", made_csv, emulator)
+    with created_schema(settings), open_shop(settings) as shop:
+        begun = len(emulator.statements)
         shop.load()
         shop.crown()
+        shop.run("scores_job", "2024-05-07")
+        yield ScoredShop(shop, emulator.statements[begun:], {run.run_id for run in shop.instance.get_runs()})
+
+
+class TestQueryTags:
+    """Snowpark and the ML library send tagged statements, too."""
+
+    def test_are_on_every_statement(self, scored_shop):
+        assert [statement.sql for statement in scored_shop.sent if not statement.tag] == []
+
+    def test_name_the_deployment(self, scored_shop):
+        assert {tag["deployment"] for tag in scored_shop.tags(scored_shop.sent)} == {"dev"}
+
+    def test_name_the_asset(self, scored_shop):
+        assert {tag["asset"] for tag in scored_shop.tags_of_runs} == {
+            *("source", "dataset", "challenger_model", "evaluation", "champion_alias", "scores"),
+            "monitoring",
+        }
+
+    def test_name_the_run(self, scored_shop):
+        assert {tag["run"] for tag in scored_shop.tags_of_runs} == scored_shop.runs
+
+    def test_name_the_partitions(self, scored_shop):
+        partitions = {tag.get("partitions") for tag in scored_shop.tags_of_runs}
+        assert partitions == {"2024-02-01...2024-06-30", "2024-05-01", "2024-05-07"}
+
+    def test_of_a_logged_model_name_the_challenger(self, scored_shop):
+        logged = [statement for statement in scored_shop.sent if statement.sql.startswith("CREATE MODEL ")]
+        assert [tag["asset"] for tag in scored_shop.tags(logged)] == ["challenger_model"]
+
+
+class TestScoringOnSnowflake:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sent(cls, scored_shop, emulator) -> list[str]:
+        """The statements of a run that makes scores alone."""
         begun = len(emulator.statements)
-        job = build_definitions(shop.settings).resolve_job_def("scores_job")
-        job.execute_in_process(partition_key="2024-05-07", instance=instance, asset_selection=[dg.AssetKey("scores")])
-    sent = [statement.sql for statement in emulator.statements[begun:]]
-    inserted = [sql for sql in sent if sql.startswith("INSERT INTO SCORES")]
-    assert len(inserted) == 1
-    assert f"MODEL(PURCHASE_INTENT, {shop.champion.upper()})!PREDICT_PROBA(" in inserted[0]
-    assert not any("GET " in sql or "PUT " in sql for sql in sent)
-    assert not any(sql.startswith("SELECT") and "PAGEVALUES" in sql and "!" not in sql for sql in sent)
+        job = build_definitions(scored_shop.shop.settings).resolve_job_def("scores_job")
+        only = [dg.AssetKey("scores")]
+        job.execute_in_process(partition_key="2024-05-07", instance=scored_shop.shop.instance, asset_selection=only)
+        return [statement.sql for statement in emulator.statements[begun:]]
+
+    def test_is_one_statement_that_calls_the_model(self, scored_shop, sent):
+        inserted = [sql for sql in sent if sql.startswith("INSERT INTO SCORES")]
+        assert len(inserted) == 1
+        assert f"MODEL(PURCHASE_INTENT, {scored_shop.shop.champion.upper()})!PREDICT_PROBA(" in inserted[0]
+
+    def test_moves_no_file(self, sent):
+        assert not any("GET " in sql or "PUT " in sql for sql in sent)
+
+    def test_fetches_no_features(self, sent):
+        assert not any(sql.startswith("SELECT") and "PAGEVALUES" in sql and "!" not in sql for sql in sent)
 
 
+#: Loads the code location in a process whose sockets refuse to connect.
 LOADS = """
 import socket
 
@@ -304,34 +193,17 @@ dg.Definitions.validate_loadable(defs())
 """
 
 
-@pytest.mark.parametrize("account", [{}, {"ACCOUNT": "a", "USER": "u", "PASSWORD": "p"}, {"CONNECTION": "nowhere"}])
-def test_the_code_location_loads_without_touching_the_network(tmp_path, account):
-    """In a process of its own, as `dagster dev` loads it: before anything was imported."""
-    environment = {f"INTENT_PLATFORM_SNOWFLAKE_{name}": value for name, value in account.items()}
-    environment |= {"INTENT_PLATFORM_DEPLOYMENT": "dev", "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    subprocess.run([sys.executable, "-c", LOADS], env=environment, cwd=tmp_path, check=True, timeout=120)
-
-
-def test_every_statement_says_which_asset_partition_and_run_it_is_for(on_snowflake, emulator):
-    """Those of Snowpark and of the ML library too."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        shop = Shop(on_snowflake, platform_for(on_snowflake), instance)
-        begun = len(emulator.statements)
-        shop.load()
-        shop.crown()
-        shop.run("scores_job", "2024-05-07")
-        runs = {run.run_id for run in instance.get_runs()}
-    sent = emulator.statements[begun:]
-    tags = [json.loads(statement.tag) for statement in sent if statement.tag]
-    untagged = [statement.sql for statement in sent if not statement.tag]
-    assert untagged == []
-    during = [tag for tag in tags if "run" in tag]
-    assert {tag["asset"] for tag in during} == {
-        *("source", "dataset", "challenger_model", "evaluation", "champion_alias", "scores"),
-        "monitoring",
-    }
-    assert {tag["run"] for tag in during} == runs
-    assert {tag["deployment"] for tag in tags} == {"dev"}
-    assert {tag.get("partitions") for tag in during} == {"2024-02-01...2024-06-30", "2024-05-01", "2024-05-07"}
-    logged = [json.loads(statement.tag) for statement in sent if statement.sql.startswith("CREATE MODEL ")]
-    assert [tag["asset"] for tag in logged] == ["challenger_model"]
+class TestCodeLocation:
+    @pytest.mark.parametrize(
+        "account",
+        [
+            pytest.param({}, id="without account"),
+            pytest.param({"ACCOUNT": "a", "USER": "u", "PASSWORD": "p"}, id="password"),
+            pytest.param({"CONNECTION": "nowhere"}, id="named connection"),
+        ],
+    )
+    def test_loads_without_the_network(self, tmp_path, account):
+        """In a process of its own, as `dagster dev` loads it: before anything was imported."""
+        environment = {f"INTENT_PLATFORM_SNOWFLAKE_{name}": value for name, value in account.items()}
+        environment |= {"INTENT_PLATFORM_DEPLOYMENT": "dev", "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+        subprocess.run([sys.executable, "-c", LOADS], env=environment, cwd=tmp_path, check=True, timeout=120)

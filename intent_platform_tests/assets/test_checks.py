@@ -1,14 +1,16 @@
-"""Every asset check can fail: each is shown what it is there to see, and only that check objects."""
+"""Every asset check can fail: each mishap is reported by the checks that look for it, and by no other."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from intent_platform.errors import VersionUnfit
 from intent_platform.modelling.model import IntentModel
-from intent_platform_tests.assets.conftest import Shop
+from intent_platform_tests.assets.conftest import OpenCrownedShop, Shop
 
-#: What happened to the data, and the checks that must say so.
+#: What happened to the data, and the checks that report it.
 MISHAPS = {
-    "a feature is not a number": (
+    "a feature that is not a number": (
         "UPDATE DATASET SET PAGEVALUES = CAST('NaN' AS DOUBLE) WHERE UID = (SELECT MIN(UID) FROM DATASET)",
         {"dataset:nothing_is_empty", "champion_alias:champion_scores", "challenger_model:newest_version_is_fit"},
     ),
@@ -16,23 +18,23 @@ MISHAPS = {
         "UPDATE DATASET SET EXITRATES = 2 WHERE UID = (SELECT MIN(UID) FROM DATASET)",
         {"dataset:values_are_allowed"},
     ),
-    "an unheard-of visitor": (
+    "an unknown type of visitor": (
         "UPDATE SOURCE SET VISITORTYPE = 'Robot' WHERE UID = (SELECT MIN(UID) FROM SOURCE)",
         {"source:values_are_allowed"},
     ),
-    "a day twice": (
+    "a session twice": (
         "INSERT INTO DATASET SELECT * FROM DATASET WHERE UID = (SELECT MIN(UID) FROM DATASET)",
         {"dataset:keys_are_unique"},
     ),
-    "a session lost on the way to dataset": (
+    "a session missing from dataset": (
         "DELETE FROM DATASET WHERE UID = (SELECT MIN(UID) FROM DATASET)",
         {"dataset:rows_match_source", "scores:rows_match_dataset"},
     ),
-    "a session that source never had": (
+    "a session unknown to source": (
         "UPDATE DATASET SET UID = 'f0000000-0000-0000-0000-00000000000f' WHERE UID = (SELECT MIN(UID) FROM DATASET)",
         {"dataset:rows_match_source", "scores:rows_match_dataset"},
     ),
-    "a score lost": (
+    "a missing score": (
         "DELETE FROM SCORES WHERE UID = (SELECT MIN(UID) FROM SCORES)",
         {"scores:rows_match_dataset"},
     ),
@@ -40,7 +42,7 @@ MISHAPS = {
         "UPDATE SCORES SET SCORE = 1.5 WHERE UID = (SELECT MIN(UID) FROM SCORES)",
         {"scores:values_are_allowed"},
     ),
-    "sessions unlike those trained on": (
+    "sessions unlike the training data": (
         "UPDATE MONITORING SET FLAGGED = TRUE WHERE METRIC = 'drift.REGION'",
         {"monitoring:features_are_as_trained"},
     ),
@@ -52,11 +54,11 @@ MISHAPS = {
         "UPDATE MONITORING SET FLAGGED = TRUE WHERE METRIC = 'roc_auc'",
         {"monitoring:ranking_holds"},
     ),
-    "a champion worse than the one before": (
+    "a champion worse than its predecessor": (
         "UPDATE MONITORING SET FLAGGED = TRUE, METRIC = 'pr_auc_over_previous' WHERE METRIC = 'brier'",
         {"monitoring:promotion_was_right"},
     ),
-    "a ledger that tells another story": (
+    "a ledger that contradicts the pointer": (
         "UPDATE CHAMPION_HISTORY SET TO_VERSION = 'v_000101_000000'",
         {"champion_alias:pointer_matches_ledger"},
     ),
@@ -65,44 +67,53 @@ MISHAPS = {
         {"evaluation:evidence_suffices"},
     ),
 }
-#: Made sessions are not the published ones.
+#: Fails always here, because made sessions are not the published ones.
 ALWAYS = {"source:published_counts"}
 
 
+@pytest.fixture(scope="module")
+def shop_in_order(open_crowned_shop: OpenCrownedShop) -> Iterator[Shop]:
+    """Only days of May and June remain. They are loaded by a run of this instance and scored."""
+    with open_crowned_shop() as shop:
+        with shop.platform.warehouse.connect(writing=True) as connection:
+            connection.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")
+            connection.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
+        shop.run("sessions_job", "2024-05-01", "2024-06-30")
+        shop.run("scores_job", "2024-05-01", "2024-06-30")
+        yield shop
+
+
 @pytest.fixture
-def scored(shop: Shop) -> Shop:
-    """Everything in order: all days of the sessions loaded in this instance, and May and June scored."""
-    with shop.platform.warehouse.connect(writing=True) as connection:
-        connection.execute("DELETE FROM DATASET WHERE SESSION_DATE < '2024-05-01'")  # only scored days remain
-        connection.execute("DELETE FROM SOURCE WHERE SESSION_DATE < '2024-05-01'")
-    shop.run("sessions_job", "2024-05-01", "2024-06-30")
-    shop.run("scores_job", "2024-05-01", "2024-06-30")
-    return shop
-
-
-def test_each_check_objects_to_its_own_mishap_and_no_other_does(scored: Shop):
-    warehouse = scored.settings.home / "warehouse.duckdb"
+def scored(shop_in_order: Shop) -> Iterator[Shop]:
+    """The shop in order. Its warehouse is put back after the test."""
+    warehouse = shop_in_order.settings.home / "warehouse.duckdb"
     in_order = warehouse.read_bytes()
-    assert scored.failing_checks() == ALWAYS
-    for mishap, (statement, objecting) in MISHAPS.items():
+    yield shop_in_order
+    warehouse.write_bytes(in_order)
+
+
+class TestChecks:
+    def test_pass_while_everything_is_in_order(self, scored: Shop):
+        assert scored.failing_checks() == ALWAYS
+
+    @pytest.mark.parametrize("mishap", MISHAPS)
+    def test_report_a_mishap(self, scored: Shop, mishap: str):
+        statement, reporting = MISHAPS[mishap]
         with scored.platform.warehouse.connect(writing=True) as connection:
             connection.execute(statement)
-        assert scored.failing_checks() == ALWAYS | objecting, mishap
-        warehouse.write_bytes(in_order)
+        assert scored.failing_checks() == ALWAYS | reporting
 
+    def test_report_an_unreadable_champion(self, scored: Shop, monkeypatch: pytest.MonkeyPatch):
+        def unreadable(path, features):
+            raise VersionUnfit(f"{path.name} is not a readable CatBoost model")
 
-def test_a_champion_that_cannot_be_read_is_seen(scored: Shop, monkeypatch: pytest.MonkeyPatch):
-    def unreadable(path, features):
-        raise VersionUnfit(f"{path.name} is not a readable CatBoost model")
+        monkeypatch.setattr(IntentModel, "load", unreadable)
+        assert scored.failing_checks() == ALWAYS | {
+            "champion_alias:champion_scores",
+            "challenger_model:newest_version_is_fit",
+        }
 
-    monkeypatch.setattr(IntentModel, "load", unreadable)
-    assert scored.failing_checks() == ALWAYS | {
-        "champion_alias:champion_scores",
-        "challenger_model:newest_version_is_fit",
-    }
-
-
-def test_rows_that_vanish_after_a_load_are_missed(scored: Shop):
-    with scored.platform.warehouse.connect(writing=True) as connection:
-        connection.execute("DELETE FROM SOURCE WHERE UID = (SELECT MIN(UID) FROM SOURCE)")
-    assert "source:rows_accounted_for" in scored.failing_checks()
+    def test_report_rows_that_vanish_after_a_load(self, scored: Shop):
+        with scored.platform.warehouse.connect(writing=True) as connection:
+            connection.execute("DELETE FROM SOURCE WHERE UID = (SELECT MIN(UID) FROM SOURCE)")
+        assert "source:rows_accounted_for" in scored.failing_checks()

@@ -1,177 +1,264 @@
-"""The platform inside Snowflake: procedures do what the assets do, and tasks call them by the clock."""
+"""The platform inside Snowflake: procedures do the work of the assets, and tasks call them by the clock."""
 
 import json
-from datetime import datetime
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import dagster as dg
 import pytest
 
 from intent_platform.errors import TrainingRefused, WarehouseError
-from intent_platform.partitions import TIMEZONE, Window, day_of
+from intent_platform.partitions import day_of
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
-from intent_platform_tests.assets.conftest import Shop, made_csv, shop_settings
+from intent_platform.platforms.versions import ModelVersion
+from intent_platform_tests.assets.conftest import Shop, made_csv
+from intent_platform_tests.automation.procedures import (
+    COMMIT,
+    JUNE,
+    Deploy,
+    PlayedMonth,
+    at,
+    call,
+    deploy,
+    deployed,
+    play_month,
+)
 from intent_platform_tests.builders.observed_table import in_snowflake
 from intent_platform_tests.snowflake_emulator import Fault
+from intent_platform_tests.snowflake_emulator.emulator import SentStatement
 
-__all__ = ["made_csv"]
-COMMIT = "c0ffee" * 6 + "c0ff"
-MAY_LAST, JUNE = "2024-05-31", Window(day_of("2024-06-01"), day_of("2024-06-03"))
-
-
-def at(text: str) -> datetime:
-    """A moment in Tokyo."""
-    return datetime.fromisoformat(text).replace(tzinfo=TIMEZONE)
+__all__ = ["deployed", "made_csv"]
 
 
-@pytest.fixture
-def shop(snowflake_settings, made_csv: Path, tmp_path: Path):
-    told = shop_settings(tmp_path / "home", made_csv)
-    settings = snowflake_settings(home=told.home, first_day=told.first_day, uci=told.uci, training=told.training)
-    connector = SnowflakeConnector(settings)
-    prepare(connector, None, lambda _: None, dry=False)
-    deploy_procedures(connector, lambda _: None, commit=COMMIT, dry=False)
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Shop(settings, platform_for(settings), instance)
+@pytest.fixture(scope="module")
+def month(deployed: Deploy, emulator) -> Iterator[PlayedMonth]:
+    """The tasks are deployed suspended and then resumed. At the end they are suspended for the other tests."""
+    with deployed() as shop:
+        connector = SnowflakeConnector(shop.settings)
+        deploy_tasks(connector, lambda _: None, resume=False, dry=False)
+        assert emulator.tick(at("2024-06-01T05:00")) == {}, "suspended tasks ran"
+        deploy_tasks(connector, lambda _: None, resume=True, dry=False)
+        played = play_month(shop, emulator)
+        deploy_tasks(connector, lambda _: None, resume=False, dry=False)
+        yield played
 
 
-def answer(rows) -> dict[str, object]:
-    found: dict[str, object] = json.loads(rows[0][0])
-    return found
+class TestTasks:
+    def test_build_the_dataset_of_the_asset(self, month):
+        assert month.built["window"] == "[2024-05-31, 2024-06-01)"
+        assert month.dataset_by_task == month.dataset_by_asset
+
+    def test_train_the_challenger_of_the_month(self, month):
+        [version] = month.versions
+        assert version.name == month.trained["version"]
+        assert (version.provenance.month, version.provenance.git_commit) == (day_of("2024-06-01"), COMMIT)
+
+    def test_promote_the_first_challenger(self, month):
+        assert month.decided["decision"] == "promote"
+        assert month.decided["champion"] == month.trained["version"] == month.champion
+
+    def test_score_each_day_with_the_champion(self, month):
+        assert [scored["version"] for scored in month.scored] == [month.champion] * len(JUNE)
+
+    def test_write_the_scores_of_the_asset(self, month):
+        assert month.scores_by_task
+        assert month.scores_by_task == month.scores_by_asset
 
 
-def test_tasks_play_a_month_as_the_assets_do(shop, emulator):
-    connector = SnowflakeConnector(shop.settings)
-    shop.load()
-    dataset = shop.rows("DATASET")
-    with shop.platform.warehouse.connect(writing=True) as connection:
-        connection.execute("DELETE FROM DATASET WHERE SESSION_DATE = :day", day=day_of(MAY_LAST))
+class TestRollback:
+    @dataclass
+    class RolledBack:
+        first: str
+        second: str
+        answer: dict[str, object]
 
-    deploy_tasks(connector, lambda _: None, resume=False, dry=False)
-    assert emulator.tick(at("2024-06-01T05:00")) == {}  # suspended
-    deploy_tasks(connector, lambda _: None, resume=True, dry=False)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def rolled_back(cls, month) -> RolledBack:
+        """The champion of June was rolled back to a version of May."""
+        second = str(call(month.shop, "CALL TRAINING('2024-05-01'::DATE)")["version"])
+        answered = call(month.shop, f"CALL ROLLBACK('{second}', 'a rehearsal')")
+        return cls.RolledBack(month.champion, second, answered)
 
-    built = answer(emulator.tick(at("2024-06-01T05:00"))["DATASET_DAILY"])
-    assert built["window"] == "[2024-05-31, 2024-06-01)"
-    assert shop.rows("DATASET") == dataset
-    trained = answer(emulator.tick(at("2024-06-01T10:00"))["TRAINING_MONTHLY"])
-    assert [version.name for version in shop.platform.registry.versions()] == [trained["version"]]
-    provenance = shop.platform.registry.version(str(trained["version"])).provenance
-    assert (provenance.month, provenance.git_commit) == (day_of("2024-06-01"), COMMIT)
-    decided = answer(emulator.tick(at("2024-06-15T10:00"))["MODEL_EVALUATION_MONTHLY"])
-    assert decided["decision"] == "promote"
-    assert decided["champion"] == trained["version"] == shop.champion
-    for day in JUNE:
-        tomorrow = at(f"{day}T08:00").replace(day=day.day + 1)
-        assert answer(emulator.tick(tomorrow)["PREDICTION_DAILY"])["version"] == shop.champion
-    by_task = shop.rows("SCORES", "UID, SESSION_DATE, MODEL_VERSION, SCORE", JUNE)
-    shop.run("scores_job", JUNE.keys[0], JUNE.keys[-1])
-    assert shop.rows("SCORES", "UID, SESSION_DATE, MODEL_VERSION, SCORE", JUNE) == by_task
-    assert by_task
+    def test_answers_with_both_versions_and_its_checks(self, rolled_back):
+        assert rolled_back.answer == {
+            "rolled_back_from": rolled_back.first,
+            "champion": rolled_back.second,
+            "moved": True,
+            "failed_checks": {},
+        }
 
-    second = answer([[call(shop, "CALL TRAINING('2024-05-01'::DATE)")]])["version"]
-    with pytest.raises(Exception, match="v_000101_000000"):
-        call(shop, "CALL ROLLBACK('v_000101_000000', 'a mistake')")
-    back = answer([[call(shop, f"CALL ROLLBACK('{second}', 'a rehearsal')")]])
-    assert back == {"rolled_back_from": trained["version"], "champion": second, "moved": True}
-    assert shop.champion == second
-    assert shop.platform.registry.version(str(trained["version"])).quarantine == "rolled back from: a rehearsal"
-    assert [cause for _, _, cause in shop.ledger()] == ["first", "rollback"]
+    def test_moves_the_champion(self, month, rolled_back):
+        assert month.shop.champion == rolled_back.second
+        assert [cause for _, _, cause in month.shop.ledger()] == ["first", "rollback"]
+
+    def test_quarantines_the_version_it_replaces(self, month, rolled_back):
+        replaced = month.shop.platform.registry.version(rolled_back.first)
+        assert replaced.quarantine == "rolled back from: a rehearsal"
+
+    def test_refuses_an_unknown_version(self, month):
+        with pytest.raises(Exception, match="v_000101_000000"):
+            call(month.shop, "CALL ROLLBACK('v_000101_000000', 'a mistake')")
 
 
-def test_a_challenger_is_trained_next_to_the_data_when_the_settings_say_so(shop):
-    shop.load()
-    nearby = shop.settings.training.model_copy(update={"place": "warehouse"})
-    shop.settings = shop.settings.model_copy(update={"training": nearby})
-    result = shop.run("training_job", "2024-05-01")
-    [version] = shop.platform.registry.versions()
-    assert version.provenance.run_id == result.run_id
-    shop.settings = shop.settings.model_copy(update={"training": nearby.model_copy(update={"place": "process"})})
-    shop.run("training_job", "2024-05-01")
-    here = shop.platform.registry.versions()[-1]
-    assert here.provenance.metrics == pytest.approx(version.provenance.metrics, rel=1e-9)
-    shop.settings = shop.settings.model_copy(update={"training": nearby})
-    with pytest.raises(TrainingRefused, match="no challenger for 2024-02"):
-        shop.run("training_job", "2024-02-01")
+class TestTraining:
+    """Setting `training.place` to `warehouse` trains next to the data."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, deployed: Deploy) -> Iterator[Shop]:
+        with deployed() as shop:
+            shop.load()
+            yield shop
+
+    @staticmethod
+    def trained_in(shop: Shop, place: str, month: str) -> tuple[dg.ExecuteInProcessResult, ModelVersion]:
+        """The run that trains the challenger of a month, and its version."""
+        training = shop.settings.training.model_copy(update={"place": place})
+        there = replace(shop, settings=shop.settings.model_copy(update={"training": training}))
+        return there.run("training_job", month), shop.platform.registry.versions()[-1]
+
+    def test_in_the_warehouse_equals_training_in_the_process(self, loaded):
+        result, version = self.trained_in(loaded, "warehouse", "2024-05-01")
+        assert loaded.platform.registry.versions() == [version]
+        assert version.provenance.run_id == result.run_id
+        _, in_process = self.trained_in(loaded, "process", "2024-05-01")
+        assert in_process.provenance.metrics == pytest.approx(version.provenance.metrics, rel=1e-9)
+
+    def test_in_the_warehouse_is_refused_without_sessions(self, loaded):
+        with pytest.raises(TrainingRefused, match="no challenger for 2024-02"):
+            self.trained_in(loaded, "warehouse", "2024-02-01")
 
 
-def test_the_procedure_takes_the_days_of_a_table_that_somebody_else_fills(snowflake_settings):
-    with in_snowflake(snowflake_settings) as filler, dg.DagsterInstance.ephemeral() as instance:
-        connector = SnowflakeConnector(filler.settings)
-        prepare(connector, None, lambda _: None, dry=False)
-        deploy_procedures(connector, lambda _: None, commit=COMMIT, dry=False)
-        filler.put(JUNE.start, 20, REGION=[-1])
-        shop = Shop(filler.settings, platform_for(filler.settings), instance)
-        built = answer([[call(shop, f"CALL DATASET('{JUNE.start}'::DATE)")]])
-        assert (built["rows"], built["rejected"]) == (19, 1)
-        taken = shop.rows("DATASET")
-        shop.run("sessions_job", JUNE.keys[0])
-        assert shop.rows("DATASET") == taken
-        assert shop.rows("SOURCE_REJECTED", "REASONS") == [('["REGION below 0"]',)]
+class TestDataset:
+    def test_procedure_takes_the_days_of_an_observed_table(self, snowflake_settings):
+        with in_snowflake(snowflake_settings) as filler, dg.DagsterInstance.ephemeral() as instance:
+            deploy(SnowflakeConnector(filler.settings))
+            filler.put(JUNE.start, 20, REGION=[-1])
+            shop = Shop(filler.settings, platform_for(filler.settings), instance)
+            built = call(shop, f"CALL DATASET('{JUNE.start}'::DATE)")
+            assert (built["rows"], built["rejected"]) == (19, 1)
+            taken = shop.rows("DATASET")
+            shop.run("sessions_job", JUNE.keys[0])
+            assert shop.rows("DATASET") == taken
+            assert shop.rows("SOURCE_REJECTED", "REASONS") == [('["REGION is below 0"]',)]
 
 
-def call(shop: Shop, sql: str) -> str:
-    with shop.platform.warehouse.connect() as connection:
-        return str(connection.fetch(sql).column(0)[0].as_py())
+class TestDryRun:
+    @pytest.fixture
+    def connector(self, snowflake_settings) -> SnowflakeConnector:
+        return SnowflakeConnector(snowflake_settings())
+
+    @pytest.fixture
+    def statements_sent(self, emulator, connector) -> int:
+        """How many statements the account had got before the dry run."""
+        return len(emulator.statements)
+
+    @pytest.fixture
+    def shown(self, connector, statements_sent) -> str:
+        lines: list[str] = []
+        deploy_procedures(connector, lines.append, commit=COMMIT, dry=True)
+        deploy_tasks(connector, lines.append, resume=True, dry=True)
+        prepare(connector, "ACCOUNTADMIN", lines.append, dry=True)
+        return "\n".join(lines)
+
+    def test_sends_no_statement(self, emulator, statements_sent, shown):
+        assert len(emulator.statements) == statements_sent
+
+    def test_shows_the_statements(self, shown):
+        assert "CREATE OR REPLACE PROCEDURE ROLLBACK" in shown
+        assert "USING CRON 0 8 * * * Asia/Tokyo" in shown
+        assert "CREATE ROLE IF NOT EXISTS MLSYSTEM_DEV_RUNNER" in shown
+
+    def test_hides_the_password(self, connector, shown):
+        assert connector.parameters["password"] not in shown
 
 
-def test_a_dry_run_shows_every_statement_and_sends_none(shop, emulator):
-    connector = SnowflakeConnector(shop.settings)
-    shown: list[str] = []
-    begun = len(emulator.statements)
-    deploy_procedures(connector, shown.append, commit=COMMIT, dry=True)
-    deploy_tasks(connector, shown.append, resume=True, dry=True)
-    prepare(connector, "ACCOUNTADMIN", shown.append, dry=True)
-    assert len(emulator.statements) == begun
-    text = "\n".join(shown)
-    assert "CREATE OR REPLACE PROCEDURE ROLLBACK" in text
-    assert "USING CRON 0 8 * * * Asia/Tokyo" in text
-    assert "CREATE ROLE IF NOT EXISTS MLSYSTEM_DEV_RUNNER" in text
-    assert connector.parameters["password"] not in text
+@dataclass
+class TickedTasks:
+    """The statements of two tasks, one of which fails, and the events that they logged."""
+
+    sent: list[SentStatement]
+    events: list[tuple[str, str]]  # severity, first line
+
+    def tags(self, asset: str) -> list[dict[str, str]]:
+        """The query tags of the statements for an asset."""
+        return [json.loads(s.tag) for s in self.sent if f'"asset": "{asset}"' in s.tag]
 
 
-def test_every_statement_of_a_task_is_tagged_and_what_is_done_is_logged(shop, emulator):
-    connector = SnowflakeConnector(shop.settings)
-    place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
-    deploy_tasks(connector, lambda _: None, resume=True, dry=False)
-    with shop.platform.warehouse.connect() as connection:
-        connection.execute("CREATE EVENT TABLE EVENTS")
-        connection.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
-        connection.execute(f"ALTER DATABASE {connector.parameters['database']} SET LOG_LEVEL = INFO")
-    begun = len(emulator.statements)
-    emulator.tick(at("2024-06-01T05:00"))
-    with pytest.raises(Exception, match="no version is champion yet"):
-        emulator.tick(at("2024-06-01T08:00"))
-    sent = emulator.statements[begun:]
-    dataset = [json.loads(s.tag) for s in sent if '"asset": "dataset"' in s.tag]
-    scores = [json.loads(s.tag) for s in sent if '"asset": "scores"' in s.tag]
-    assert len(dataset) + len(scores) == len(sent)
-    assert {tag.get("task") for tag in dataset} == {"DATASET_DAILY", None}  # the CALL is the task's, the rest its run's
-    assert {tag.get("partitions") for tag in dataset} == {"2024-05-31", None}
-    assert all(tag["deployment"] == "dev" for tag in (*dataset, *scores))
-    assert any("run" in tag for tag in dataset)
-    with shop.platform.warehouse.connect() as connection:
-        logged = connection.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
-    told = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
-    assert [level for level, _ in told] == ["INFO", "ERROR"]
-    assert "is done" in told[0][1]
-    assert "failed" in told[1][1]
+class TestTaskRun:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def ticked(cls, deployed: Deploy, emulator) -> Iterator[TickedTasks]:
+        """DATASET_DAILY runs, and PREDICTION_DAILY fails because there is no champion."""
+        with deployed() as shop:
+            connector = SnowflakeConnector(shop.settings)
+            place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
+            deploy_tasks(connector, lambda _: None, resume=True, dry=False)
+            with shop.platform.warehouse.connect() as connection:
+                connection.execute("CREATE EVENT TABLE EVENTS")
+                connection.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
+                connection.execute(f"ALTER DATABASE {connector.parameters['database']} SET LOG_LEVEL = INFO")
+            begun = len(emulator.statements)
+            emulator.tick(at("2024-06-01T05:00"))
+            with pytest.raises(Exception, match="no version is champion yet"):
+                emulator.tick(at("2024-06-01T08:00"))
+            sent = emulator.statements[begun:]
+            with shop.platform.warehouse.connect() as connection:
+                logged = connection.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
+            events = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
+            yield TickedTasks(sent, events)
+
+    def test_tags_every_statement_with_its_asset(self, ticked):
+        tags = [*ticked.tags("dataset"), *ticked.tags("scores")]
+        assert len(tags) == len(ticked.sent)
+        assert {tag["deployment"] for tag in tags} == {"dev"}
+
+    def test_tags_statements_with_its_task_and_run(self, ticked):
+        """The CALL is the task's. The statements inside are the run's."""
+        tags = ticked.tags("dataset")
+        assert {tag.get("task") for tag in tags} == {"DATASET_DAILY", None}
+        assert {tag.get("partitions") for tag in tags} == {"2024-05-31", None}
+        assert any("run" in tag for tag in tags)
+
+    def test_logs_success_and_failure(self, ticked):
+        assert [severity for severity, _ in ticked.events] == ["INFO", "ERROR"]
+        assert "is done" in ticked.events[0][1]
+        assert "failed" in ticked.events[1][1]
 
 
-def test_a_failure_inside_of_a_procedure_says_what_to_do_and_tags_are_given_back(shop, emulator):
-    emulator.inject(Fault.DENIED, matching="INSERT INTO DATASET")
-    with shop.platform.warehouse.connect() as connection:
-        with pytest.raises(WarehouseError, match=r"stored procedure failed.*may not do this in MLSYSTEM_DEV"):
-            connection.fetch("CALL DATASET('2024-05-01'::DATE)")
-        connection.fetch("SELECT 'afterwards' AS T")
-    after = next(s for s in reversed(emulator.statements) if "'afterwards'" in s.sql)
-    assert '"asset"' not in after.tag
+class TestFailedProcedure:
+    @dataclass
+    class Failed:
+        error: WarehouseError
+        tag_of_next_statement: str
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def failed(cls, deployed: Deploy, emulator) -> Failed:
+        """The role may not write DATASET."""
+        with deployed() as shop:
+            emulator.inject(Fault.DENIED, matching="INSERT INTO DATASET")
+            with shop.platform.warehouse.connect() as connection:
+                with pytest.raises(WarehouseError) as caught:
+                    connection.fetch("CALL DATASET('2024-05-01'::DATE)")
+                connection.fetch("SELECT 'afterwards' AS T")
+            afterwards = next(s for s in reversed(emulator.statements) if "'afterwards'" in s.sql)
+            return cls.Failed(caught.value, afterwards.tag)
+
+    def test_says_what_the_role_may_not_do(self, failed):
+        assert re.search(r"stored procedure failed.*may not do this in MLSYSTEM_DEV", str(failed.error))
+
+    def test_gives_the_query_tag_back(self, failed):
+        assert '"asset"' not in failed.tag_of_next_statement
 
 
-def test_a_procedure_that_was_never_deployed_is_named_with_its_remedy(snowflake_settings):
-    platform = platform_for(snowflake_settings())
-    with platform.warehouse.connect() as connection, pytest.raises(WarehouseError, match="make deploy-sproc"):
-        connection.fetch("CALL TRAINING('2024-05-01'::DATE, 'a-run')")
+class TestMissingProcedure:
+    def test_is_named_with_its_remedy(self, snowflake_settings):
+        platform = platform_for(snowflake_settings())
+        with platform.warehouse.connect() as connection, pytest.raises(WarehouseError, match="make deploy-sproc"):
+            connection.fetch("CALL TRAINING('2024-05-01'::DATE, 'a-run')")

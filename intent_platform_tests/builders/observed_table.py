@@ -1,8 +1,8 @@
-"""Somebody else who fills the observed table: in a DuckDB file, in our SOURCE, or elsewhere in Snowflake."""
+"""Plays the owner of the observed table, who fills it in a DuckDB file, in SOURCE, or elsewhere in Snowflake."""
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,19 +20,23 @@ from intent_platform.platforms.ports import Connection
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.sessions.contract import typed
-from intent_platform.settings import Settings
+from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SESSION_COLUMNS
+from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.builders.sessions import landing_rows
+from intent_platform_tests.conftest import created_schema, new_schema_name
 
 _NAMES = ", ".join(column.name for column in SESSION_COLUMNS)
-#: Columns of their own order and looser than ours, without FEED, with one that we do not know.
+#: Columns in another order and with looser types than SOURCE: without FEED, and with BATCH, which is unknown to us.
 _COLUMNS = ", ".join(f"{column.name} {column.type}" for column in reversed(SESSION_COLUMNS))
+#: Where the observed table may be.
+PLACES = ("file", "source", "snowflake")
 DDL = f"CREATE TABLE {{}} (BATCH VARCHAR, LOADED_AT TIMESTAMP_NTZ, {_COLUMNS})"
 
 
 @dataclass
 class Filler:
-    """Who fills the table that `settings` observe. `table` is what they call it."""
+    """The owner of the table that `settings` observe. `table` is its name for the owner."""
 
     settings: Settings
     table: str
@@ -58,7 +62,7 @@ class Filler:
             )
 
     def run(self, sql: str, **values: Any) -> None:
-        """Run one statement of theirs, `{}` for the table."""
+        """Run a statement of the owner, with `{}` for the table."""
         with self.opened() as connection:
             connection.execute(sql.format(self.table), **values)
 
@@ -68,7 +72,7 @@ class Filler:
             return sorted(map(repr, connection.fetch(f"SELECT * FROM {self.table}").to_pylist()))
 
     def ours(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-        """What the platform's own tables answer."""
+        """The rows of a query on the platform's own tables."""
         with platform_for(self.settings).warehouse.connect() as connection:
             return [tuple(row.values()) for row in connection.fetch(sql, **values).to_pylist()]
 
@@ -80,7 +84,7 @@ def sessions(day: date, n: int, seed: int = 0) -> pa.Table:
 
 
 def days(window: Window) -> dict[str, str]:
-    """The tags of a run over the days of `window`."""
+    """The tags of a range run over the days of `window`."""
     first, *_, last = [window.keys[0], *window.keys]
     return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
@@ -129,9 +133,42 @@ def in_snowflake(snowflake_settings: Callable[..., Settings], **overrides: Any) 
     filler.run(f"DROP SCHEMA {database}.SHOP CASCADE")
 
 
-@pytest.fixture(params=["file", "source", "snowflake"])
+NewTable = Callable[[str], AbstractContextManager[Filler]]
+
+
+@pytest.fixture(scope="session")
+def new_table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewTable:
+    """Open a table's owner in one of `PLACES`, for fixtures that several tests share."""
+
+    @contextmanager
+    def opened(place: str) -> Iterator[Filler]:
+        folder = tmp_path_factory.mktemp("table")
+
+        def make_settings(**overrides: Any) -> Settings:
+            with clean_environment():
+                return load_settings(home=folder / "home", **overrides)
+
+        def make_snowflake_settings(**overrides: Any) -> Settings:
+            connection = request.getfixturevalue("emulator").connection_parameters
+            snowflake = {**connection, "schema": new_schema_name()}
+            settings = make_settings(deployment="dev", snowflake=snowflake, **overrides)
+            until_end.enter_context(created_schema(settings))
+            return settings
+
+        with ExitStack() as until_end:
+            if place == "file":
+                yield in_a_file(make_settings, folder / "elt.duckdb")
+            elif place == "source":
+                yield in_our_source(make_settings)
+            else:
+                yield until_end.enter_context(in_snowflake(make_snowflake_settings))
+
+    return opened
+
+
+@pytest.fixture(params=PLACES)
 def filler(request: pytest.FixtureRequest, make_settings, tmp_path: Path) -> Iterator[Filler]:
-    """Each place in turn where the table may be; `first_day` is the first of 2024."""
+    """The table's owner, for each place in turn. `first_day` is 2024-01-01."""
     if request.param == "file":
         yield in_a_file(make_settings, tmp_path / "elt.duckdb")
     elif request.param == "source":

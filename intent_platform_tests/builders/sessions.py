@@ -1,4 +1,4 @@
-"""Made sessions: valid rows with a learnable relation, so that tests mean something without the real data."""
+"""Made sessions: valid rows with a relation that a model can learn. No real data is needed."""
 
 import csv
 from collections.abc import Iterator, Mapping

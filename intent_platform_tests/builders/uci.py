@@ -15,6 +15,7 @@ Row = dict[str, object]
 
 
 def write(path: Path, rows: Sequence[Row], header: Sequence[str] = HEADER) -> Path:
+    """Write rows as a UCI file; its path."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, header)
         writer.writeheader()
@@ -23,13 +24,16 @@ def write(path: Path, rows: Sequence[Row], header: Sequence[str] = HEADER) -> Pa
 
 
 def made(**rows_per_month: int) -> list[Row]:
+    """Made rows, so many of each month: `made(Mar=3, May=2)`."""
     return [row for month, n in rows_per_month.items() for row in made_rows(n, month, seed=7)]
 
 
 def delivered(feed: UciFeed, window: Window | None = None) -> pa.Table:
+    """The rows that the feed delivers for a window, by default for its whole extent."""
     with feed.deliver(feed.extent() if window is None else window) as batches:
         return pa.concat_tables([batch.rows for batch in batches])
 
 
 def validated(feed: UciFeed) -> ValidatedBatch:
+    """The rows of the whole extent, split by the contract into accepted and rejected."""
     return validate(RawBatch(delivered(feed), "uci.csv"), feed.accepted_days())

@@ -1,4 +1,4 @@
-"""The rehearsal: real schedules and sensors on a clock that is set, and the story that is told of it."""
+"""The rehearsal: real schedules and sensors on a clock that it sets, and the story that it prints."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -8,96 +8,121 @@ import dagster as dg
 import pytest
 
 from intent_platform.__main__ import main
-from intent_platform.commands import game_day
-from intent_platform.commands.game_day import FIRST_DAY, play, prepare, rehearsal_settings
-from intent_platform.commands.game_story import Entry
-from intent_platform.commands.rehearsal import Rehearsal
-from intent_platform.partitions import TIMEZONE, Window, clock_set_to, now
+from intent_platform.partitions import TIMEZONE, Window, now
 from intent_platform.platforms import platform_for
+from intent_platform.rehearsal import game_day
+from intent_platform.rehearsal.game_day import FIRST_DAY, play, prepare, rehearsal_settings
+from intent_platform.rehearsal.game_story import Entry
+from intent_platform.rehearsal.rehearsal import Rehearsal
+from intent_platform_tests.builders.environment import act_as_user, clean_environment
+from intent_platform_tests.commands.conftest import Called, call
 
 SECOND_DAY = FIRST_DAY + timedelta(days=1)
-pytestmark = pytest.mark.filterwarnings(  # Dagster's own, when a schedule is evaluated
+QUICK = {"training_trials": 1, "training_folds": 2, "training_iterations": 60, "training_months": 1}
+#: Takes the scenario and the number of days, and returns the story.
+StoryOf = Callable[[str, int], list[Entry]]
+pytestmark = pytest.mark.filterwarnings(  # Dagster itself warns when it evaluates a schedule
     "ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning"
 )
 
 
-@pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of a user who wants a quick rehearsal."""
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    monkeypatch.delenv("DAGSTER_HOME")
-    for name, value in {
-        "HOME": str(tmp_path / "home"),
-        "TRAINING_TRIALS": "1",
-        "TRAINING_FOLDS": "2",
-        "TRAINING_ITERATIONS": "60",
-        "TRAINING_MONTHS": "1",
-    }.items():
-        monkeypatch.setenv(f"INTENT_PLATFORM_{name}", value)
+@pytest.fixture(scope="module")
+def story_of(tmp_path_factory: pytest.TempPathFactory, empty_registry: Callable[[Path], None]) -> StoryOf:
+    """Play some days of a scenario that begins on the second day of the game, and return the story."""
 
-
-@pytest.fixture
-def story_of(
-    quick: None, monkeypatch: pytest.MonkeyPatch, empty_registry: Callable[[Path], None]
-) -> Callable[[str, int], list[Entry]]:
-    """The story of some days of a scenario that begins on the game's second day."""
-    monkeypatch.setattr(game_day, "BEGINS", SECOND_DAY)
-
-    def told(kind: str, days: int) -> list[Entry]:
-        settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5, 120)
-        empty_registry(settings.home)
-        with dg.DagsterInstance.ephemeral() as instance:
+    def play_days(kind: str, days: int) -> list[Entry]:
+        with clean_environment() as patch, dg.DagsterInstance.ephemeral() as instance:
+            act_as_user(patch, home=tmp_path_factory.mktemp(kind) / "home", **QUICK)
+            patch.setattr(game_day, "BEGINS", SECOND_DAY)
+            settings = rehearsal_settings(kind, 1.0 if kind != "late_rows" else 0.5, 120)
+            empty_registry(settings.home)
             rehearsal = Rehearsal(settings, platform_for(settings), instance)
             prepare(rehearsal)
             dates = Window(FIRST_DAY, FIRST_DAY + timedelta(days=days))
             return [entry for day in dates for entry in play(rehearsal, day)]
 
-    return told
+    return play_days
 
 
-def of_kind(story: list[Entry], *kinds: str) -> set[tuple[date, str]]:
-    return {(entry.day, entry.subject) for entry in story if entry.kind in kinds}
+def subjects_by_day(story: list[Entry], kind: str) -> set[tuple[date, str]]:
+    """The day and the subject of every entry of a kind."""
+    return {(entry.day, entry.subject) for entry in story if entry.kind == kind}
 
 
-def test_a_file_that_comes_twice_is_told_on_the_morning_after(story_of):
-    story = story_of("doubled_file", 4)
-    mornings = {SECOND_DAY + timedelta(days=n) for n in (1, 2)}
-    assert {day for day, subject in of_kind(story, "error") if "few_are_rejected" in subject} == mornings
-    assert (FIRST_DAY, "challenger trained") in of_kind(story, "did")
+class TestDoubledFile:
+    """From the second day on, every file comes twice."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def story(cls, story_of: StoryOf) -> list[Entry]:
+        return story_of("doubled_file", 4)
+
+    def test_fails_a_check_on_every_next_morning(self, story):
+        mornings = {SECOND_DAY + timedelta(days=n) for n in (1, 2)}
+        assert {day for day, subject in subjects_by_day(story, "error") if "few_are_rejected" in subject} == mornings
+
+    def test_begins_after_a_challenger_was_trained(self, story):
+        assert (FIRST_DAY, "challenger trained") in subjects_by_day(story, "did")
 
 
-def test_late_rows_are_waited_for_and_the_day_and_its_scores_made_again(story_of):
-    story = story_of("late_rows", 7)
-    assert (SECOND_DAY + timedelta(days=1), "source: nothing_is_deferred") in of_kind(story, "warning")
-    made_again = [entry for entry in story if entry.text == str(SECOND_DAY) and entry.kind == "did"]
-    assert [entry.subject for entry in made_again] == ["catch_up_sensor: sessions_job", "catch_up_sensor: scores_job"]
-    assert all(entry.day == SECOND_DAY + timedelta(days=4) for entry in made_again)
+class TestLateRows:
+    """Half of the rows of a day arrive four days later."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def story(cls, story_of: StoryOf) -> list[Entry]:
+        return story_of("late_rows", 7)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def repeated_runs(cls, story) -> list[Entry]:
+        """The runs for the second day."""
+        return [entry for entry in story if entry.text == str(SECOND_DAY) and entry.kind == "did"]
+
+    def test_are_reported_as_deferred(self, story):
+        assert (SECOND_DAY + timedelta(days=1), "source: nothing_is_deferred") in subjects_by_day(story, "warning")
+
+    def test_make_the_sensor_load_and_score_their_day_again(self, repeated_runs):
+        assert [run.subject for run in repeated_runs] == [
+            "catch_up_sensor: sessions_job",
+            "catch_up_sensor: scores_job",
+        ]
+
+    def test_are_loaded_on_the_day_they_arrive(self, repeated_runs):
+        assert all(run.day == SECOND_DAY + timedelta(days=4) for run in repeated_runs)
 
 
-def test_the_clock_of_a_rehearsal_is_set_back_and_the_versions_are_of_that_time(story_of):
-    before = datetime.now(TIMEZONE)
-    story = story_of("none", 1)
-    (trained,) = [entry for entry in story if entry.subject == "challenger trained"]
-    assert trained.text.startswith(f"v_{FIRST_DAY:%y%m%d}_10")
-    assert timedelta(0) <= now() - before < timedelta(hours=1)
+class TestClockOfARehearsal:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def story(cls, story_of: StoryOf) -> list[Entry]:
+        return story_of("none", 1)
+
+    def test_gives_versions_their_names(self, story):
+        (trained,) = [entry for entry in story if entry.subject == "challenger trained"]
+        assert trained.text.startswith(f"v_{FIRST_DAY:%y%m%d}_10")
+
+    @pytest.mark.usefixtures("story")
+    def test_ends_with_the_rehearsal(self):
+        before = datetime.now(TIMEZONE)
+        assert timedelta(0) <= now() - before < timedelta(hours=1)
 
 
-def test_the_command_tells_the_story_and_leaves_the_real_home_alone(quick, capsys, tmp_path):
-    assert main(["game-day", "--scenario", "none", "--days", "1", "--sessions-per-day", "120"]) == 0
-    told = capsys.readouterr().out
-    assert "Nothing happens." in told
-    assert "challenger trained" in told
-    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["game-day"]
-    assert main(["game-day", "--scenario", "earthquake"]) == 1
-    assert "scenario.kind" in capsys.readouterr().err
+class TestCommand:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def called(cls, tmp_path_factory: pytest.TempPathFactory) -> Called:
+        arguments = ("--scenario", "none", "--days", "1", "--sessions-per-day", "120")
+        return call(tmp_path_factory.mktemp("user") / "home", "game-day", *arguments, **QUICK)
 
+    def test_prints_the_story(self, called):
+        assert "Nothing unusual happens." in called.output
+        assert "challenger trained" in called.output
 
-def test_a_clock_that_is_set_goes_on_and_is_set_back():
-    moment = datetime(2025, 9, 1, 5, tzinfo=TIMEZONE)
-    with clock_set_to(moment):
-        first, second = now(), now()
-        assert moment <= first <= second < moment + timedelta(seconds=60)
-        with clock_set_to(moment - timedelta(days=1)):
-            assert now() < moment
-        assert moment <= now() < moment + timedelta(seconds=60)
-    assert abs(datetime.now(TIMEZONE) - now()) < timedelta(seconds=60)
+    def test_leaves_the_home_of_the_user_alone(self, called):
+        assert sorted(path.name for path in called.home.iterdir()) == ["game-day"]
+
+    @pytest.mark.usefixtures("home")
+    def test_refuses_an_unknown_scenario(self, capsys):
+        assert main(["game-day", "--scenario", "earthquake"]) == 1
+        assert "scenario.kind" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A running `dagster dev`, and the mutations and queries that the UI sends to it."""
+"""A running `dagster dev`, and the queries and mutations that the UI sends to it."""
 
 import json
 import os
@@ -34,15 +34,15 @@ class Webserver:
         assert "errors" not in result, result["errors"]
         return result["data"]
 
-    def until(self, what: str, seconds: float, question: Callable[[], Any]) -> Any:
+    def until(self, event: str, seconds: float, question: Callable[[], Any]) -> Any:
         """Ask again until the answer is truthy."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self._alive(), "dagster dev stopped"
             if answer := question():
                 return answer
-            time.sleep(_POLL_SECONDS)  # the daemon works in processes of its own: there is nothing to wait on
-        raise AssertionError(f"{what} did not happen within {seconds:g} s")
+            time.sleep(_POLL_SECONDS)  # the daemon runs in other processes, which signal nothing
+        raise AssertionError(f"{event} did not happen within {seconds:g} s")
 
     def launch(self, job: str, tags: Mapping[str, str] | None = None, config: Mapping[str, Any] | None = None) -> str:
         """Launch a run as the launchpad does; the id of the run."""
@@ -72,7 +72,7 @@ class Webserver:
     def finish_backfill(self, backfill: str, seconds: float = 240) -> None:
         """Wait until a backfill is over; fail unless it succeeded."""
 
-        def over() -> str | None:
+        def final_status() -> str | None:
             status = self.ask(
                 "query($id: String!) { partitionBackfillOrError(backfillId: $id) {"
                 " ... on PartitionBackfill { status error { message } } } }",
@@ -80,17 +80,17 @@ class Webserver:
             )["partitionBackfillOrError"]["status"]
             return status if status.startswith(("COMPLETED", "FAILED", "CANCELED")) else None
 
-        assert self.until(f"backfill {backfill}", seconds, over) == "COMPLETED_SUCCESS"
+        assert self.until(f"backfill {backfill}", seconds, final_status) == "COMPLETED_SUCCESS"
 
     def finish(self, run: str, seconds: float = 180) -> str:
         """Wait until a run is over; its status."""
 
-        def over() -> str | None:
+        def final_status() -> str | None:
             status = self.ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run)
             found = str(status["runOrError"]["status"])
             return found if found in ("SUCCESS", "FAILURE", "CANCELED") else None
 
-        return str(self.until(f"run {run}", seconds, over))
+        return str(self.until(f"run {run}", seconds, final_status))
 
     def runs(self, tags: Mapping[str, str]) -> list[dict[str, Any]]:
         """The runs that carry all these tags, newest first."""
@@ -104,7 +104,7 @@ class Webserver:
         return list(found)
 
     def errors(self, run: str) -> str:
-        """What a failed run's steps said, for the test's report."""
+        """The errors of the failed steps of a run."""
         found = self.ask(
             """query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
                  ... on ExecutionStepFailureEvent { error { message causes { message } } } } } } }""",
@@ -139,7 +139,7 @@ class Webserver:
 
 @contextmanager
 def dagster_dev(home: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
-    """`dagster dev` as `make dev` starts it, in `home`; stopped with all its processes on leaving."""
+    """Start `dagster dev` in `home` as `make dev` does. All its processes are stopped at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

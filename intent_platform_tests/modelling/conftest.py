@@ -1,4 +1,4 @@
-"""Frames with the columns of DATASET: made ones whose purchases can be learnt, and the real ones."""
+"""Frames with the columns of DATASET, made or real, and a quick training on the made ones."""
 
 import csv
 from collections.abc import Callable
@@ -9,19 +9,18 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings as hypothesis_settings
 
+from intent_platform.modelling.folds import Folds
+from intent_platform.modelling.model import feature_matrix
+from intent_platform.modelling.search import Trial
 from intent_platform.modelling.training import TrainedModel, train
-from intent_platform.settings import IntRange, Settings, TrainingSettings
+from intent_platform.settings import load_settings
+from intent_platform.settings.training import IntRange, TrainingSettings
 from intent_platform.tables import DATASET, MODEL_INPUTS
-
-# An example that takes long on a busy machine is no failure.
-hypothesis_settings.register_profile("patient", deadline=None)
-hypothesis_settings.load_profile("patient")
 
 
 def made_sessions(rows: int, seed: int = 0) -> pa.Table:
-    """`rows` sessions of DATASET: purchases follow from page value and exit rate, with much left to chance."""
+    """`rows` sessions of DATASET. Purchases depend on page value and exit rate, with much left to chance."""
     generator = np.random.default_rng(seed)
     exit_rate = generator.beta(1, 12, rows)
     page_value = np.where(generator.random(rows) < 0.3, generator.gamma(2, 10, rows), 0.0)
@@ -69,20 +68,37 @@ def uci_rows(uci_csv: Path) -> Callable[[str], pa.Table]:
     return of_month
 
 
-@pytest.fixture
-def quick(settings: Settings) -> TrainingSettings:
-    """The configured training, on fewer trials, folds and trees."""
-    return quickened(settings.training)
-
-
 def quickened(training: TrainingSettings) -> TrainingSettings:
+    """These settings with fewer trials, folds and trees."""
     search_space = {**training.search_space, "depth": IntRange(low=2, high=3)}
     return training.model_copy(update={"trials": 2, "folds": 3, "iterations": 60, "search_space": search_space})
 
 
 @pytest.fixture(scope="session")
-def trained() -> TrainedModel:
-    """One quick training on 1,200 made sessions, for the tests that only look at it."""
-    from intent_platform.settings import load_settings
+def quick() -> TrainingSettings:
+    """The configured training, on fewer trials, folds and trees."""
+    return quickened(load_settings().training)
 
-    return train(made_sessions(1_200), quickened(load_settings().training))
+
+def folds_of(rows: pa.Table, settings: TrainingSettings) -> Folds:
+    """The rows, quantized and split as a training does."""
+    matrix = feature_matrix([rows[name] for name in settings.features])
+    labels = rows["REVENUE"].to_numpy().astype(np.int64)
+    return Folds.of(matrix, labels, rows["SESSION_DATE"].to_numpy(), settings)
+
+
+#: The sessions of most trainings in these tests.
+ROWS = made_sessions(1_200)
+
+
+@pytest.fixture(scope="session")
+def trained_with_reports(quick: TrainingSettings) -> tuple[TrainedModel, list[Trial]]:
+    """One quick training on `ROWS`, and the trials that it reported."""
+    reported: list[Trial] = []
+    return train(ROWS, quick, reported.append), reported
+
+
+@pytest.fixture(scope="session")
+def trained(trained_with_reports: tuple[TrainedModel, list[Trial]]) -> TrainedModel:
+    """One quick training on `ROWS`, for the tests that only look at it."""
+    return trained_with_reports[0]

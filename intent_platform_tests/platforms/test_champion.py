@@ -1,169 +1,236 @@
-"""Moving the champion: promote, roll back, refuse. The ledger and the pointer always tell one story."""
+"""Moves of the champion: what they write, when they are refused, and that a failure leaves no half of a move."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from intent_platform.errors import ChampionMoved, NoChampion, UnknownVersion, VersionUnfit
+from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
-from intent_platform.partitions import Window
+from intent_platform.pipeline.promotion import roll_back_to
+from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
-from intent_platform.platforms.ledger import Ledger, Move, read_ledger
-from intent_platform.platforms.ports import ScoringModel
+from intent_platform.platforms.ledger import Move, read_ledger
+from intent_platform.platforms.ports import Platform, ScoringModel
+from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
+from intent_platform.platforms.versions import ModelVersion
+from intent_platform_tests.platforms.conftest import log_version
 
 
-def move(platform, to, expected, cause="promotion", **rest):
+def move(platform, to, replacing, cause="promotion", **rest):
     return move_champion(
-        platform, to, expected=expected, cause=cause, reason="it's better", metrics={"pr_auc": 0.7}, run_id="r", **rest
+        platform,
+        to,
+        replacing=replacing,
+        cause=cause,
+        reason="it's better",
+        metrics={"pr_auc": 0.7},
+        run_id="r",
+        **rest,
     )
 
 
-def ledger(platform) -> Ledger:
+def moves_of(platform) -> tuple[Move, ...]:
+    """The moves in the ledger."""
     with platform.warehouse.connect() as connection:
-        return read_ledger(connection)
+        return read_ledger(connection).moves
 
 
-def test_every_move_is_in_the_ledger_and_the_last_is_where_the_pointer_is(platform, log):
-    one, two = log().name, log().name
-    move(platform, one, None, "first")
-    move(platform, two, one)
-    move(platform, one, two, "rollback", effective_date=date(2024, 5, 15))
-    moves = ledger(platform).moves
-    assert [(m.number, m.from_version, m.to_version, m.cause) for m in moves] == [
-        (1, None, one, "first"),
-        (2, one, two, "promotion"),
-        (3, two, one, "rollback"),
-    ]
-    assert moves[2].effective_date == date(2024, 5, 15)
-    assert moves[0].reason == "it's better"
-    assert platform.registry.champion() == one
+class Versions(NamedTuple):
+    """A platform with two versions, of which the first is champion."""
+
+    platform: Platform
+    champion: ModelVersion
+    other: ModelVersion
 
 
-def test_a_move_decided_against_another_champion_is_refused_whole(platform, log):
-    one, two = log().name, log().name
-    move(platform, one, None, "first")
-    with pytest.raises(ChampionMoved):
-        move(platform, two, None)
-    assert platform.registry.champion() == one
-    assert len(ledger(platform).moves) == 1
+@pytest.fixture
+def versions(platform, log) -> Versions:
+    champion, other = log(), log()
+    move(platform, champion, None, "first")
+    return Versions(platform, champion, other)
 
 
-def test_an_unknown_version_moves_nothing(platform, log):
-    one = log().name
-    move(platform, one, None, "first")
-    with pytest.raises(UnknownVersion):
-        move(platform, "v_000101_000000", one)
-    assert platform.registry.champion() == one
-    assert len(ledger(platform).moves) == 1
+class TestMoves:
+    """The first champion, a promotion, and a rollback to the first champion."""
 
-
-def test_a_version_that_cannot_serve_is_refused_before_anything_moves(platform, target, log, monkeypatch):
-    if target != "local":
-        pytest.skip("a model that gives no probabilities cannot be put into a warehouse from here")
-    one, two = log().name, log().name
-    move(platform, one, None, "first")
-    monkeypatch.setattr(IntentModel, "predict_columns", lambda self, columns: np.full(len(columns[0]), np.nan))
-    with pytest.raises(VersionUnfit, match=two):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def moved(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
+        platform = new_platform()
+        one, two = log_version(platform, model), log_version(platform, model)
+        move(platform, one, None, "first")
         move(platform, two, one)
-    assert platform.registry.champion() == one
-    assert len(ledger(platform).moves) == 1
+        move(platform, one, two, "rollback", effective_date=date(2024, 5, 15))
+        return Versions(platform, one, two)
+
+    def test_are_numbered_in_the_ledger(self, moved):
+        assert [(m.number, m.from_version, m.to_version, m.cause) for m in moves_of(moved.platform)] == [
+            (1, None, moved.champion.name, "first"),
+            (2, moved.champion.name, moved.other.name, "promotion"),
+            (3, moved.other.name, moved.champion.name, "rollback"),
+        ]
+
+    def test_have_their_reason_in_the_ledger(self, moved):
+        assert moves_of(moved.platform)[0].reason == "it's better"
+
+    def test_have_their_effective_date_in_the_ledger(self, moved):
+        assert moves_of(moved.platform)[2].effective_date == date(2024, 5, 15)
+
+    def test_end_with_the_version_of_the_last_move_as_champion(self, moved):
+        assert moved.platform.registry.champion() == moved.champion
 
 
-def test_a_pointer_that_cannot_be_moved_leaves_no_line_in_the_ledger(platform, log, monkeypatch):
-    one = log().name
+class TestMoveWithQuarantine:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def moved(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
+        """A champion was replaced by a version that was in quarantine."""
+        platform = new_platform()
+        before, after = log_version(platform, model), log_version(platform, model)
+        move(platform, before, None, "first")
+        platform.registry.set_quarantine(after, "rolled back from: long ago")
+        quarantined = platform.registry.version(after.name)
+        move(platform, quarantined, before, "rollback", quarantine_reason="scores too high")
+        return Versions(platform, after, before)
 
-    def unreachable(self, to, expected):
-        raise ConnectionError("registry down")
+    def test_puts_the_replaced_champion_into_quarantine(self, moved):
+        assert moved.platform.registry.version(moved.other.name).quarantine == "scores too high"
 
-    monkeypatch.setattr(type(platform.registry), "move_champion", unreachable)
-    with pytest.raises(ConnectionError):
-        move(platform, one, None, "first")
-    assert ledger(platform).moves == ()
-
-
-def test_a_move_may_quarantine_the_champion_left_and_frees_the_new_one(platform, log):
-    one, two = log().name, log().name
-    move(platform, one, None, "first")
-    platform.registry.set_quarantine(two, "rolled back from: long ago")
-    move(platform, two, one, "rollback", quarantine_reason="scores too high")
-    assert platform.registry.version(one).quarantine == "scores too high"
-    assert platform.registry.version(two).quarantine is None
-
-
-@pytest.mark.parametrize("mark", [None, "marked by an interrupted rollback"])
-def test_a_move_that_fails_leaves_every_mark_as_it_was(platform, log, monkeypatch, mark):
-    one, two = log().name, log().name
-    move(platform, one, None, "first")
-    platform.registry.set_quarantine(one, mark)
-
-    def unreachable(self, to, expected):
-        raise ConnectionError("registry down")
-
-    monkeypatch.setattr(type(platform.registry), "move_champion", unreachable)
-    with pytest.raises(ConnectionError):
-        move(platform, two, one, "rollback", quarantine_reason="scores too high")
-    assert platform.registry.version(one).quarantine == mark
+    def test_frees_the_new_champion_from_quarantine(self, moved):
+        assert moved.platform.registry.version(moved.champion.name).quarantine is None
 
 
-def test_a_ledger_that_cannot_be_committed_takes_the_pointer_back_and_says_why(platform, log, monkeypatch):
-    one, two = log().name, log().name
-    move(platform, one, None, "first")
-    with platform.warehouse.connect() as connection:
-        kind = type(connection)
-    whole = kind.transaction
+class TestMoveIsRefused:
+    """The champion stays, and the ledger has no new row."""
 
-    @contextmanager
-    def disk_full(self):
-        with whole(self):
-            yield
-            raise OSError("no space left on device")
+    def test_if_the_champion_has_changed_since_the_decision(self, versions):
+        platform, champion, other = versions
+        with pytest.raises(ChampionMoved):
+            move(platform, other, None)
+        assert platform.registry.champion() == champion
+        assert len(moves_of(platform)) == 1
 
-    monkeypatch.setattr(kind, "transaction", disk_full)
-    with pytest.raises(OSError, match="no space left"):
-        move(platform, two, one, "rollback", quarantine_reason="scores too high")
-    assert platform.registry.champion() == one
-    assert platform.registry.version(one).quarantine is None
-    assert len(ledger(platform).moves) == 1
+    def test_if_the_version_was_deleted(self, versions):
+        """The local registry names the version, and on Snowflake the statement that scores does."""
+        platform, champion, _ = versions
+        with pytest.raises((UnknownVersion, WarehouseError), match=r"(?i)v_000101_000000"):
+            move(platform, champion.model_copy(update={"name": "v_000101_000000"}), champion)
+        assert platform.registry.champion() == champion
+        assert len(moves_of(platform)) == 1
 
+    def test_if_the_version_returns_no_probabilities(self, target, request, monkeypatch):
+        if target != "local":
+            pytest.skip("a model that returns no probabilities cannot be put into a warehouse from here")
+        platform, champion, other = request.getfixturevalue("versions")
+        monkeypatch.setattr(IntentModel, "predict_columns", lambda self, columns: np.full(len(columns[0]), np.nan))
+        with pytest.raises(VersionUnfit, match=other.name):
+            move(platform, other, champion)
+        assert platform.registry.champion() == champion
+        assert len(moves_of(platform)) == 1
 
-def test_a_version_whose_features_are_gone_is_unfit(platform, log, model, monkeypatch):
-    one = log().name
-    gone = IntentModel(model.classifier, (*model.features[:-1], "MOOD"))
-    monkeypatch.setattr(
-        type(platform.registry), "scoring_model", lambda self, name: ScoringModel(name, gone.features, gone)
-    )
-    with pytest.raises(VersionUnfit, match="MOOD"):
-        move(platform, one, None, "first")
-
-
-def written(*lines: tuple[str, str | None, str]) -> Ledger:
-    """A ledger of (effective date, from, to)."""
-    at = datetime(2024, 7, 1)  # noqa: DTZ001  wall clock
-    return Ledger(
-        tuple(
-            Move(number, at, date.fromisoformat(day), before, after, "promotion", "", "r")
-            for number, (day, before, after) in enumerate(lines, start=1)
+    def test_if_dataset_lacks_a_feature(self, platform, log, model, monkeypatch):
+        version = log()
+        moody = IntentModel(model.classifier, (*model.features[:-1], "MOOD"))
+        monkeypatch.setattr(
+            type(platform.registry), "scoring_model", lambda self, to: ScoringModel(to.name, moody.features, moody)
         )
+        with pytest.raises(VersionUnfit, match="MOOD"):
+            move(platform, version, None, "first")
+        assert platform.registry.champion() is None
+        assert moves_of(platform) == ()
+
+
+class TestMoveWithoutRegistry:
+    """The registry cannot be reached when the pointer should move."""
+
+    @pytest.fixture
+    def unreachable(self, platform, monkeypatch) -> Callable[[], None]:
+        def refuse(self, to, expected):
+            raise ConnectionError("registry down")
+
+        return lambda: monkeypatch.setattr(type(platform.registry), "move_champion", refuse)
+
+    def test_leaves_no_row_in_the_ledger(self, platform, log, unreachable):
+        version = log()
+        unreachable()
+        with pytest.raises(ConnectionError):
+            move(platform, version, None, "first")
+        assert moves_of(platform) == ()
+
+    @pytest.mark.parametrize(
+        "mark", [None, "marked by an interrupted rollback"], ids=["no quarantine", "an earlier quarantine"]
     )
+    def test_keeps_the_quarantine_of_the_champion(self, versions, unreachable, mark):
+        platform, champion, other = versions
+        platform.registry.set_quarantine(champion, mark)
+        unreachable()
+        with pytest.raises(ConnectionError):
+            move(
+                platform,
+                other,
+                platform.registry.version(champion.name),
+                "rollback",
+                quarantine_reason="scores too high",
+            )
+        assert platform.registry.version(champion.name).quarantine == mark
 
 
-def test_the_previous_champion_is_the_last_other_one_that_is_fit():
-    moves = written(("2024-04-15", None, "a"), ("2024-05-15", "a", "b"), ("2024-06-15", "b", "c"))
-    assert moves.previous_champion("c", unfit=[]) == "b"
-    assert moves.previous_champion("c", unfit=["b"]) == "a"
-    assert moves.previous_champion("b", unfit=["c"]) == "a"
-    with pytest.raises(NoChampion, match="no earlier champion than c"):
-        moves.previous_champion("c", unfit=["a", "b"])
+class TestMoveWithoutCommit:
+    """The disk is full when the ledger should be committed."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def failed(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Versions:
+        platform = new_platform()
+        champion, other = log_version(platform, model), log_version(platform, model)
+        move(platform, champion, None, "first")
+        with platform.warehouse.connect() as connection:
+            kind = type(connection)
+        complete = kind.transaction
+
+        @contextmanager
+        def disk_full(cls):
+            with complete(cls):
+                yield
+                raise OSError("no space left on device")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kind, "transaction", disk_full)
+            with pytest.raises(OSError, match="no space left"):
+                move(platform, other, champion, "rollback", quarantine_reason="scores too high")
+        return Versions(platform, champion, other)
+
+    def test_returns_the_pointer_to_the_champion(self, failed):
+        assert failed.platform.registry.champion() == failed.champion
+
+    def test_puts_the_champion_into_no_quarantine(self, failed):
+        assert failed.platform.registry.version(failed.champion.name).quarantine is None
+
+    def test_leaves_no_row_in_the_ledger(self, failed):
+        assert len(moves_of(failed.platform)) == 1
 
 
-def test_the_champions_of_a_window_cover_it_without_gap_or_overlap():
-    moves = written(("2024-04-15", None, "a"), ("2024-05-15", "a", "b"), ("2024-05-15", "b", "c"))
-    window = Window(date(2024, 5, 1), date(2024, 6, 1))
-    assert moves.champions_of(window) == [
-        (Window(date(2024, 5, 1), date(2024, 5, 15)), "a"),
-        (Window(date(2024, 5, 15), date(2024, 6, 1)), "c"),
-    ]
-    with pytest.raises(NoChampion, match="2024-04-14"):
-        moves.champions_of(Window(date(2024, 4, 14), date(2024, 4, 16)))
+class TestRollbackOnSnowflake:
+    @pytest.mark.parametrize("named", [True, False], ids=["to a version", "to the previous champion"])
+    def test_logs_in_to_the_registry_four_times(self, snowflake_settings, model, named):
+        """Each use of the registry is a login: for the champion, the target, the mark and the move."""
+        account = platform_for(snowflake_settings())
+        one, two = (log_version(account, model, month) for month in ("2024-05-01", "2024-06-01"))
+        move(account, one, None, "first")
+        move(account, two, one)
+        assert isinstance(account.registry, SnowflakeRegistry)
+        open_session, logins = account.registry.open_session, []
+
+        def counted_session():
+            logins.append("registry")
+            return open_session()
+
+        watched = Platform(account.warehouse, SnowflakeRegistry(counted_session))
+        roll_back_to(watched, watched.registry.version(one.name) if named else None, "too high", run_id="r")
+        assert account.registry.champion() == one
+        assert account.registry.version(two.name).quarantine == "rolled back from: too high"
+        assert len(logins) == 4

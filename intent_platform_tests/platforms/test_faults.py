@@ -1,178 +1,223 @@
-"""What goes wrong with an account: each fault gives one sentence with what to do, and no partition is half written."""
+"""Faults of an account: each gives one sentence that says what to do, and no partition is half written."""
 
+import re
+from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
 
 from intent_platform.errors import WarehouseError
-from intent_platform.modelling.model import IntentModel
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import load_sessions, replace_window
+from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.sessions.contract import RawBatch, validate
+from intent_platform.settings import Settings
 from intent_platform.tables import SCORES
 from intent_platform_tests.builders.sessions import landing_rows
-from intent_platform_tests.platforms.conftest import provenance
+from intent_platform_tests.platforms.conftest import log_version
 from intent_platform_tests.snowflake_emulator import Fault
-
-
-def log_one(registry, model: IntentModel) -> ModelVersion:
-    """A version of the tiny model."""
-    logged: ModelVersion = registry.log(model, provenance("2024-05-01"), [])
-    return logged
-
 
 DAY = Window(date(2024, 5, 1), date(2024, 5, 2))
 SCORED = "SELECT :uid, :start, 'PURCHASE_INTENT', 'v_240501_100000', 0.5, :at FROM (SELECT 1) ONE WHERE :start < :end"
 
+#: By fault: what its error advises.
+ADVICE = {
+    Fault.SESSION_LOST: "run it again",
+    Fault.TOKEN_EXPIRED: "get a new token",
+    Fault.WAREHOUSE_SUSPENDED: "resume COMPUTE_WH",
+    Fault.DENIED: "MLSYSTEM_DEV_RUNNER may not",
+    Fault.TIMED_OUT: "larger warehouse",
+}
+#: By place in a load: the statement that meets the fault.
+WRITERS = {
+    "in the feed": "INSERT INTO SOURCE_REJECTED",
+    "in the copy": "COPY INTO RECEIVED",
+    "in the commit": "COMMIT",
+}
+#: By use of the registry: the statement that is denied, and the use.
+USES = {
+    "list": ("SHOW VERSIONS", lambda registry, version: registry.versions()),
+    "mark": ("SET METADATA", lambda registry, version: registry.set_quarantine(version, "a rehearsal")),
+    "move": ("SET DEFAULT_VERSION", lambda registry, version: registry.move_champion(version, None)),
+    "delete": ("DROP VERSION", lambda registry, version: registry.delete(version)),
+    "load": ("List ", lambda registry, version: registry.load(version)),
+}
 
-@pytest.fixture
-def account(snowflake_settings):
-    return platform_for(snowflake_settings())
+
+@pytest.fixture(scope="module")
+def account(new_snowflake_settings: Callable[[], Settings]) -> Platform:
+    """An account without versions. The tests that share it replace whole days, and register nothing."""
+    return platform_for(new_snowflake_settings())
 
 
-def put(platform, uid: str) -> None:
+def replace_scores(platform: Platform, uid: str) -> None:
+    """Replace the scores of the day by one of this session."""
     with platform.warehouse.connect(writing=True) as connection:
         replace_window(connection, SCORES, DAY, SCORED, uid=uid, at=datetime(2024, 5, 2, 8))  # noqa: DTZ001  wall clock
 
 
-def scored(platform) -> list[str]:
+def scored_uids(platform: Platform) -> list[str]:
     with platform.warehouse.connect() as connection:
         found: list[str] = connection.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
     return found
 
 
-@pytest.mark.parametrize(
-    ("fault", "advice"),
-    [
-        (Fault.SESSION_LOST, "run it again"),
-        (Fault.TOKEN_EXPIRED, "get a new token"),
-        (Fault.WAREHOUSE_SUSPENDED, "resume COMPUTE_WH"),
-        (Fault.DENIED, "MLSYSTEM_DEV_RUNNER may not"),
-        (Fault.TIMED_OUT, "larger warehouse"),
-    ],
-)
-def test_a_fault_in_mid_transaction_is_one_sentence_and_leaves_the_rows_of_before(account, emulator, fault, advice):
-    put(account, "before")
-    emulator.inject(fault, matching="INSERT INTO SCORES")
-    with pytest.raises(WarehouseError, match=advice):
-        put(account, "after")
-    assert scored(account) == ["before"]
-    put(account, "after")
-    assert scored(account) == ["after"]
+class TestFaultInATransaction:
+    @pytest.fixture(params=ADVICE, ids=lambda fault: fault.name.lower())
+    def fault(self, request):
+        return request.param
+
+    @pytest.fixture
+    def error(self, account, emulator, fault) -> str:
+        """The error of a transaction that should replace the score of the session `before`."""
+        replace_scores(account, "before")
+        emulator.inject(fault, matching="INSERT INTO SCORES")
+        with pytest.raises(WarehouseError) as caught:
+            replace_scores(account, "after")
+        return str(caught.value)
+
+    def test_is_reported_with_what_to_do(self, error, fault):
+        assert re.search(ADVICE[fault], error)
+
+    def test_leaves_the_rows_as_they_were(self, account, error):
+        assert scored_uids(account) == ["before"]
+
+    def test_can_be_followed_by_another_attempt(self, account, error):
+        replace_scores(account, "after")
+        assert scored_uids(account) == ["after"]
 
 
-WRITERS = {
-    "the feed": "INSERT INTO SOURCE_REJECTED",
-    "the copy": "COPY INTO RECEIVED",
-    "the commit": "COMMIT",
-}
+class TestFaultInALoad:
+    DAY = Window(date(2024, 7, 1), date(2024, 7, 2))
 
-
-@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.UNAVAILABLE])
-@pytest.mark.parametrize("matching", WRITERS.values(), ids=WRITERS)
-def test_a_load_that_meets_a_fault_leaves_the_day_of_before(account, emulator, fault, matching):
-    day = Window(date(2024, 7, 1), date(2024, 7, 2))
-
-    def load(rows: int) -> None:
-        batch = validate(RawBatch(landing_rows(day.start, rows), "a.csv"), day)
+    def load(self, account: Platform, rows: int) -> None:
+        batch = validate(RawBatch(landing_rows(self.DAY.start, rows), "a.csv"), self.DAY)
         with account.warehouse.connect(writing=True) as connection:
             load_sessions(
                 connection,
-                day,
+                self.DAY,
                 [batch],
                 feed="uci",
                 replacing=True,
-                undated=day.start,
+                undated=self.DAY.start,
                 at=datetime(2024, 7, 2, 5),  # noqa: DTZ001  wall clock
             )
 
-    def loaded() -> int:
+    @staticmethod
+    def loaded_rows(account: Platform) -> int:
         with account.warehouse.connect() as connection:
             return int(connection.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")["COUNTED"][0].as_py())
 
-    load(20)
-    emulator.inject(fault, matching=matching)
-    with pytest.raises(WarehouseError, match="Snowflake says"):
-        load(30)
-    assert loaded() == 20
-    load(30)
-    assert loaded() == 30
-
-
-@pytest.mark.parametrize(
-    ("matching", "asked"),
-    [
-        ("SHOW VERSIONS", lambda registry, name, model: registry.versions()),
-        ("SET METADATA", lambda registry, name, model: registry.set_quarantine(name, "a rehearsal")),
-        ("SET DEFAULT_VERSION", lambda registry, name, model: registry.move_champion(name, None)),
-        ("DROP VERSION", lambda registry, name, model: registry.delete(name)),
-        ("List ", lambda registry, name, model: registry.load(name)),
-        ("ADD VERSION", lambda registry, name, model: log_one(registry, model)),
-    ],
-    ids=["list", "mark", "move", "delete", "load", "log"],
-)
-def test_the_registry_says_what_to_do_and_changes_nothing(account, emulator, model, matching, asked):
-    registry = account.registry
-    first, second = log_one(registry, model), log_one(registry, model)
-    assert first.name < second.name
-    emulator.inject(Fault.DENIED, matching=matching)
-    with pytest.raises(WarehouseError, match=r"may not do this.*docs/snowflake\.md"):
-        asked(registry, second.name, model)
-    assert registry.versions() == [first, second]
-    assert registry.champion() is None
-
-
-@pytest.mark.parametrize(
-    ("place", "matching"),
-    [(0, "SET METADATA"), (1, "SET DEFAULT_VERSION")],
-    ids=["the version that is the default unasked", "another version"],
-)
-def test_a_move_of_the_champion_that_is_refused_leaves_no_line_in_the_ledger(account, emulator, model, place, matching):
-    name = [log_one(account.registry, model).name for _ in range(2)][place]
-    emulator.inject(Fault.SESSION_LOST, matching=matching)
-    with pytest.raises(WarehouseError, match="run it again"):
-        move_champion(account, name, expected=None, cause="first", reason="the story", metrics={}, run_id="a-run")
-    assert account.registry.champion() is None
-    with account.warehouse.connect() as connection:
-        assert read_ledger(connection).moves == ()
-
-
-def test_a_server_that_is_away_for_a_moment_is_asked_again(account, emulator):
-    emulator.inject(Fault.UNAVAILABLE, matching="INSERT INTO SCORES", times=2)
-    put(account, "once")
-    assert scored(account) == ["once"]
-
-
-def test_an_account_that_nobody_answers_for_is_named(make_settings):
-    settings = make_settings(
-        deployment="dev",
-        snowflake={"account": "nowhere", "user": "u", "password": "p", "host": "127.0.0.1", "port": 1},
+    @pytest.mark.parametrize(
+        "fault", [fault for fault in Fault if fault is not Fault.UNAVAILABLE], ids=lambda fault: fault.name.lower()
     )
-    connector = SnowflakeConnector(settings)
-    with pytest.raises(WarehouseError, match="nowhere cannot be reached"), connector.open(login_seconds=1):
-        raise AssertionError("there is nobody")
+    @pytest.mark.parametrize("matching", WRITERS.values(), ids=WRITERS)
+    def test_keeps_the_day_and_another_attempt_succeeds(self, account, emulator, fault, matching):
+        self.load(account, 20)
+        emulator.inject(fault, matching=matching)
+        with pytest.raises(WarehouseError, match="Snowflake says"):
+            self.load(account, 30)
+        assert self.loaded_rows(account) == 20
+        self.load(account, 30)
+        assert self.loaded_rows(account) == 30
 
 
-def test_every_statement_carries_the_tag_of_its_run(snowflake_settings, emulator):
-    with platform_for(snowflake_settings()).warehouse.connect() as connection:
-        connection.fetch("SELECT 'tagged' AS T")
-    sent = next(statement for statement in reversed(emulator.statements) if "'tagged'" in statement.sql)
-    assert '"app": "intent_platform"' in sent.tag
-    assert '"deployment": "dev"' in sent.tag
+class TestDeniedUseOfTheRegistry:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def registered(cls, new_snowflake_settings, model) -> tuple[Platform, list[ModelVersion]]:
+        """An account and its two versions, which no denied use changes."""
+        account = platform_for(new_snowflake_settings())
+        first, second = log_version(account, model), log_version(account, model)
+        assert first.name < second.name
+        return account, [first, second]
+
+    @pytest.mark.parametrize(("matching", "use"), USES.values(), ids=USES)
+    def test_says_what_to_do_and_changes_nothing(self, registered, emulator, matching, use):
+        account, versions = registered
+        emulator.inject(Fault.DENIED, matching=matching)
+        with pytest.raises(WarehouseError, match=r"may not do this.*docs/snowflake\.md"):
+            use(account.registry, versions[1])
+        assert account.registry.versions() == versions
+        assert account.registry.champion() is None
+
+    def test_says_what_to_do_and_logs_nothing(self, registered, emulator, model):
+        account, versions = registered
+        emulator.inject(Fault.DENIED, matching="ADD VERSION")
+        with pytest.raises(WarehouseError, match=r"may not do this.*docs/snowflake\.md"):
+            log_version(account, model)
+        assert account.registry.versions() == versions
+        assert account.registry.champion() is None
 
 
-def test_preparing_again_changes_nothing(snowflake_settings, emulator):
-    connector = SnowflakeConnector(snowflake_settings())
-    grants = dict(emulator.state.of("grants"))
-    for _ in range(2):
-        prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)
-    assert emulator.state.of("grants").keys() >= grants.keys()
-    assert "GRANT SELECT ON TABLE SCORES TO ROLE MLSYSTEM_DEV_READER" in emulator.state.of("grants")
-    runner = [grant for grant in emulator.state.of("grants") if grant.endswith("TO ROLE MLSYSTEM_DEV_RUNNER")]
-    assert not any("ALL" in grant.split() or "OWNERSHIP" in grant for grant in runner)
+class TestFaultInAMove:
+    @pytest.mark.parametrize(
+        ("place", "matching"),
+        [(0, "SET METADATA"), (1, "SET DEFAULT_VERSION")],
+        ids=["to the version that is the default from the start", "to another version"],
+    )
+    def test_leaves_no_champion_and_no_row_in_the_ledger(self, snowflake_settings, emulator, model, place, matching):
+        account = platform_for(snowflake_settings())
+        version = [log_version(account, model) for _ in range(2)][place]
+        emulator.inject(Fault.SESSION_LOST, matching=matching)
+        with pytest.raises(WarehouseError, match="run it again"):
+            move_champion(account, version, replacing=None, cause="first", reason="a test", metrics={}, run_id="a-run")
+        assert account.registry.champion() is None
+        with account.warehouse.connect() as connection:
+            assert read_ledger(connection).moves == ()
+
+
+class TestServer:
+    def test_that_is_unavailable_for_a_moment_is_asked_again(self, account, emulator):
+        emulator.inject(Fault.UNAVAILABLE, matching="INSERT INTO SCORES", times=2)
+        replace_scores(account, "once")
+        assert scored_uids(account) == ["once"]
+
+    def test_that_does_not_exist_is_reported_with_its_account(self, make_settings):
+        settings = make_settings(
+            deployment="dev",
+            snowflake={"account": "nowhere", "user": "u", "password": "p", "host": "127.0.0.1", "port": 1},
+        )
+        connector = SnowflakeConnector(settings)
+        with pytest.raises(WarehouseError, match="nowhere cannot be reached"), connector.open(login_seconds=1):
+            raise AssertionError("no server listens")
+
+
+class TestQueryTag:
+    def test_names_the_platform_and_the_deployment(self, account, emulator):
+        with account.warehouse.connect() as connection:
+            connection.fetch("SELECT 'tagged' AS T")
+        sent = next(statement for statement in reversed(emulator.statements) if "'tagged'" in statement.sql)
+        assert '"app": "intent_platform"' in sent.tag
+        assert '"deployment": "dev"' in sent.tag
+
+
+class TestRepeatedPreparation:
+    """An administrator prepares the account two more times."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def grants(cls, new_snowflake_settings, emulator) -> tuple[set[str], set[str]]:
+        """The grants before and after."""
+        connector = SnowflakeConnector(new_snowflake_settings())
+        before = {*emulator.state.of("grants")}
+        for _ in range(2):
+            prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)
+        return before, {*emulator.state.of("grants")}
+
+    def test_keeps_every_grant(self, grants):
+        before, after = grants
+        assert after >= before
+
+    def test_lets_readers_select_scores(self, grants):
+        assert "GRANT SELECT ON TABLE SCORES TO ROLE MLSYSTEM_DEV_READER" in grants[1]
+
+    def test_gives_the_runner_neither_ownership_nor_all(self, grants):
+        runner = [grant for grant in grants[1] if grant.endswith("TO ROLE MLSYSTEM_DEV_RUNNER")]
+        assert not any("ALL" in grant.split() or "OWNERSHIP" in grant for grant in runner)

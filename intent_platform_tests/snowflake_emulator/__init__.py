@@ -1,4 +1,4 @@
-"""A stand-in for a Snowflake account: the real client libraries talk to it over HTTP. A test double, see README.md."""
+"""A test double of a Snowflake account, for the real client libraries over HTTP. See README.md."""
 
 from intent_platform_tests.snowflake_emulator.faults import Fault
 from intent_platform_tests.snowflake_emulator.server import serve

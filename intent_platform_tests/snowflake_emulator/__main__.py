@@ -1,4 +1,4 @@
-"""`python -m intent_platform_tests.snowflake_emulator --root FOLDER [--port N]`: run it as a process of its own."""
+"""`python -m intent_platform_tests.snowflake_emulator --root FOLDER [--port N]`: run the account as a process."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from intent_platform_tests.snowflake_emulator.server import serve
 
 parser = argparse.ArgumentParser(prog="snowflake_emulator", description=__doc__)
-parser.add_argument("--root", type=Path, required=True, help="the folder that holds its state")
+parser.add_argument("--root", type=Path, required=True, help="the folder for its state")
 parser.add_argument("--port", type=int, default=0, help="a free one by default")
 chosen = parser.parse_args()
 with serve(chosen.root, chosen.port) as emulator:

@@ -1,7 +1,7 @@
-"""The account: which rule handles which statement, and what each session and statement leaves behind."""
+"""The account: it chooses the rule for each statement, and keeps sessions and the statements sent."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,30 +12,30 @@ from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
 from intent_platform_tests.snowflake_emulator.state import State
 
-#: Words before the kind of object that a CREATE makes.
+#: Words of a CREATE before the kind of object.
 _MODIFIERS = ("OR", "REPLACE", "SCOPED", "TEMP", "TEMPORARY", "TRANSIENT", "READ", "ONLY")
-#: A statement of these commits the open transaction, whatever comes of it.
+#: These commit the open transaction, even when they fail.
 _DDL = {"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "TRUNCATE"}
-#: What fakesnow binds values into itself.
+#: For these, fakesnow binds the values itself.
 _BINDING = {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL"}
 _WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", "COMMENT", "USE"}
 
 
 @dataclass
 class Session:
-    """What a session is set to."""
+    """The settings of a session. `ticked_at` is the time that a task runs at."""
 
     user: str = "SOMEBODY"
     role: str = "ACCOUNTADMIN"
     warehouse: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
-    moment: datetime | None = None
+    ticked_at: datetime | None = None
     in_transaction: bool = False
     temporary: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentStatement:
     """A statement that a client sent, and the query tag of its session."""
 
     number: int
@@ -48,7 +48,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Sql:
-    """Hand this on to fakesnow."""
+    """A statement for fakesnow to execute."""
 
     text: str
     params: Any = None
@@ -56,7 +56,7 @@ class Sql:
 
 @dataclass(frozen=True)
 class Transfer:
-    """Tell the client which files to send or fetch."""
+    """An instruction to the client: which files to send or fetch."""
 
     data: dict[str, Any]
 
@@ -66,7 +66,7 @@ Answer = Sql | Transfer
 
 @dataclass
 class Call:
-    """One statement under way: who sent it, what it says, and which modifiers a CREATE had."""
+    """One statement under way: its connection, its text, and the modifiers of a CREATE."""
 
     emulator: "Emulator"
     connection: Any
@@ -89,25 +89,28 @@ class Call:
         return "REPLACE" in self.modifiers
 
 
-Rule = Callable[[Call], Answer]
-_RULES: dict[tuple[str, ...], Rule] = {}
-_HANDED_ON: set[Rule] = set()
+@dataclass(frozen=True)
+class Rule:
+    """The handler of statements that begin with one of `heads`, such as `CREATE STAGE`.
 
-
-def rule(*heads: str, handed_on: bool = False) -> Callable[[Rule], Rule]:
-    """Handle the statements that begin with one of these heads, such as `CREATE STAGE`.
-
-    What a rule does not read of a statement is an error, unless the text is `handed_on`, to fakesnow or to be kept.
+    A part that the handler leaves unread is an error. A `delegated` statement is exempt: fakesnow reads the whole
+    text, or the emulator stores it as written.
     """
 
-    def keep(handler: Rule) -> Rule:
-        if handed_on:
-            _HANDED_ON.add(handler)
-        for head in heads:
-            _RULES[tuple(head.split())] = handler
-        return handler
+    heads: Sequence[str]
+    handle: Callable[[Call], Answer]
+    delegated: bool = False
 
-    return keep
+    def answer(self, call: Call) -> Answer:
+        """The handler's answer.
+
+        Raises:
+            ProgrammingError: the handler refuses, or leaves a part of the statement unread.
+        """
+        answer = self.handle(call)
+        if not self.delegated:
+            call.reader.end()
+        return answer
 
 
 def inlined(reader: Reader, values: Sequence[Any]) -> str:
@@ -127,7 +130,7 @@ def inlined(reader: Reader, values: Sequence[Any]) -> str:
 
 @dataclass
 class Logins:
-    """What proves who one is, apart from the keys and tokens that ALTER USER makes; kept while the account runs."""
+    """Credentials besides the keys and tokens of ALTER USER. They last as long as the process."""
 
     passwords: dict[str, str] = field(default_factory=dict)
     oauth: dict[str, bool] = field(default_factory=dict)  # whether the token is still good
@@ -138,39 +141,40 @@ class Logins:
 class Emulator:
     """One account. `connection_parameters` are for `snowflake.connector.connect`."""
 
-    def __init__(self, root: Path, connection_parameters: dict[str, Any]) -> None:
+    def __init__(self, root: Path, connection_parameters: dict[str, Any], rules: Iterable[Rule]) -> None:
         self.root = root
         self.connection_parameters = connection_parameters
+        self._rules = {tuple(head.split()): rule for rule in rules for head in rule.heads}
         self.state = State(root / "account.json")
-        self.statements: list[Sent] = []
+        self.statements: list[SentStatement] = []
         self.faults: list[Injected] = []
         self.logins = Logins()
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)
 
     def inject(self, fault: Fault, matching: str = "", times: int = 1) -> None:
-        """Let the next `times` statements that hold `matching` meet a fault."""
+        """Make the next `times` statements that contain `matching` fail with a fault."""
         self.faults.append(Injected(fault, matching, times))
 
     def session_of(self, connection: Any) -> Session:
-        """What a connection's session is set to."""
+        """The session of a connection."""
         return self._sessions.setdefault(id(connection), Session())
 
     def end_session(self, connection: Any) -> None:
-        """Its temporary tables go with it."""
+        """Forget the session and drop its temporary tables."""
         session = self._sessions.pop(id(connection), Session())
         for table in session.temporary:
             connection.cursor().execute(f"DROP TABLE IF EXISTS {table}")
 
-    def note(self, connection: Any, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Remember a statement; its own parameters win over the session's."""
+    def record(self, connection: Any, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Add to `statements`; parameters of the statement override those of the session."""
         session = self.session_of(connection)
         tag = {**session.parameters, **(parameters or {})}.get("QUERY_TAG", "")
         moment = datetime.now().astimezone()
-        self.statements.append(Sent(next(self._numbers), sql, tag, session.role, session.warehouse, moment))
+        self.statements.append(SentStatement(next(self._numbers), sql, tag, session.role, session.warehouse, moment))
 
     def answer(self, connection: Any, sql: str, params: Any) -> Answer:
-        """What to do with a statement.
+        """Choose the rule for a statement and apply it.
 
         Raises:
             ProgrammingError: the account refuses, or the emulator has no rule for it.
@@ -192,16 +196,9 @@ class Emulator:
         for length in (2, 1) if verb in _WITH_KIND else (0,):
             words = [reader.word(ahead) for ahead in range(length)]
             head = (verb, *" ".join(words).split())  # a token may hold two words
-            if head in _RULES:
+            if head in self._rules:
                 reader.take(*words)
-                return _by(_RULES[head], call)
-        if (verb,) in _RULES:
-            return _by(_RULES[(verb,)], call)
+                return self._rules[head].answer(call)
+        if (verb,) in self._rules:
+            return self._rules[(verb,)].answer(call)
         raise unknown_statement(sql)
-
-
-def _by(handler: Rule, call: Call) -> Answer:
-    answer = handler(call)
-    if handler not in _HANDED_ON:
-        call.reader.end()
-    return answer

@@ -1,21 +1,20 @@
-"""The event table: what procedures log, kept where the account or a database says, from a level on."""
+"""The event table: log records of procedures. The account or a database sets table and lowest level."""
 
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, unknown_statement
-from intent_platform_tests.snowflake_emulator.results import done, literal
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
+from intent_platform_tests.snowflake_emulator.errors import not_found, unknown_statement
+from intent_platform_tests.snowflake_emulator.results import literal, succeeded
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 _COLUMNS = "TIMESTAMP TIMESTAMP_NTZ, RESOURCE_ATTRIBUTES VARCHAR, RECORD_TYPE VARCHAR, RECORD VARCHAR, VALUE VARCHAR"
 
 
-@rule("CREATE EVENT TABLE")
 def create(call: Call) -> Answer:
-    """A table with columns of Snowflake's; objects are texts in it."""
+    """A table with Snowflake's columns. Objects are stored as text."""
     exists = "IF NOT EXISTS " if call.reader.take("IF", "NOT", "EXISTS") else ""
     key = call.key()
     call.reader.end()
@@ -24,9 +23,8 @@ def create(call: Call) -> Answer:
     return Sql(f"CREATE TABLE {exists}{key} ({_COLUMNS})")
 
 
-@rule("ALTER DATABASE", "ALTER ACCOUNT")
 def alter(call: Call) -> Answer:
-    """Where events go, and from which level on."""
+    """Set the event table and the lowest level."""
     container = "" if call.reader.tokens[1].text.upper() == "ACCOUNT" else ".".join(call.reader.parts())
     call.reader.expect("SET")
     options = call.reader.options()
@@ -36,13 +34,13 @@ def alter(call: Call) -> Answer:
         raise unknown_statement(call.reader.sql)
     with call.emulator.state.changing("event_tables") as tables:
         if table is not None and table.upper() not in tables:
-            raise absent("Event table", table.upper())
+            raise not_found("Event table", table.upper())
         tables[f"set on {container}"] = {**tables.get(f"set on {container}", {}), **options}
-    return done()
+    return succeeded()
 
 
 def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None:
-    """Keep what a procedure logged, as its database says, else the account."""
+    """Store the log records of a procedure. Settings of its database override those of the account."""
     tables = call.emulator.state.of("event_tables")
     active = tables.get("set on ", {}) | tables.get(f"set on {procedure.split('.')[0]}", {})
     lowest = _LEVELS.index(active.get("LOG_LEVEL", "OFF").upper())
@@ -59,3 +57,9 @@ def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None
             call.connection.cursor().execute(
                 f"INSERT INTO {active['EVENT_TABLE']} SELECT {', '.join(literal(value) for value in values)}"
             )
+
+
+RULES = [
+    Rule(["CREATE EVENT TABLE"], create),
+    Rule(["ALTER DATABASE", "ALTER ACCOUNT"], alter),
+]

@@ -1,4 +1,4 @@
-"""Faults to inject: what goes wrong with the next statements that hold a text."""
+"""Faults to inject into the next statements that contain a text."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +9,7 @@ from intent_platform_tests.snowflake_emulator.errors import error
 
 
 class Fault(Enum):
-    """What goes wrong. The first three are the wire's, the others the account's answers."""
+    """The kinds of fault. The first three happen on the wire, the others are answers of the account."""
 
     SESSION_LOST = "the session is gone, and its transaction with it"
     UNAVAILABLE = "HTTP 503"
@@ -20,7 +20,7 @@ class Fault(Enum):
 
     @property
     def answer(self) -> ProgrammingError | None:
-        """The account's answer; None for a fault of the wire."""
+        """The account's answer, or None for a fault of the wire."""
         return {
             Fault.WAREHOUSE_SUSPENDED: error(
                 "No active warehouse selected in the current session.  Select an active warehouse with the 'use "
@@ -37,15 +37,15 @@ class Fault(Enum):
 
 @dataclass
 class Injected:
-    """A fault that waits for `times` statements that hold `matching`."""
+    """A fault that waits for `times` statements that contain `matching`."""
 
     fault: Fault
     matching: str
     times: int
 
 
-def due(waiting: list[Injected], sql: str) -> Fault | None:
-    """The fault that this statement meets; it is used up by it."""
+def next_fault(waiting: list[Injected], sql: str) -> Fault | None:
+    """The fault for this statement, if any; it counts as used."""
     for injected in waiting:
         if injected.times > 0 and injected.matching in sql:
             injected.times -= 1

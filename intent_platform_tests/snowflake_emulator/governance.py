@@ -1,9 +1,9 @@
-"""Roles, grants, warehouses, session parameters: metadata that is kept; privileges are not enforced."""
+"""Roles, grants, warehouses, session parameters. All are stored; privileges are not enforced."""
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error, unknown_statement
 from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
-from intent_platform_tests.snowflake_emulator.results import done, rows
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.state import like
 
 _PARAMETERS = {
@@ -17,9 +17,8 @@ _OPTIONS = {
 }
 
 
-@rule("CREATE ROLE", "CREATE WAREHOUSE")
 def create(call: Call) -> Answer:
-    """Keep the name and the options."""
+    """Store the name and the options."""
     words = [token.text.upper() for token in call.reader.tokens[: call.reader.place]]
     kind = {"ROLE": "roles", "WAREHOUSE": "warehouses"}[words[-1]]
     exists = call.reader.take("IF", "NOT", "EXISTS")
@@ -32,37 +31,33 @@ def create(call: Call) -> Answer:
         if name in kept and not exists and not call.replacing:
             raise error(f"SQL compilation error:\nObject '{name}' already exists.", 2002, "42710")
         kept.setdefault(name, options)
-    return done(f"{name} successfully created.")
+    return succeeded(f"{name} successfully created.")
 
 
-@rule("USE ROLE")
 def use_role(call: Call) -> Answer:
-    """A role that exists."""
+    """Change to a role, which must exist."""
     name = call.reader.name()
     if name not in SYSTEM_ROLES and name not in call.emulator.state.of("roles"):
         raise error(f"SQL compilation error:\nRole '{name}' does not exist or not authorized.", 2043, "02000")
     call.session.role = name
-    return done()
+    return succeeded()
 
 
-@rule("USE WAREHOUSE")
 def use_warehouse(call: Call) -> Answer:
-    """A warehouse, which needs not be known."""
+    """Change to a warehouse, which need not exist."""
     call.session.warehouse = call.reader.name()
-    return done()
+    return succeeded()
 
 
-@rule("SHOW WAREHOUSES")
 def show_warehouses(call: Call) -> Answer:
-    """The warehouses of a name."""
+    """The warehouses whose name matches."""
     matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
     kept = [name for name in sorted(call.emulator.state.of("warehouses")) if matches(name)]
     return rows(["name", "state"], [(name, "STARTED") for name in kept])
 
 
-@rule("GRANT", "REVOKE", handed_on=True)
 def grant(call: Call) -> Answer:
-    """Remember the statement: what is granted is read by tests, and enforced nowhere."""
+    """Store the statement. Tests read grants; nothing enforces them."""
     words = [token.text.upper() for token in call.reader.tokens]
     if "TO" not in words and "FROM" not in words:
         raise syntax_error("a grant has a grantee")
@@ -72,18 +67,16 @@ def grant(call: Call) -> Answer:
             grants.pop(text.replace("REVOKE", "GRANT", 1).replace(" FROM ", " TO "), None)
         else:
             grants[text] = {}
-    return done()
+    return succeeded()
 
 
-@rule("SHOW GRANTS")
 def show_grants(call: Call) -> Answer:
     """The grants, as they were written."""
     return rows(["grant"], [(text,) for text in sorted(call.emulator.state.of("grants"))])
 
 
-@rule("ALTER SESSION")
 def alter_session(call: Call) -> Answer:
-    """Set or unset parameters that are known."""
+    """Set or unset a parameter of `_PARAMETERS`."""
     if call.reader.take("SET"):
         given = call.reader.options()
         call.reader.end()
@@ -94,12 +87,11 @@ def alter_session(call: Call) -> Answer:
         call.session.parameters.pop(call.reader.name(), None)
     else:
         raise unknown_statement(call.reader.sql)
-    return done()
+    return succeeded()
 
 
-@rule("SHOW PARAMETERS")
 def show_parameters(call: Call) -> Answer:
-    """The session's, of those that can be set."""
+    """The session's values of `_PARAMETERS`."""
     matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
     call.reader.take("IN", "SESSION")
     call.reader.end()
@@ -107,11 +99,23 @@ def show_parameters(call: Call) -> Answer:
     return rows(["key", "value", "default"], shown)
 
 
-@rule("DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT")
-def describe_repository(call: Call) -> Answer:
-    """The shared PyPI repository is there."""
+def describe_artifact_repository(call: Call) -> Answer:
+    """The shared PyPI repository exists, and no other."""
     call.reader.take("REPOSITORY")
     name = ".".join(call.reader.parts())
     if name != "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY":
         raise error(f"Artifact repository '{name}' does not exist or not authorized.", 2003, "02000")
-    return done()
+    return succeeded()
+
+
+RULES = [
+    Rule(["CREATE ROLE", "CREATE WAREHOUSE"], create),
+    Rule(["USE ROLE"], use_role),
+    Rule(["USE WAREHOUSE"], use_warehouse),
+    Rule(["SHOW WAREHOUSES"], show_warehouses),
+    Rule(["GRANT", "REVOKE"], grant, delegated=True),
+    Rule(["SHOW GRANTS"], show_grants),
+    Rule(["ALTER SESSION"], alter_session),
+    Rule(["SHOW PARAMETERS"], show_parameters),
+    Rule(["DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT"], describe_artifact_repository),
+]

@@ -1,13 +1,13 @@
-"""Files on a stage into tables: formats, the schema of Parquet files, COPY INTO."""
+"""Loading staged files into tables: file formats, INFER_SCHEMA, COPY INTO."""
 
 import uuid
 from pathlib import Path
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced, tokens_of
-from intent_platform_tests.snowflake_emulator.results import done, rows
-from intent_platform_tests.snowflake_emulator.stages import files_at, located
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded
+from intent_platform_tests.snowflake_emulator.storage import files_at, resolved
 
 _SNOWFLAKE_TYPES = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "UBIGINT"), "NUMBER(38, 0)"),
@@ -24,34 +24,31 @@ _SNOWFLAKE_TYPES = {
 }
 
 
-@rule("CREATE FILE FORMAT")
 def create_file_format(call: Call) -> Answer:
-    """Only Parquet is loaded here, and needs no options."""
+    """Accept Parquet. Nothing is stored, because Parquet needs no options."""
     call.reader.take("IF", "NOT", "EXISTS")
     call.key()
     if call.reader.options().get("TYPE", "").upper() != "PARQUET":
-        raise syntax_error("the emulator loads Parquet files alone")
-    return done("File format successfully created.")
+        raise syntax_error("the emulator loads Parquet files only")
+    return succeeded("File format successfully created.")
 
 
-@rule("DROP FILE FORMAT")
 def drop_file_format(call: Call) -> Answer:
-    """Nothing was kept."""
+    """Accept the statement. No file format is stored."""
     call.reader.take("IF", "EXISTS")
     call.key()
-    return done()
+    return succeeded()
 
 
 def inferred_schema(call: Call, arguments: str) -> Sql:
     """INFER_SCHEMA(LOCATION => …): names and types of the Parquet files' columns."""
     reader = Reader(arguments)
     reader.expect("LOCATION", "=>")
-    folder, within, _ = located(call, reader.location())
-    described = _described(call, files_at(folder, within))
+    folder, path, _ = resolved(call, reader.location())
+    described = _columns_of(call, files_at(folder, path))
     return rows(["COLUMN_NAME", "TYPE"], [(name, _SNOWFLAKE_TYPES[kind]) for name, kind in described])
 
 
-@rule("COPY")
 def copy(call: Call) -> Answer:
     """COPY INTO a table FROM a stage, by column names or by a SELECT over `$1:"name"`."""
     reader = call.reader
@@ -61,17 +58,17 @@ def copy(call: Call) -> Answer:
     table = reader.sql[first : reader.tokens[reader.place - 1].end + 1]
     columns = f"({reader.group()})" if reader.word() == "(" else ""
     reader.expect("FROM")
-    selected, place = _selected(reader.group()) if reader.word() == "(" else (None, reader.location())
+    selected, place = _parsed_select(reader.group()) if reader.word() == "(" else (None, reader.location())
     options = {name: value.upper() for name, value in reader.options().items()}
     reader.end()
-    folder, within, _ = located(call, place)
-    files = files_at(folder, within)
+    folder, path, _ = resolved(call, place)
+    files = files_at(folder, path)
     if not files:
         return rows(["status"], [("Copy executed with 0 files processed.",)])
     if selected is None:
         if not options.get("MATCH_BY_COLUMN_NAME", "NONE").startswith("CASE"):
             raise error("PARQUET file format can produce one and only one column of type variant", 2019, "0A000")
-        names = [f'"{name}"' for name, _ in _described(call, files)]
+        names = [f'"{name}"' for name, _ in _columns_of(call, files)]
         columns, selected = f"({', '.join(names)})", ", ".join(names)
     view = f"EMULATED_FILES_{uuid.uuid4().hex}".upper()
     duck = call.connection._duck_conn
@@ -91,7 +88,7 @@ def copy(call: Call) -> Answer:
     )
 
 
-def _selected(inside: str) -> tuple[str, str]:
+def _parsed_select(inside: str) -> tuple[str, str]:
     """The columns of `SELECT $1:"a"::T, … FROM @stage`, and the stage."""
     reader = Reader(inside)
     reader.expect("SELECT")
@@ -109,8 +106,15 @@ def _selected(inside: str) -> tuple[str, str]:
     return replaced(columns, dollars), reader.location()
 
 
-def _described(call: Call, files: list[Path]) -> list[tuple[str, str]]:
+def _columns_of(call: Call, files: list[Path]) -> list[tuple[str, str]]:
     listed = call.connection._duck_conn.cursor().execute(
         f"DESCRIBE SELECT * FROM read_parquet({[str(file) for file in files]!r})"
     )
     return [(row[0], row[1]) for row in listed.fetchall()]
+
+
+RULES = [
+    Rule(["CREATE FILE FORMAT"], create_file_format),
+    Rule(["DROP FILE FORMAT"], drop_file_format),
+    Rule(["COPY"], copy),
+]

@@ -1,7 +1,7 @@
-"""Who may log in and how: passwords, key pairs, tokens, single sign-on; and as which role.
+"""Authentication: passwords, key pairs, tokens, single sign-on. It checks the role as well.
 
-Keys and access tokens come from ALTER USER, as in an account; passwords, OAuth tokens and who is confirmed by an
-identity provider are said by the test, in `Emulator.logins`.
+Keys and access tokens come from ALTER USER, as in an account. Tests put passwords and OAuth tokens into
+`Emulator.logins`.
 """
 
 import secrets
@@ -13,18 +13,17 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
-from intent_platform_tests.snowflake_emulator.results import done, rows
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 
 IDENTITY_PROVIDER = "/emulated/identity-provider"
 SYSTEM_ROLES = frozenset({"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"})
 _KEY, _TOKENS = "RSA_PUBLIC_KEY", "tokens"
 
 
-@rule("ALTER USER")
 def alter(call: Call) -> Answer:
-    """Register a public key, or make a programmatic access token, whose secret is shown once."""
+    """Register a public key, or make a programmatic access token. Its secret is shown once."""
     reader, name = call.reader, call.reader.name()
     with call.emulator.state.changing("users") as users:
         user = users.setdefault(name, {_TOKENS: {}})
@@ -32,7 +31,7 @@ def alter(call: Call) -> Answer:
             reader.expect("=")
             user[_KEY] = reader.literal()
             reader.end()
-            return done()
+            return succeeded()
         if reader.take("ADD") and reader.take_any("PROGRAMMATIC", "PAT"):
             reader.take("ACCESS", "TOKEN")
             token, secret = reader.name(), secrets.token_urlsafe(24)
@@ -42,16 +41,16 @@ def alter(call: Call) -> Answer:
         raise syntax_error(f"the emulator gives users keys and tokens, not {reader.rest[:60]}")
 
 
-def check(emulator: Emulator, asked: Mapping[str, Any], role: str | None) -> str:
-    """Let the user in, or not; who it is.
+def authenticate(emulator: Emulator, asked: Mapping[str, Any], role: str | None) -> str:
+    """The name of the user, once the credentials and the role are checked.
 
     Raises:
-        ProgrammingError: the proof is none, or the role is not the user's.
+        ProgrammingError: the credentials are wrong, or the user lacks the role.
     """
-    way = str(asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
-    if way not in _WAYS:
-        raise error(f"the emulator knows no authenticator {way}", 390104, "08001")
-    user = _WAYS[way](emulator, asked)
+    authenticator = str(asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
+    if authenticator not in _AUTHENTICATORS:
+        raise error(f"the emulator knows no authenticator {authenticator}", 390104, "08001")
+    user = _AUTHENTICATORS[authenticator](emulator, asked)
     if role and role.upper() not in SYSTEM_ROLES and not _has_role(emulator, user, role.upper()):
         raise error(
             f"Role '{role.upper()}' specified in the connect string does not exist or not authorized. Contact your "
@@ -62,8 +61,8 @@ def check(emulator: Emulator, asked: Mapping[str, Any], role: str | None) -> str
     return user
 
 
-def begin(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
-    """Single sign-on: where the browser is to go."""
+def begin_single_sign_on(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
+    """Start single sign-on: the address for the browser, and the proof key."""
     proof = b64encode(secrets.token_bytes(16)).decode().strip("=").replace("+", "-").replace("/", "_")
     emulator.logins.confirmed[proof] = {
         "user": str(asked["LOGIN_NAME"]).upper(),
@@ -74,15 +73,15 @@ def begin(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
     return {"ssoUrl": f"{place}?proof={proof}", "proofKey": proof}
 
 
-def confirm(emulator: Emulator, proof: str) -> str:
-    """What the identity provider does with the browser: back to the client, with a token."""
+def confirm_identity(emulator: Emulator, proof: str) -> str:
+    """Play the identity provider: the address that sends the browser back to the client with a token."""
     confirmed = emulator.logins.confirmed[proof]
     confirmed["token"] = secrets.token_urlsafe(16)
     return f"http://localhost:{confirmed['port']}/?token={confirmed['token']}"
 
 
-def kept_login(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
-    """An identity token for a client that keeps it, so that the browser is needed once."""
+def identity_token(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, str]:
+    """An identity token for clients that store one. It replaces the browser at the next login."""
     parameters = asked.get("SESSION_PARAMETERS", {})
     if asked.get("AUTHENTICATOR") != "EXTERNALBROWSER" or not parameters.get("CLIENT_STORE_TEMPORARY_CREDENTIAL"):
         return {}
@@ -152,7 +151,7 @@ def _by_identity_token(emulator: Emulator, asked: Mapping[str, Any]) -> str:
     return str(asked["LOGIN_NAME"]).upper()
 
 
-_WAYS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
+_AUTHENTICATORS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
     "SNOWFLAKE": _by_password,
     "SNOWFLAKE_JWT": _by_key_pair,
     "OAUTH": _by_oauth,
@@ -160,3 +159,8 @@ _WAYS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
     "EXTERNALBROWSER": _by_browser,
     "ID_TOKEN": _by_identity_token,
 }
+
+
+RULES = [
+    Rule(["ALTER USER"], alter),
+]

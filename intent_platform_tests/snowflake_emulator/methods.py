@@ -1,7 +1,7 @@
-"""Running a model's methods inside queries, from the files that the client uploaded, column by column.
+"""Methods of models inside queries, run from the uploaded files on whole columns.
 
-The library generates a Python file for each method; what Snowflake gives to it (`_snowflake`, the folder of imports) is
-stood in for. Only functions are run, no table functions: EXPLAIN is refused.
+snowflake-ml generates a Python file for each method. This module imitates what Snowflake provides to it: the module
+`_snowflake` and the folder of imports. Table functions, such as EXPLAIN, are refused.
 """
 
 import json
@@ -20,18 +20,17 @@ import yaml
 
 from intent_platform_tests.snowflake_emulator.emulator import Call
 from intent_platform_tests.snowflake_emulator.errors import error
-from intent_platform_tests.snowflake_emulator.models import manifest_of, version_folder
-from intent_platform_tests.snowflake_emulator.reader import Reader
+from intent_platform_tests.snowflake_emulator.models import manifest_of
+from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
+from intent_platform_tests.snowflake_emulator.storage import version_folder
 
 _DUCK_TYPES = {"DOUBLE": "DOUBLE", "FLOAT": "DOUBLE", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "BYTES": "BLOB"}
 _IMPORTS = "snowflake_import_directory"
 _importing = Lock()
 
 
-def call_of_method(call: Call, model: str, method: str, arguments: str) -> str:
-    """The expression that stands for `MODEL(model)!method(arguments)`: an OBJECT, as text that is parsed."""
-    from intent_platform_tests.snowflake_emulator.passing import split
-
+def method_expression(call: Call, model: str, method: str, arguments: str) -> str:
+    """The SQL that replaces `MODEL(model)!method(arguments)`: an OBJECT, parsed from JSON text."""
     named = Reader(model)
     key = call.key(named.parts())
     named.expect(",")
@@ -42,17 +41,17 @@ def call_of_method(call: Call, model: str, method: str, arguments: str) -> str:
     spec = yaml.safe_load((folder / "model" / "model.yaml").read_text())
     inputs = next(each["inputs"] for name, each in spec["signatures"].items() if name.upper() == found["name"])
     kinds = [_DUCK_TYPES.get(each["type"], "BIGINT") for each in inputs]
-    given = split(arguments)
+    given = list_items(arguments)
     if len(given) != len(kinds):
         raise error(f"SQL compilation error:\n{found['name']} takes {len(kinds)} arguments", 1003, "42000")
     name = "EMULATED_" + sha256(f"{folder}{found['name']}".encode()).hexdigest()[:16].upper()
-    _offer(call, name, folder, found, kinds)
+    _create_function(call, name, folder, found, kinds)
     cast = ", ".join(f"CAST({value} AS {kind})" for value, kind in zip(given, kinds, strict=True))
     return f"PARSE_JSON({name}({cast}))"
 
 
-def _offer(call: Call, name: str, folder: Path, method: dict[str, Any], kinds: list[str]) -> None:
-    """Make the method a function of the database, once for each process."""
+def _create_function(call: Call, name: str, folder: Path, method: dict[str, Any], kinds: list[str]) -> None:
+    """Create a function in DuckDB for the method, once for each process."""
     from duckdb.func import FunctionNullHandling, PythonUDFType
 
     duck = call.connection._duck_conn
@@ -70,7 +69,7 @@ def _offer(call: Call, name: str, folder: Path, method: dict[str, Any], kinds: l
 
 def _runner(folder: Path, method: dict[str, Any]) -> Callable[..., pa.Array]:
     path, _, function = method["handler"].rpartition(".")
-    loaded = _loaded(folder, folder / f"{path.replace('.', '/')}.py")
+    loaded = _load_module(folder, folder / f"{path.replace('.', '/')}.py")
 
     def run(*columns: pa.ChunkedArray) -> pa.Array:
         frame = pd.DataFrame({place: column.to_pandas() for place, column in enumerate(columns)})
@@ -80,8 +79,8 @@ def _runner(folder: Path, method: dict[str, Any]) -> Callable[..., pa.Array]:
     return run
 
 
-def _loaded(folder: Path, file: Path) -> types.ModuleType:
-    """The generated file as a module, with what Snowflake would give it."""
+def _load_module(folder: Path, file: Path) -> types.ModuleType:
+    """Import the generated file, with the environment that Snowflake would provide."""
     given = types.ModuleType("_snowflake")
     given.vectorized = lambda **_: lambda function: function  # type: ignore[attr-defined]
     given.udf_init_once = lambda function: function  # type: ignore[attr-defined]

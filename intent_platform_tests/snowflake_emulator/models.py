@@ -1,4 +1,4 @@
-"""Models, their versions, aliases and the default version, with Snowflake's rules about them."""
+"""Models: versions, aliases and the default version, by Snowflake's rules."""
 
 import json
 import shutil
@@ -8,19 +8,18 @@ from typing import Any
 
 import yaml
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, error, syntax_error, taken
-from intent_platform_tests.snowflake_emulator.objects import found
-from intent_platform_tests.snowflake_emulator.results import done, rows, table
-from intent_platform_tests.snowflake_emulator.stages import located
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
+from intent_platform_tests.snowflake_emulator.errors import already_exists, error, not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.objects import existing
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded, table
 from intent_platform_tests.snowflake_emulator.state import like
+from intent_platform_tests.snowflake_emulator.storage import model_folder, resolved, version_folder, version_of
 
 _MANIFEST = "MANIFEST.yml"
 
 
-@rule("CREATE MODEL")
 def create(call: Call) -> Answer:
-    """A model with its first version, which becomes the default unasked."""
+    """Create a model with its first version, which becomes the default."""
     call.reader.take("IF", "NOT", "EXISTS")
     key = call.key()
     call.reader.expect("WITH", "VERSION")
@@ -31,16 +30,15 @@ def create(call: Call) -> Answer:
             raise error(f"Object '{key}' already exists.", 100132, "42710")
         models[key] = {"created": _now(), "comment": None, "default": version, "versions": {}}
         _add(call, models[key], key, version)
-    return done(f"Model {key.rpartition('.')[2]} successfully created.")
+    return succeeded(f"Model {key.rpartition('.')[2]} successfully created.")
 
 
-@rule("ALTER MODEL")
 def alter(call: Call) -> Answer:
     """Add, change or drop a version; move the default or an alias."""
     call.reader.take("IF", "EXISTS")
     key, reader = call.key(), call.reader
     with call.emulator.state.changing("models") as models:
-        model = found(models, "Model", key)
+        model = existing(models, "Model", key)
         if reader.take("ADD", "VERSION"):
             name = reader.name()
             reader.expect("FROM")
@@ -49,12 +47,12 @@ def alter(call: Call) -> Answer:
             _drop_version(call, model, key, reader.name())
         elif reader.take("SET", "DEFAULT_VERSION"):
             reader.expect("=")
-            model["default"] = _version(model, key, reader.name())["name"]
+            model["default"] = version_of(model, key, reader.name())["name"]
         elif reader.take("SET", "COMMENT"):
             reader.expect("=")
             model["comment"] = reader.literal()
         elif reader.take("MODIFY", "VERSION"):
-            version = _version(model, key, reader.name())
+            version = version_of(model, key, reader.name())
             reader.expect("SET")
             what = reader.take_any("METADATA", "COMMENT")
             if what is None:
@@ -64,23 +62,21 @@ def alter(call: Call) -> Answer:
         elif reader.take("VERSION"):
             _alias(call, model, key)
         reader.end()
-    return done()
+    return succeeded()
 
 
-@rule("DROP MODEL")
 def drop(call: Call) -> Answer:
-    """Drop a model with all its versions, the default too."""
+    """Drop a model with all its versions, the default included."""
     exists = call.reader.take("IF", "EXISTS")
     key = call.key()
     with call.emulator.state.changing("models") as models:
         if key not in models and not exists:
-            raise absent("Model", key)
+            raise not_found("Model", key)
         models.pop(key, None)
-    shutil.rmtree(_folder(call, key), ignore_errors=True)
-    return done(f"{key.rpartition('.')[2]} successfully dropped.")
+    shutil.rmtree(model_folder(call, key), ignore_errors=True)
+    return succeeded(f"{key.rpartition('.')[2]} successfully dropped.")
 
 
-@rule("SHOW MODELS")
 def show_models(call: Call) -> Answer:
     """The models of a schema or database."""
     reader = call.reader
@@ -113,7 +109,6 @@ def show_models(call: Call) -> Answer:
     return table([*columns, "default_version_name", "versions", "aliases"], shown)
 
 
-@rule("SHOW VERSIONS")
 def show_versions(call: Call) -> Answer:
     """The versions of a model, oldest first."""
     reader = call.reader
@@ -121,7 +116,7 @@ def show_versions(call: Call) -> Answer:
     reader.expect("IN", "MODEL")
     key = call.key()
     reader.end()
-    model = found(call.emulator.state.of("models"), "Model", key)
+    model = existing(call.emulator.state.of("models"), "Model", key)
     shown = []
     for version in model["versions"].values():
         if matches(version["name"]):
@@ -155,7 +150,6 @@ def show_versions(call: Call) -> Answer:
     return table([*columns, "runnable_in", "inference_services", "model_spec"], shown)
 
 
-@rule("SHOW FUNCTIONS")
 def show_functions(call: Call) -> Answer:
     """The methods of a version."""
     reader = call.reader
@@ -174,42 +168,36 @@ def show_functions(call: Call) -> Answer:
     return rows(["name", "min_num_arguments", "max_num_arguments", "arguments", "return_type"], shown)
 
 
-def version_folder(call: Call, key: str, name: str) -> Path:
-    """Where the files of a version (or of an alias) are."""
-    model = found(call.emulator.state.of("models"), "Model", key)
-    return _folder(call, key) / str(_version(model, key, name)["name"])
-
-
 def manifest_of(folder: Path) -> dict[str, Any]:
-    """What a version says of its methods."""
+    """The manifest of a version, which lists its methods."""
     found: dict[str, Any] = yaml.safe_load((folder / _MANIFEST).read_text())
     return found
 
 
 def _add(call: Call, model: dict[str, Any], key: str, name: str) -> None:
-    folder, within, _ = located(call, call.reader.location())
+    folder, path, _ = resolved(call, call.reader.location())
     call.reader.end()
     if name in model["versions"]:
-        raise taken(f"{key} version {name}")
-    if not (folder / within / _MANIFEST).is_file():
+        raise already_exists(f"{key} version {name}")
+    if not (folder / path / _MANIFEST).is_file():
         raise error("Unable to read file MANIFEST.yml", 398507, "42601")
-    target = _folder(call, key) / name
+    target = model_folder(call, key) / name
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder / within, target)
+    shutil.copytree(folder / path, target)
     model["versions"][name] = {"name": name, "aliases": [], "comment": None, "metadata": None, "created": _now()}
 
 
 def _drop_version(call: Call, model: dict[str, Any], key: str, name: str) -> None:
-    version = _version(model, key, name)
+    version = version_of(model, key, name)
     if version["name"] == model["default"]:
         raise error(f"Cannot drop the default version {version['name']} of model {key}", 3001, "42501")
     del model["versions"][version["name"]]
-    shutil.rmtree(_folder(call, key) / version["name"], ignore_errors=True)
+    shutil.rmtree(model_folder(call, key) / version["name"], ignore_errors=True)
 
 
 def _alias(call: Call, model: dict[str, Any], key: str) -> None:
-    """VERSION v SET ALIAS = a: an alias points to one version, and moves."""
-    version = _version(model, key, call.reader.name())
+    """VERSION v SET ALIAS = a. An alias that points elsewhere moves."""
+    version = version_of(model, key, call.reader.name())
     if call.reader.take("UNSET", "ALIAS"):
         version["aliases"] = []
         return
@@ -222,25 +210,21 @@ def _alias(call: Call, model: dict[str, Any], key: str) -> None:
     version["aliases"].append(alias)
 
 
-def _version(model: dict[str, Any], key: str, name: str) -> dict[str, Any]:
-    names = list(model["versions"])
-    system = {"DEFAULT": model["default"], "FIRST": names[0], "LAST": names[-1]}
-    for version in model["versions"].values():
-        if version["name"] == system.get(name, name) or name in version["aliases"]:
-            found: dict[str, Any] = version
-            return found
-    raise absent("Version", f"{key} {name}")
-
-
 def _system_aliases(model: dict[str, Any], version: dict[str, Any]) -> list[str]:
     names = list(model["versions"])
     system = {"DEFAULT": model["default"], "FIRST": names[0], "LAST": names[-1]}
     return [alias for alias, name in system.items() if name == version["name"]]
 
 
-def _folder(call: Call, key: str) -> Path:
-    return call.emulator.root / "models" / key.replace(".", "/")
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat()
+
+
+RULES = [
+    Rule(["CREATE MODEL"], create),
+    Rule(["ALTER MODEL"], alter),
+    Rule(["DROP MODEL"], drop),
+    Rule(["SHOW MODELS"], show_models),
+    Rule(["SHOW VERSIONS"], show_versions),
+    Rule(["SHOW FUNCTIONS"], show_functions),
+]

@@ -1,44 +1,41 @@
-"""What statements about named objects have in common: finding, dropping, resuming and suspending them."""
+"""Statements about named objects of several kinds: find, drop, resume, suspend."""
 
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Sql, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error
-from intent_platform_tests.snowflake_emulator.results import done
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
+from intent_platform_tests.snowflake_emulator.errors import not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.results import succeeded
 
-_KINDS = {"TASK": "tasks", "PROCEDURE": "procedures", "MODEL MONITOR": "monitors"}
-_CONTAINED = ("models", "stages", "procedures", "tasks", "monitors", "event_tables")
-_STATES = {"tasks": ("started", "suspended"), "monitors": ("ACTIVE", "SUSPENDED")}
+_KINDS = {"TASK": "tasks", "PROCEDURE": "procedures"}
+_CONTAINED = ("models", "stages", "procedures", "tasks", "event_tables")
 
 
-def found(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
+def existing(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
     """The object of that name.
 
     Raises:
-        ProgrammingError: there is none.
+        ProgrammingError: it does not exist.
     """
     if key not in kept:
-        raise absent(what, key)
+        raise not_found(what, key)
     known: dict[str, Any] = kept[key]
     return known
 
 
-@rule("DROP TASK", "DROP PROCEDURE", "DROP MODEL MONITOR")
 def drop(call: Call) -> Answer:
-    """Forget an object."""
+    """Drop an object."""
     what, kind = _kind(call)
     exists = call.reader.take("IF", "EXISTS")
     key = call.key()
     with call.emulator.state.changing(kind) as kept:
         if not exists:
-            found(kept, what, key)
+            existing(kept, what, key)
         kept.pop(key, None)
-    return done(f"{key} successfully dropped.")
+    return succeeded(f"{key} successfully dropped.")
 
 
-@rule("DROP SCHEMA", "DROP DATABASE", handed_on=True)
 def drop_container(call: Call) -> Answer:
-    """What is in it goes with it; fakesnow drops the tables."""
+    """Drop a schema or database with its objects. fakesnow drops the tables."""
     of_schema = call.reader.tokens[1].text.upper() == "SCHEMA"
     call.reader.take("IF", "EXISTS")
     parts = call.reader.parts()
@@ -50,21 +47,26 @@ def drop_container(call: Call) -> Answer:
     return Sql(call.reader.sql)
 
 
-@rule("ALTER TASK", "ALTER MODEL MONITOR")
-def switch(call: Call) -> Answer:
-    """Resume or suspend."""
-    what, kind = _kind(call)
+def resume_or_suspend(call: Call) -> Answer:
+    """Resume or suspend a task."""
     call.reader.take("IF", "EXISTS")
     key = call.key()
     state = call.reader.take_any("RESUME", "SUSPEND")
     call.reader.end()
     if state is None:
-        raise syntax_error(f"a {what.lower()} is resumed or suspended")
-    with call.emulator.state.changing(kind) as kept:
-        found(kept, what, key)["state"] = _STATES[kind][state == "SUSPEND"]
-    return done()
+        raise syntax_error("a task is resumed or suspended")
+    with call.emulator.state.changing("tasks") as tasks:
+        existing(tasks, "Task", key)["state"] = "suspended" if state == "SUSPEND" else "started"
+    return succeeded()
 
 
 def _kind(call: Call) -> tuple[str, str]:
     words = " ".join(token.text.upper() for token in call.reader.tokens[1 : call.reader.place])
     return words.capitalize(), _KINDS[words]
+
+
+RULES = [
+    Rule(["DROP TASK", "DROP PROCEDURE"], drop),
+    Rule(["DROP SCHEMA", "DROP DATABASE"], drop_container, delegated=True),
+    Rule(["ALTER TASK"], resume_or_suspend),
+]

@@ -1,6 +1,6 @@
-"""The process that a procedure runs in: its code with a Snowpark session, and nothing of the caller's.
+"""The process of a procedure: its code with a Snowpark session of its own.
 
-Reads one JSON object from standard input and prints answer and log as JSON on its last line.
+It reads one JSON object from standard input. It prints answer and log as JSON on the last line.
 """
 
 import json
@@ -14,7 +14,7 @@ _TYPES = {"date": date.fromisoformat, "datetime": datetime.fromisoformat}
 
 
 class Collected(logging.Handler):
-    """What the code logs, to be handed on."""
+    """Collects the log records of the code."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Python procedures: declared with their imports, and run in a process of their own against this server."""
+"""Python procedures: declared with their imports, run in a process of their own as clients of this server."""
 
 import json
 import os
@@ -11,25 +11,23 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from intent_platform_tests.snowflake_emulator import events
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
-from intent_platform_tests.snowflake_emulator.passing import split
 from intent_platform_tests.snowflake_emulator.queries import rewritten
-from intent_platform_tests.snowflake_emulator.reader import Reader
-from intent_platform_tests.snowflake_emulator.results import done, rows
-from intent_platform_tests.snowflake_emulator.stages import files_at, located
+from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded
+from intent_platform_tests.snowflake_emulator.storage import files_at, resolved
 
 _RUNNER = Path(__file__).with_name("procedure_runner.py")
 _SECONDS = 300
 
 
-@rule("CREATE PROCEDURE")
 def create(call: Call) -> Answer:
-    """Keep what it takes, its code and its imports; the packages must be those of this Python."""
+    """Store parameters, code and imports. The packages are those of this Python."""
     reader = call.reader
     reader.take("IF", "NOT", "EXISTS")
     key = call.key()
-    parameters = [_parameter(text) for text in split(reader.group())]
+    parameters = [_parameter(text) for text in list_items(reader.group())]
     reader.expect("RETURNS")
     returns = reader.literal()
     if reader.word() == "(":
@@ -48,10 +46,10 @@ def create(call: Call) -> Answer:
             reader.end()
         elif not reader.done and reader.word(1) != "=":
             raise syntax_error(f"a procedure has no {reader.rest[:60]}")
-    imports = [item.strip("'") for item in split(options.get("IMPORTS", ""))]
+    imports = [item.strip("'") for item in list_items(options.get("IMPORTS", ""))]
     for reference in imports:
-        folder, within, _ = located(call, reference)
-        if not files_at(folder, within):
+        folder, path, _ = resolved(call, reference)
+        if not files_at(folder, path):
             raise error(f"Remote file '{reference}' was not found.", 2003, "02000")
     with call.emulator.state.changing("procedures") as procedures:
         procedures[key] = {
@@ -62,7 +60,7 @@ def create(call: Call) -> Answer:
             "packages": options.get("PACKAGES", ""),
             "body": body,
         }
-    return done(f"Function {key.rpartition('.')[2]} successfully created.")
+    return succeeded(f"Function {key.rpartition('.')[2]} successfully created.")
 
 
 def _parameter(text: str) -> dict[str, Any]:
@@ -72,39 +70,36 @@ def _parameter(text: str) -> dict[str, Any]:
     return {"name": name, "type": kind.strip(), "default": default.strip() or None}
 
 
-@rule("DESC PROCEDURE", "DESCRIBE PROCEDURE")
 def describe(call: Call) -> Answer:
-    """What Snowpark asks before it calls."""
+    """Snowpark reads this before it calls the procedure."""
     found = _found(call, call.key())
-    if call.reader.word() == "(":  # the types of its parameters: there is one of a name
+    if call.reader.word() == "(":  # the parameter types, which are ignored: procedures are not overloaded
         call.reader.group()
     shown = [("returns", found["returns"]), ("language", "PYTHON"), ("handler", found["handler"])]
     return rows(["property", "value"], shown)
 
 
-@rule("SHOW PROCEDURES")
 def show(call: Call) -> Answer:
     """All procedures of the account."""
     kept = call.emulator.state.of("procedures")
     return rows(["name", "language"], [(key.rpartition(".")[2], "PYTHON") for key in sorted(kept)])
 
 
-@rule("CALL")
 def run(call: Call) -> Answer:
-    """Run a procedure, as the session's role in its database and schema."""
+    """Run a procedure with the session's role, database and schema."""
     key = call.key()
     found = _found(call, key)
-    given = split(call.reader.group())
+    given = list_items(call.reader.group())
     call.reader.end()
     values = _values(call, found["parameters"], given)
-    answer = _run(call, key, found, values)
+    answer = _run_in_process(call, key, found, values)
     return rows([key.rpartition(".")[2]], [(answer,)])
 
 
 def _values(call: Call, parameters: Sequence[dict[str, Any]], given: Sequence[str]) -> list[Any]:
-    """The arguments' values, evaluated by the account, defaults for those that are missing."""
+    """The values of the arguments, evaluated as SQL. Defaults fill those that are missing."""
     if len(given) > len(parameters) or any(p["default"] is None for p in parameters[len(given) :]):
-        raise error("SQL compilation error:\nthe procedure takes other arguments", 1044, "42P13")
+        raise error("SQL compilation error:\nthe number of arguments is wrong", 1044, "42P13")
     expressions = [*given, *(parameter["default"] for parameter in parameters[len(given) :])]
     if not expressions:
         return []
@@ -114,8 +109,8 @@ def _values(call: Call, parameters: Sequence[dict[str, Any]], given: Sequence[st
     return list(cursor.execute(f"SELECT {rewritten(call, casts)}", binding_params=params).fetchone())
 
 
-def _run(call: Call, key: str, procedure: dict[str, Any], values: Sequence[Any]) -> str | None:
-    """The answer of the code, run with a session like the caller's, whose results come as JSON."""
+def _run_in_process(call: Call, key: str, procedure: dict[str, Any], values: Sequence[Any]) -> str | None:
+    """The answer of the code. Its session copies the caller's, but gets results as JSON."""
     session = call.session
     connection = {
         **call.emulator.connection_parameters,
@@ -127,14 +122,14 @@ def _run(call: Call, key: str, procedure: dict[str, Any], values: Sequence[Any])
     }
     with TemporaryDirectory() as folder:
         for reference in procedure["imports"]:
-            place, within, _ = located(call, reference)
-            for file in files_at(place, within):
+            place, path, _ = resolved(call, reference)
+            for file in files_at(place, path):
                 shutil.copy(file, folder)
         asked = {
             "body": procedure["body"],
             "handler": procedure["handler"],
             "connection": connection,
-            "arguments": [_sent(value) for value in values],
+            "arguments": [_as_json(value) for value in values],
         }
         process = subprocess.run(
             [sys.executable, "-X", f"snowflake_import_directory={folder}/", str(_RUNNER)],
@@ -143,23 +138,23 @@ def _run(call: Call, key: str, procedure: dict[str, Any], values: Sequence[Any])
             text=True,
             timeout=_SECONDS,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder},  # nothing of the caller's
+            env={"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder},  # no variable of the caller
             check=False,
         )
     if process.stdout:
-        told = json.loads(process.stdout.splitlines()[-1])
-        events.record(call, key, told["events"])
+        report = json.loads(process.stdout.splitlines()[-1])
+        events.record(call, key, report["events"])
     if process.returncode != 0:
         last = process.stderr.strip().splitlines()[-1:] or ["no output"]
         raise error(
             f"Python Interpreter Error:\n{last[0]}\nin function with handler {procedure['handler']}", 100357, "P0000"
         )
-    answer: str | None = told["answer"]
+    answer: str | None = report["answer"]
     return answer
 
 
-def _sent(value: Any) -> list[Any]:
-    """A value with its type's name: dates do not survive JSON."""
+def _as_json(value: Any) -> list[Any]:
+    """A value and the name of its type, because JSON has no dates."""
     return [type(value).__name__, value.isoformat() if hasattr(value, "isoformat") else value]
 
 
@@ -169,3 +164,11 @@ def _found(call: Call, key: str) -> dict[str, Any]:
         raise error(f"SQL compilation error:\nUnknown function {key}", 2141, "42601")
     found: dict[str, Any] = kept[key]
     return found
+
+
+RULES = [
+    Rule(["CREATE PROCEDURE"], create),
+    Rule(["DESC PROCEDURE", "DESCRIBE PROCEDURE"], describe),
+    Rule(["SHOW PROCEDURES"], show),
+    Rule(["CALL"], run),
+]

@@ -1,4 +1,4 @@
-"""Functions of the account inside queries: who one is, what time it is, results of before, models."""
+"""Functions of the account inside queries: user, role, time, earlier results, models."""
 
 import importlib.metadata
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pyarrow as pa
 from intent_platform_tests.snowflake_emulator.emulator import Call
 from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.loading import inferred_schema
-from intent_platform_tests.snowflake_emulator.methods import call_of_method
+from intent_platform_tests.snowflake_emulator.methods import method_expression
 from intent_platform_tests.snowflake_emulator.reader import closing, replaced, tokens_of
 from intent_platform_tests.snowflake_emulator.results import literal, rows
 
@@ -20,17 +20,17 @@ _SYSTEM: dict[str, str] = {
 
 
 def rewritten(call: Call, sql: str) -> str:
-    """`sql` with every function of the account replaced by what it gives.
+    """`sql` with each function of the account replaced by its value.
 
     Raises:
-        ProgrammingError: a SYSTEM$ function that the emulator does not know, or a model that is not there.
+        ProgrammingError: a function of SYSTEM$ is unknown, or a model does not exist.
     """
-    while (piece := _first(call, sql)) is not None:
+    while (piece := _first_replacement(call, sql)) is not None:
         sql = replaced(sql, [piece])
     return sql
 
 
-def _first(call: Call, sql: str) -> tuple[int, int, str] | None:
+def _first_replacement(call: Call, sql: str) -> tuple[int, int, str] | None:
     tokens = tokens_of(sql)
     for place, token in enumerate(tokens):
         word = token.text.upper()
@@ -41,7 +41,7 @@ def _first(call: Call, sql: str) -> tuple[int, int, str] | None:
                 method = tokens[last + 2].text
                 end = closing(tokens, last + 3)
                 arguments = sql[tokens[last + 3].end + 1 : tokens[end].start]
-                return token.start, tokens[end].end, call_of_method(call, inside, method, arguments)
+                return token.start, tokens[end].end, method_expression(call, inside, method, arguments)
             if word in _FUNCTIONS:
                 return token.start, tokens[last].end, _FUNCTIONS[word](call, inside)
             if word.startswith("SYSTEM$"):
@@ -55,7 +55,7 @@ def _first(call: Call, sql: str) -> tuple[int, int, str] | None:
 
 
 def _table_function(call: Call, inside: str) -> str:
-    """TABLE(...): a result of before, the schema of staged files, or the history of queries."""
+    """TABLE(...): an earlier result, the schema of staged files, or the query history."""
     tokens = tokens_of(inside)
     name = "".join(token.text for token in tokens[: next(n for n, t in enumerate(tokens) if t.text == "(")]).upper()
     arguments = inside[inside.index("(") + 1 : inside.rindex(")")]
@@ -95,17 +95,17 @@ def _history(call: Call) -> pa.Table:
 
 
 def _packages() -> str:
-    """The channel of packages: those of this Python."""
+    """The packages of the account: those of this Python."""
     found = {(d.metadata["Name"].lower(), d.version) for d in importlib.metadata.distributions()}
     columns = ["PACKAGE_NAME", "VERSION", "LANGUAGE", "RUNTIME_VERSION"]
     return rows(columns, [(name, version, "python", None) for name, version in sorted(found)]).text
 
 
-def _moment(call: Call, inside: str) -> str:
-    """Now, or the moment that a task is ticked at."""
-    if call.session.moment is None:
+def _current_time(call: Call, inside: str) -> str:
+    """The time now, or the time that a task runs at."""
+    if call.session.ticked_at is None:
         return "NOW()"
-    return f"CAST('{call.session.moment.astimezone(UTC).isoformat()}' AS TIMESTAMP_TZ)"
+    return f"CAST('{call.session.ticked_at.astimezone(UTC).isoformat()}' AS TIMESTAMP_TZ)"
 
 
 _FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
@@ -113,6 +113,6 @@ _FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
     "CURRENT_USER": lambda call, _: literal(call.session.user),
     "CURRENT_ROLE": lambda call, _: literal(call.session.role),
     "CURRENT_WAREHOUSE": lambda call, _: literal(call.session.warehouse),
-    "CURRENT_TIMESTAMP": _moment,
-    "SYSDATE": _moment,
+    "CURRENT_TIMESTAMP": _current_time,
+    "SYSDATE": _current_time,
 }

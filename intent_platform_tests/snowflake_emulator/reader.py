@@ -1,4 +1,4 @@
-"""Reading a statement token by token: sqlglot's tokenizer for Snowflake, and what most statements are made of."""
+"""Reads a statement token by token, with sqlglot's tokenizer for Snowflake."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -13,11 +13,11 @@ _OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 
 
 class _Tokenizer(Snowflake.Tokenizer):
-    COMMANDS: ClassVar[set[TokenType]] = set()  # sqlglot swallows what follows some words whole
+    COMMANDS: ClassVar[set[TokenType]] = set()  # else sqlglot makes one token of all that follows some words
 
 
 def tokens_of(sql: str) -> list[Token]:
-    """All tokens; comments are none."""
+    """All tokens, without comments."""
     return list(_Tokenizer().tokenize(sql))
 
 
@@ -39,7 +39,7 @@ def closing(tokens: list[Token], opening: int) -> int:
 
 
 class Reader:
-    """A statement, and how far it was read."""
+    """A statement and the position in its tokens."""
 
     def __init__(self, sql: str) -> None:
         self.sql = sql.strip().rstrip(";").strip()
@@ -52,11 +52,11 @@ class Reader:
 
     @property
     def rest(self) -> str:
-        """The text that was not read yet."""
+        """The unread text."""
         return "" if self.done else self.sql[self.tokens[self.place].start :]
 
     def word(self, ahead: int = 0) -> str:
-        """The token there, upper case; empty at the end. Quoted names and literals are no words."""
+        """The token at the position, in upper case. Empty for literals and quoted names, and at the end."""
         place = self.place + ahead
         if place >= len(self.tokens) or self.tokens[place].token_type in {*_LITERALS, TokenType.IDENTIFIER}:
             return ""
@@ -80,12 +80,12 @@ class Reader:
             raise syntax_error(f"expected {' '.join(words)} before: {self.rest[:60]}")
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Refuse a statement with unread text."""
         if not self.done:
-            raise syntax_error(f"the emulator does not know what to do with: {self.rest[:80]}")
+            raise syntax_error(f"the emulator does not read: {self.rest[:80]}")
 
     def name(self) -> str:
-        """An identifier, upper-cased unless it is quoted; a version may stand in a text."""
+        """An identifier, in upper case unless it is quoted. A literal counts, for names of versions."""
         token = self._next()
         if token.token_type is TokenType.IDENTIFIER or token.token_type in _LITERALS:
             return token.text
@@ -101,11 +101,11 @@ class Reader:
         return tuple(found)
 
     def literal(self) -> str:
-        """A text in quotes or dollars, or a bare word or number."""
+        """The text of a literal, or a bare word or number."""
         return self._next().text
 
     def group(self) -> str:
-        """What stands between the parentheses that are next."""
+        """The text between the next parentheses."""
         if self.word() != "(":
             raise syntax_error(f"expected ( before: {self.rest[:60]}")
         first, last = self.place, closing(self.tokens, self.place)
@@ -113,7 +113,7 @@ class Reader:
         return self.sql[self.tokens[first].end + 1 : self.tokens[last].start].strip()
 
     def location(self) -> str:
-        """A stage or file reference, in quotes or bare: `@stage/folder`, `snow://…`, `file://…`."""
+        """A reference to a stage or file, quoted or bare: `@stage/folder`, `snow://…`, `file://…`."""
         token = self._next()
         if token.token_type in _LITERALS:
             return token.text
@@ -123,7 +123,7 @@ class Reader:
         return self.sql[token.start : end + 1]
 
     def options(self) -> dict[str, str]:
-        """`NAME = value` pairs up to the end, or to the first word that is not followed by `=`."""
+        """`NAME = value` pairs, up to the first word without `=`."""
         found: dict[str, str] = {}
         while not self.done and self.word(1) == "=":
             name = self.name()
@@ -135,6 +135,18 @@ class Reader:
 
     def _next(self) -> Token:
         if self.done:
-            raise syntax_error("the statement ends too early")
+            raise syntax_error("the statement is incomplete")
         self.place += 1
         return self.tokens[self.place - 1]
+
+
+def list_items(text: str) -> list[str]:
+    """The items of a list, separated by the commas outside of brackets."""
+    reader = Reader(text)
+    depth, start, items = 0, 0, []
+    for token in reader.tokens:
+        depth += (token.text in "([{") - (token.text in ")]}") if len(token.text) == 1 else 0
+        if token.text == "," and depth == 0:
+            items.append(reader.sql[start : token.start].strip())
+            start = token.end + 1
+    return [*items, reader.sql[start:].strip()] if reader.sql else []

@@ -1,4 +1,4 @@
-"""Results of statements that fakesnow knows nothing of, as SELECTs over values: it does the wire format."""
+"""Results of the emulator's own statements, as SELECTs of values. fakesnow puts them into the wire format."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,7 +17,7 @@ def literal(value: object) -> str:
 
 
 def rows(columns: Sequence[str], values: Iterable[Sequence[object]]) -> Sql:
-    """A table of values; texts where a value is none of the simple types."""
+    """A table of values. Other types than boolean and number become text."""
     selects = [
         "SELECT "
         + ", ".join(
@@ -32,10 +32,10 @@ def rows(columns: Sequence[str], values: Iterable[Sequence[object]]) -> Sql:
 
 
 def table(columns: Sequence[str], values: Iterable[Mapping[str, object]]) -> Sql:
-    """The same of values by name."""
+    """The same, from values by column name."""
     return rows(columns, [[value[column] for column in columns] for value in values])
 
 
-def done(message: str = "Statement executed successfully.") -> Sql:
-    """The one row and column that a DDL statement answers."""
+def succeeded(message: str = "Statement executed successfully.") -> Sql:
+    """The result of a DDL statement: one row, one column."""
     return rows(["status"], [(message,)])

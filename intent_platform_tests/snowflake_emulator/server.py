@@ -1,4 +1,4 @@
-"""The wire: HTTP requests of the clients, answered by fakesnow once the account has had its say."""
+"""The HTTP server. The account answers a request, or has fakesnow execute what remains of it."""
 
 import contextlib
 import gzip
@@ -22,15 +22,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import events, governance, logins, monitors, passing, procedures, tasks
+from intent_platform_tests.snowflake_emulator import logins, tasks
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
-from intent_platform_tests.snowflake_emulator.faults import Fault, due
+from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
+from intent_platform_tests.snowflake_emulator.rules import RULES
 from intent_platform_tests.snowflake_emulator.wire import as_json
-
-__all__ = ["events", "governance", "logins", "monitors", "passing", "procedures", "serve", "tasks"]
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
@@ -40,15 +39,15 @@ class RunningEmulator(Emulator):
     """An account whose server is running."""
 
     def tick(self, at: datetime) -> dict[str, list[Any]]:
-        """Run the resumed tasks whose clock ticks in the minute of `at`; the rows that each answers, by its name."""
+        """Run the resumed tasks that are scheduled for the minute of `at`. The rows of each answer, by task name."""
         answers = {}
         for key, task in tasks.due(self, at):
             database, schema, name = key.split(".")
             connection = fakesnow_server.shared_fs.connect(database, schema)
             session = self.session_of(connection)
-            session.moment, session.warehouse = at, task["warehouse"]
+            session.ticked_at, session.warehouse = at, task["warehouse"]
             session.parameters["QUERY_TAG"] = task["query_tag"]
-            self.note(connection, task["definition"])
+            self.record(connection, task["definition"])
             answered = self.answer(connection, task["definition"], None)
             assert isinstance(answered, Sql), "a task moves no files"
             answers[name] = connection.cursor().execute(answered.text).fetchall()
@@ -57,7 +56,7 @@ class RunningEmulator(Emulator):
 
 @contextlib.contextmanager
 def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
-    """An account with its state in `root`, at a port of the loopback address; one at a time in a process."""
+    """Run an account with its state in `root`, on the loopback address. A process can run one at a time."""
     with contextlib.ExitStack() as stack:
         folder = root or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="snowflake_")))
         (folder / "databases").mkdir(parents=True, exist_ok=True)
@@ -71,7 +70,7 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
             "port": listener.getsockname()[1],
             "protocol": "http",
         }
-        emulator = RunningEmulator(folder, parameters)
+        emulator = RunningEmulator(folder, parameters, RULES)
         emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         stack.enter_context(repaired())
         stack.enter_context(_database(folder / "databases"))
@@ -90,7 +89,7 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
 
 @contextlib.contextmanager
 def _database(folder: Path) -> Iterator[None]:
-    """fakesnow keeps its databases in `folder`."""
+    """Make fakesnow store its databases in `folder`."""
     before = fakesnow_server.shared_fs
     fakesnow_server.shared_fs = FakeSnow(db_path=folder)
     try:
@@ -105,10 +104,10 @@ def _application(emulator: Emulator) -> Starlette:
         asked = await _json(request)
         role = request.query_params.get("roleName")
         try:
-            user = logins.check(emulator, asked["data"], role)
+            user = logins.authenticate(emulator, asked["data"], role)
         except ProgrammingError as refusal:
-            return _refused(refusal)
-        answer = await fakesnow_server.login_request(_again(request, asked))
+            return _refusal_response(refusal)
+        answer = await fakesnow_server.login_request(_with_body(request, asked))
         token = json.loads(bytes(answer.body))["data"]["token"]
         session = emulator.session_of(fakesnow_server.sessions[token])
         given = asked["data"].get("SESSION_PARAMETERS", {})
@@ -116,54 +115,54 @@ def _application(emulator: Emulator) -> Starlette:
         session.user, session.role = user, (role or session.role).upper()
         session.warehouse = request.query_params.get("warehouse")
         answered = json.loads(bytes(answer.body))
-        answered["data"] |= logins.kept_login(emulator, asked["data"])
+        answered["data"] |= logins.identity_token(emulator, asked["data"])
         return JSONResponse(answered)
 
     async def single_sign_on(request: Request) -> Response:
         asked = await _json(request)
-        return JSONResponse({"data": logins.begin(emulator, asked["data"]), "success": True})
+        return JSONResponse({"data": logins.begin_single_sign_on(emulator, asked["data"]), "success": True})
 
     async def identity_provider(request: Request) -> Response:
-        return RedirectResponse(logins.confirm(emulator, request.query_params["proof"]))
+        return RedirectResponse(logins.confirm_identity(emulator, request.query_params["proof"]))
 
     async def query(request: Request) -> Response:
         asked = await _json(request)
         try:
-            return await answered_to(request, asked)
-        except Exception as mistake:  # noqa: BLE001  an HTTP 500 would be asked again and again
-            return _refused(error(f"the emulator fails at this statement: {mistake!r}", 9998, "XX000"))
+            return await answer_statement(request, asked)
+        except Exception as mistake:  # noqa: BLE001  the client would repeat the request after an HTTP 500
+            return _refusal_response(error(f"the emulator fails at this statement: {mistake!r}", 9998, "XX000"))
 
-    async def answered_to(request: Request, asked: dict[str, Any]) -> Response:
+    async def answer_statement(request: Request, asked: dict[str, Any]) -> Response:
         try:
             token = fakesnow_server.to_token(request)
             connection = fakesnow_server.to_conn(token)
         except fakesnow_server.ServerError:
-            return _refused(
+            return _refusal_response(
                 error("Session no longer exists.  New login required to access the service.", 390111, "08001")
             )
         sent = asked["sqlText"]
-        fault = due(emulator.faults, sent)
+        fault = next_fault(emulator.faults, sent)
         if fault is not None:
-            return _faulty(fault, connection, token)
+            return _fault_response(fault, connection, token)
         params = _bindings(asked)
-        emulator.note(connection, sent, asked.get("parameters"))
+        emulator.record(connection, sent, asked.get("parameters"))
         try:
             answer = await run_in_threadpool(emulator.answer, connection, sent, params)
         except ProgrammingError as refusal:
-            return _refused(refusal)
+            return _refusal_response(refusal)
         if isinstance(answer, Transfer):
             return JSONResponse({"data": answer.data, "success": True})
         asked["sqlText"] = answer.text
         if params is not None and answer.params is None:
             asked.pop("bindings")
-        answered = await fakesnow_server.query_request(_again(request, asked))
-        if answered.status_code == 500:  # the connector would ask again and again
-            return _refused(error(json.loads(bytes(answered.body))["message"], 603, "XX000"))
+        answered = await fakesnow_server.query_request(_with_body(request, asked))
+        if answered.status_code == 500:  # the connector would repeat the request
+            return _refusal_response(error(json.loads(bytes(answered.body))["message"], 603, "XX000"))
         queried = Reader(sent).word() in {"SELECT", "WITH"}
         wanted = emulator.session_of(connection).parameters.get("PYTHON_CONNECTOR_QUERY_RESULT_FORMAT")
         return answered if queried and wanted != "JSON" else as_json(answered)
 
-    async def end(request: Request) -> Response:
+    async def end_session(request: Request) -> Response:
         if request.query_params.get("delete"):
             with contextlib.suppress(fakesnow_server.ServerError):
                 emulator.end_session(fakesnow_server.to_conn(fakesnow_server.to_token(request)))
@@ -175,7 +174,7 @@ def _application(emulator: Emulator) -> Starlette:
 
     routes = [route for route in fakesnow_server.routes if route.path not in (_QUERY, _LOGIN, _SESSION)]
     routes += [Route(_QUERY, query, methods=["POST"]), Route(_LOGIN, log_in, methods=["POST"])]
-    routes += [Route(_SESSION, end, methods=["POST"])]
+    routes += [Route(_SESSION, end_session, methods=["POST"])]
     routes += [Route("/session/authenticator-request", single_sign_on, methods=["POST"])]
     routes += [Route(logins.IDENTITY_PROVIDER, identity_provider)]
     routes += [Route("/session/token-request", renew, methods=["POST"])]
@@ -183,22 +182,22 @@ def _application(emulator: Emulator) -> Starlette:
     return Starlette(routes=routes)
 
 
-def _faulty(fault: Fault, connection: Any, token: str) -> Response:
+def _fault_response(fault: Fault, connection: Any, token: str) -> Response:
     if fault.answer is not None:
-        return _refused(fault.answer)
+        return _refusal_response(fault.answer)
     match fault:
         case Fault.UNAVAILABLE:
             return Response(status_code=503)
         case Fault.TOKEN_EXPIRED:
-            return _refused(error("Authentication token has expired.", int(_EXPIRED), "08001"))
+            return _refusal_response(error("Authentication token has expired.", int(_EXPIRED), "08001"))
         case _:
             with contextlib.suppress(Exception):
                 connection._duck_conn.rollback()
             fakesnow_server.sessions.pop(token, None)
-            return _refused(error("Session no longer exists.", int(_NO_SESSION), "08001"))
+            return _refusal_response(error("Session no longer exists.", int(_NO_SESSION), "08001"))
 
 
-def _refused(refusal: ProgrammingError) -> Response:
+def _refusal_response(refusal: ProgrammingError) -> Response:
     code = f"{refusal.errno:06d}"
     data = {"errorCode": code, "sqlState": refusal.sqlstate}
     return JSONResponse({"data": data, "code": code, "message": refusal.msg, "success": False})
@@ -220,7 +219,7 @@ async def _json(request: Request) -> dict[str, Any]:
     return found
 
 
-def _again(request: Request, asked: dict[str, Any]) -> Request:
+def _with_body(request: Request, asked: dict[str, Any]) -> Request:
     """The same request with another body."""
     payload = json.dumps(asked).encode()
     kept = [(k, v) for k, v in request.scope["headers"] if k not in (b"content-encoding", b"content-length")]

@@ -1,22 +1,18 @@
-"""Stages: folders that files are put into, listed and got from. Models' files are read in the same way."""
+"""Stages: PUT, GET, LIST and RM. GET and LIST read the files of models as well."""
 
 import hashlib
 import shutil
-from pathlib import Path
 from time import gmtime, strftime
 from urllib.parse import urlparse
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Transfer, rule
-from intent_platform_tests.snowflake_emulator.errors import absent, syntax_error, taken
-from intent_platform_tests.snowflake_emulator.reader import Reader
-from intent_platform_tests.snowflake_emulator.results import done, rows
-
-_MODEL_SCHEME = "snow://model/"
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Transfer
+from intent_platform_tests.snowflake_emulator.errors import already_exists, not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.results import rows, succeeded
+from intent_platform_tests.snowflake_emulator.storage import files_at, resolved, stage_folder
 
 
-@rule("CREATE STAGE")
 def create(call: Call) -> Answer:
-    """A stage; a temporary one lasts as long as the emulator."""
+    """Create a stage. A temporary one lasts as long as the emulator."""
     exists = call.reader.take("IF", "NOT", "EXISTS")
     key = call.key()
     if unknown := call.reader.options().keys() - {"COMMENT", "FILE_FORMAT"}:
@@ -25,35 +21,33 @@ def create(call: Call) -> Answer:
     folder = stage_folder(call, key)
     with call.emulator.state.changing("stages") as stages:
         if key in stages and not exists and not call.replacing:
-            raise taken(key)
+            raise already_exists(key)
         if call.replacing:
             shutil.rmtree(folder, ignore_errors=True)
         stages[key] = {}
     folder.mkdir(parents=True, exist_ok=True)
-    return done(f"Stage area {key.rpartition('.')[2]} successfully created.")
+    return succeeded(f"Stage area {key.rpartition('.')[2]} successfully created.")
 
 
-@rule("DROP STAGE")
 def drop(call: Call) -> Answer:
     """Drop a stage with its files."""
     exists = call.reader.take("IF", "EXISTS")
     key = call.key()
     with call.emulator.state.changing("stages") as stages:
         if key not in stages and not exists:
-            raise absent("Stage", key)
+            raise not_found("Stage", key)
         stages.pop(key, None)
     shutil.rmtree(stage_folder(call, key), ignore_errors=True)
-    return done(f"{key} successfully dropped.")
+    return succeeded(f"{key} successfully dropped.")
 
 
-@rule("PUT")
 def put(call: Call) -> Answer:
-    """Tell the client where to copy its files."""
+    """Tell the client where to copy its files to."""
     source = urlparse(call.reader.location()).path
-    folder, within, _ = located(call, call.reader.location())
+    folder, path, _ = resolved(call, call.reader.location())
     options = {name: value.upper() for name, value in call.reader.options().items()}
     call.reader.end()
-    target = folder / within
+    target = folder / path
     target.mkdir(parents=True, exist_ok=True)
     return Transfer(
         {
@@ -68,17 +62,16 @@ def put(call: Call) -> Answer:
     )
 
 
-@rule("GET")
 def get(call: Call) -> Answer:
-    """Tell the client which files to copy to itself."""
-    folder, within, _ = located(call, call.reader.location())
+    """Tell the client which files to copy."""
+    folder, path, _ = resolved(call, call.reader.location())
     target = urlparse(call.reader.location()).path
     call.reader.options()
     call.reader.end()
     return Transfer(
         {
             "command": "DOWNLOAD",
-            "src_locations": [str(file.relative_to(folder)) for file in files_at(folder, within)],
+            "src_locations": [str(file.relative_to(folder)) for file in files_at(folder, path)],
             "parallel": 4,
             "localLocation": target,
             "encryptionMaterial": [],
@@ -87,10 +80,9 @@ def get(call: Call) -> Answer:
     )
 
 
-@rule("LIST", "LS")
 def listing(call: Call) -> Answer:
-    """The files at a place."""
-    folder, within, prefix = located(call, call.reader.location())
+    """The files at a location."""
+    folder, path, prefix = resolved(call, call.reader.location())
     call.reader.end()
     return rows(
         ["name", "size", "md5", "last_modified"],
@@ -101,46 +93,26 @@ def listing(call: Call) -> Answer:
                 hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest(),
                 strftime("%a, %d %b %Y %H:%M:%S GMT", gmtime(file.stat().st_mtime)),
             )
-            for file in files_at(folder, within)
+            for file in files_at(folder, path)
         ],
     )
 
 
-@rule("RM", "REMOVE")
 def remove(call: Call) -> Answer:
-    """Delete the files at a place."""
-    folder, within, prefix = located(call, call.reader.location())
+    """Delete the files at a location."""
+    folder, path, prefix = resolved(call, call.reader.location())
     call.reader.end()
-    gone = files_at(folder, within)
+    gone = files_at(folder, path)
     for file in gone:
         file.unlink()
     return rows(["name", "result"], [(f"{prefix}{file.relative_to(folder)}", "removed") for file in gone])
 
 
-def stage_folder(call: Call, key: str) -> Path:
-    """Where the files of a stage are."""
-    return call.emulator.root / "stages" / key.replace(".", "/")
-
-
-def located(call: Call, reference: str) -> tuple[Path, str, str]:
-    """A stage's or version's folder, the path within it, and what a listing puts before the path."""
-    if reference.startswith(_MODEL_SCHEME):
-        from intent_platform_tests.snowflake_emulator.models import version_folder
-
-        name, _, rest = reference.removeprefix(_MODEL_SCHEME).lstrip("/").partition("/versions/")
-        version, _, within = rest.partition("/")
-        folder = version_folder(call, call.key(Reader(name).parts()), version.upper())
-        return folder, within.strip("/").removeprefix("./").strip("."), f"versions/{version}/"
-    if not reference.startswith("@"):
-        raise syntax_error(f"{reference} is no stage")
-    name, _, within = reference[1:].partition("/")
-    key = call.key(Reader(name).parts())
-    if key not in call.emulator.state.of("stages"):
-        raise absent("Stage", key)
-    return stage_folder(call, key), within.strip("/"), f"{key.rpartition('.')[2].lower()}/"
-
-
-def files_at(folder: Path, within: str) -> list[Path]:
-    """The file of that path, or all files under it."""
-    place = folder / within
-    return [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
+RULES = [
+    Rule(["CREATE STAGE"], create),
+    Rule(["DROP STAGE"], drop),
+    Rule(["PUT"], put),
+    Rule(["GET"], get),
+    Rule(["LIST", "LS"], listing),
+    Rule(["RM", "REMOVE"], remove),
+]

@@ -1,4 +1,4 @@
-"""What the emulated account holds besides tables: models, stages, procedures, tasks, roles. One JSON file."""
+"""The objects of the account besides tables: models, stages, procedures, tasks, roles. One JSON file."""
 
 import json
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from threading import RLock
 from typing import Any
 
 _KINDS = (
-    *("models", "stages", "procedures", "tasks", "monitors", "event_tables"),
+    *("models", "stages", "procedures", "tasks", "event_tables"),
     *("roles", "warehouses", "grants", "users"),
 )
 
 
 class State:
-    """Named objects by kind; a change is written whole, or not at all."""
+    """Named objects by kind. A change is written completely or not at all."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -23,12 +23,12 @@ class State:
         self._objects: dict[str, dict[str, Any]] = {kind: known.get(kind, {}) for kind in _KINDS}
 
     def of(self, kind: str) -> dict[str, Any]:
-        """All objects of a kind by qualified name, to read."""
+        """All objects of a kind by qualified name, for reading."""
         return self._objects[kind]
 
     @contextmanager
     def changing(self, kind: str):
-        """The objects of a kind, to change; an error takes the change back."""
+        """The objects of a kind, for changing. An error undoes the change."""
         with self.lock:
             before = json.dumps(self._objects[kind])
             try:

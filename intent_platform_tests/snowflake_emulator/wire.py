@@ -1,4 +1,4 @@
-"""The two forms of a result on the wire: Arrow for queries, JSON for whatever else is asked."""
+"""The two formats of a result on the wire: Arrow for queries, JSON for other statements."""
 
 import json
 from base64 import b64decode
@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 
 def as_json(answered: Response) -> Response:
-    """fakesnow sends Arrow throughout; Snowflake sends rows of texts, but for queries."""
+    """fakesnow's result as JSON. It always sends Arrow; Snowflake does so for queries only."""
     body = json.loads(bytes(answered.body))
     data = body.get("data") or {}
     if data.get("queryResultFormat") != "arrow":

@@ -1,4 +1,4 @@
-"""The local platform: a DuckDB file and an MLflow registry in one folder, no account and no network."""
+"""The local platform: a DuckDB file and an MLflow registry in one folder. It needs no account and no network."""
 
 from intent_platform.platforms.local.registry import MlflowRegistry
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
@@ -7,7 +7,7 @@ from intent_platform.settings import Settings
 
 
 def local_platform(settings: Settings) -> Platform:
-    """The platform whose state is in `settings.home`."""
+    """The platform whose files are in `settings.home`."""
     return Platform(
         warehouse=DuckDBWarehouse(
             path=str(settings.warehouse_file),

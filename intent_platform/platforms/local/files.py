@@ -1,35 +1,41 @@
-"""Files that another process may hold: opened patiently, and read as they are where they are somebody else's."""
+"""DuckDB files that other processes use: waits for a busy file, attaches a file, and describes its tables."""
 
 import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from intent_platform.errors import FeedError, WarehouseError
-from intent_platform.settings import ATTACHED
+from intent_platform.errors import FeedError, WarehouseError, first_line
+from intent_platform.settings.feeds import ATTACHED
 
 if TYPE_CHECKING:
     import duckdb
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
+#: For each type of the contract, the DuckDB types that count as this type.
 _TYPES = {
     "VARCHAR": {"VARCHAR", "UUID"},
     "INTEGER": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"},
     "DOUBLE": {"FLOAT", "DOUBLE"},
     "TIMESTAMP_NTZ": {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"},
 }
-_CONTRACT_TYPES = {theirs: ours for ours, several in _TYPES.items() for theirs in several}
+_CONTRACT_TYPES = {kind: contract for contract, kinds in _TYPES.items() for kind in kinds}
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 
 Opened = TypeVar("Opened")
 
 
 def retry_while_busy(attempt: Callable[[], Opened], what: str, timeout_seconds: float) -> Opened:
-    """The result of `attempt`, which is repeated for `timeout_seconds` seconds while another process holds the file.
+    """Call `attempt` until it succeeds, and return its result. Only a busy file leads to another attempt.
+
+    Args:
+        attempt: opens the file.
+        what: the file in words, for the message.
+        timeout_seconds: how long to wait for the file, in seconds.
 
     Raises:
-        WarehouseError: patience ended; the text names `what` and who holds it.
+        WarehouseError: the file was still busy after the timeout. The message names the process that holds it.
     """
     import duckdb
 
@@ -44,18 +50,18 @@ def retry_while_busy(attempt: Callable[[], Opened], what: str, timeout_seconds: 
             if time.monotonic() + pause > deadline:
                 raise WarehouseError(
                     f"{what} is held by {_holder(error)} and did not become free within {timeout_seconds:g} s: "
-                    "wait for it or stop it, then try again"
+                    "wait until it ends or stop it, then try again"
                 ) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def attach(connection: "duckdb.DuckDBPyConnection", file: str, timeout_seconds: float) -> None:
-    """Read `file` beside the connection's own database, as `ATTACHED`. Nothing can be written to it.
+    """Attach `file` to the connection as the read-only database `ATTACHED`.
 
     Raises:
-        FeedError: it is no DuckDB database, or not there.
-        WarehouseError: another process writes to it for too long.
+        FeedError: the file does not exist or is not a DuckDB database.
+        WarehouseError: another process holds the file for longer than the timeout.
     """
     import duckdb
 
@@ -65,30 +71,27 @@ def attach(connection: "duckdb.DuckDBPyConnection", file: str, timeout_seconds: 
         retry_while_busy(lambda: connection.execute(statement), f"the observed table's file {file}", timeout_seconds)
     except duckdb.Error as error:
         raise FeedError(
-            f"the observed table's file {file} cannot be read: {first_line(error)}; name a DuckDB file in table.file"
+            f"the observed table's file {file} cannot be read: set table.file to a DuckDB database. "
+            f"DuckDB says: {first_line(error)}"
         ) from error
 
 
 def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[str, str]:
-    """The columns of a relation in upper case, and their types by the contract's names; see `ports.Connection`."""
+    """The columns of a table or view in upper case, with their types; see `ports.Connection.describe`."""
     import duckdb
 
     try:
-        columns = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
+        columns = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except duckdb.Error as error:
         raise FeedError(
-            f"the observed table {relation} cannot be read: {first_line(error)}; create it, or name another one in "
-            f"table.relation ({ATTACHED} is the file of table.file)"
+            f"the observed table {relation} cannot be read: create it, or set table.relation to another one "
+            f"({ATTACHED} is the file of table.file). DuckDB says: {first_line(error)}"
         ) from error
-    return {name.upper(): _contract_type(kind) for name, kind, *_ in columns}
+    return {name.upper(): contract_type(kind) for name, kind, *_ in columns}
 
 
-def first_line(error: Exception) -> str:
-    """What DuckDB said, without its advice."""
-    return str(error).splitlines()[0]
-
-
-def _contract_type(kind: str) -> str:
+def contract_type(kind: str) -> str:
+    """The contract's name of a DuckDB type, or DuckDB's own name if the contract has no such type."""
     decimal = _DECIMAL.fullmatch(kind)
     if decimal:
         return "DOUBLE" if int(decimal[1]) else "INTEGER"
@@ -96,10 +99,10 @@ def _contract_type(kind: str) -> str:
 
 
 def _is_busy(error: Exception) -> bool:
-    text = str(error)
+    text = str(error)  # DuckDB raises the same class for other failures, so only the text tells them apart
     return any(sign in text for sign in ("Conflicting lock", "different configuration", "file handle conflict"))
 
 
 def _holder(error: Exception) -> str:
-    found = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
-    return f"process {found[2]} ({found[1]})" if found else "another connection of this process"
+    holder = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    return f"process {holder[2]} ({holder[1]})" if holder else "another connection of this process"

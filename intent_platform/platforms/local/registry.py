@@ -1,11 +1,10 @@
-"""The local registry: MLflow in the home folder (SQLite store, artifacts beside it), no server.
+"""The local registry: MLflow without a server, with a SQLite store and the artifacts in the home folder.
 
-A version is found by an MLflow alias that is its name; the champion is the alias `champion`. The model file
-is CatBoost's own format. Nothing here decides anything: it stores, finds and moves the pointer.
+Each version has an MLflow alias with its name, and the alias `champion` is the pointer. The model file has CatBoost's
+own format. The registry stores and finds versions and moves the pointer, but decides nothing.
 """
 
 import json
-import logging
 import os
 import shutil
 import time
@@ -19,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from filelock import FileLock
 
-from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.errors import StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.loggers import quiet_loggers
+from intent_platform.modelling.catboost_family import PACKAGE
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.local.trials import log_trials
@@ -28,6 +29,7 @@ from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
     Provenance,
+    ensure_champion,
     free_version_name,
     validated_version_name,
 )
@@ -42,7 +44,7 @@ _PROVENANCE_TAG = "provenance"
 _QUARANTINE_TAG = "quarantine"
 _ARTIFACTS = "mlartifacts"
 _MODEL_FOLDER = "model"
-_MODEL_FILE = "model.cb"  # as MLflow's CatBoost flavour calls it
+_MODEL_FILE = "model.cb"  # the name that MLflow's CatBoost flavour gives it
 
 
 class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
@@ -52,12 +54,12 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        """A client of this registry alone: MLflow's global tracking address is left as it is."""
+        """A client of this registry. It does not change MLflow's global tracking address."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        from mlflow import MlflowClient  # before it is quietened: importing it sets its loggers' levels
+        from mlflow import MlflowClient  # imported first, because the import sets the levels of its loggers
         from mlflow.exceptions import MlflowException
 
-        with _quiet("alembic", "mlflow"), self._alone():
+        with quiet_loggers("alembic", "mlflow"), self._locked():  # a new store logs its migrations
             home = Path(self.home)
             address = f"sqlite:///{home / 'mlflow.db'}"
             client = MlflowClient(tracking_uri=address, registry_uri=address)
@@ -72,18 +74,19 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         return client
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process makes the store, names a version or moves the pointer: MLflow has no compare-and-set.
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the registry. Another process must not create the store, name a version or move the pointer.
 
-        Not to be nested: `_client`, which makes the store, must have been used before.
+        MLflow has no compare-and-set, so a lock file takes its place. The lock cannot be nested, and the first use of
+        `_client` takes it to create the store. Use `_client` once before taking the lock.
         """
         home = Path(self.home)
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WarehouseError(
-                f"cannot create the folder {home} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder that you "
-                "may write"
+                f"cannot create the folder {home} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder that you "
+                "can write"
             ) from error
         with FileLock(home / "registry.lock"):
             yield
@@ -91,13 +94,13 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     @property
     def _experiment(self) -> str:
         experiment = self._client.get_experiment_by_name(MODEL_NAME)
-        assert experiment is not None, "made with the client"  # noqa: S101  for the type checker
+        assert experiment is not None, "_client creates it"  # noqa: S101  for the type checker
         return str(experiment.experiment_id)
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
-        """Store a version; it gets its name, by which it is found, as the last step."""
+        """Store a version. The last step sets the alias by which the version is found."""
         experiment = self._experiment
-        with self._alone():
+        with self._locked():
             return self._log(experiment, model, provenance, trials)
 
     def _log(
@@ -133,77 +136,75 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         return ModelVersion(name=name, provenance=provenance)
 
     def versions(self) -> list[ModelVersion]:
-        """All versions that got their name, oldest first."""
-        named = self._client.get_registered_model(MODEL_NAME).aliases
-        found = [
-            _version(stored) for stored in self._search() if named.get(stored.tags.get(_NAME_TAG)) == stored.version
+        """All versions, oldest first. Those without their alias were not stored completely and are left out."""
+        aliases = self._client.get_registered_model(MODEL_NAME).aliases
+        versions = [
+            _version(stored) for stored in self._search() if aliases.get(stored.tags.get(_NAME_TAG)) == stored.version
         ]
-        return sorted(found, key=lambda version: version.name)
+        return sorted(versions, key=lambda version: version.name)
 
     def version(self, name: str) -> ModelVersion:
         """The version of that name."""
         return _version(self._stored(validated_version_name(name)))
 
-    def load(self, name: str) -> IntentModel:
-        """The model of that version, from its file."""
-        stored = self._stored(validated_version_name(name))
+    def load(self, version: ModelVersion) -> IntentModel:
+        """The model of that version, read from its file."""
+        stored = self._stored(version.name)
         try:
             path = self._model_folder(str(stored.run_id)) / _MODEL_FILE
-            return IntentModel.load(path, _version(stored).provenance.features)
+            return IntentModel.load(path, version.provenance.features)
         except (VersionUnfit, OSError) as error:
             raise VersionUnfit(
-                f"version {name} cannot be loaded ({error}): choose another one, the registry lists them"
+                f"version {version.name} cannot be loaded ({error}): choose another version of the registry"
             ) from error
 
-    def scoring_model(self, name: str) -> ScoringModel:
-        """The version with its model: DuckDB scores in this process."""
-        model = self.load(name)
-        return ScoringModel(name, model.features, model)
+    def scoring_model(self, version: ModelVersion) -> ScoringModel:
+        """That version with its model, because DuckDB scores in this process."""
+        model = self.load(version)
+        return ScoringModel(version.name, model.features, model)
 
-    def champion(self) -> str | None:
-        """Where the pointer is."""
+    def champion(self) -> ModelVersion | None:
+        """The version that the pointer names; None before the first move."""
         stored = self._by_alias(_CHAMPION_ALIAS)
-        return None if stored is None else str(stored.tags[_NAME_TAG])
+        return None if stored is None else _version(stored)
 
-    def move_champion(self, to: str, expected: str | None) -> None:
-        """Move the pointer if it still is where it is expected to be."""
-        stored = self._stored(validated_version_name(to))
-        with self._alone():
-            current = self.champion()
-            if current != expected:
-                raise ChampionMoved(
-                    f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
-                    f"nothing was moved, decide again whether {to} should replace it"
-                )
+    def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
+        """Move the pointer to `to` if it still names `expected`."""
+        stored = self._stored(to.name)
+        with self._locked():
+            ensure_champion(self.champion(), expected, to)
             self._client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
 
-    def delete(self, name: str) -> None:
-        """Remove a version, its run, and its files."""
-        stored = self._stored(validated_version_name(name))
-        with self._alone():
-            if self.champion() == name:
-                raise StillNeeded(f"{name} is the champion: make another version champion first")
+    def delete(self, version: ModelVersion) -> None:
+        """Delete a version, its run and its files."""
+        stored = self._stored(version.name)
+        with self._locked():
+            champion = self.champion()
+            if champion is not None and champion.name == version.name:
+                raise StillNeeded(f"version {version.name} is the champion: make another version champion first")
             self._client.delete_model_version(MODEL_NAME, stored.version)
             self._client.delete_run(str(stored.run_id))
         shutil.rmtree(self._model_folder(str(stored.run_id)).parents[1], ignore_errors=True)
 
-    def set_quarantine(self, name: str, reason: str | None) -> None:
-        """Mark or unmark a version."""
-        number = self._stored(validated_version_name(name)).version
+    def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
+        """Quarantine a version for `reason`, or lift its quarantine if that is None."""
+        number = self._stored(version.name).version
         if reason is None:
             self._client.delete_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG)
         else:
             self._client.set_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG, reason)
 
     def _model_folder(self, run_id: str) -> Path:
-        """Where MLflow keeps the artifacts of a run; by the home of now, which may have been moved since."""
+        """The folder of a run's model in the current home. The home may have moved since MLflow stored its path."""
         return Path(self.home).absolute() / _ARTIFACTS / run_id / "artifacts" / _MODEL_FOLDER
 
     def _stored(self, name: str) -> "StoredVersion":
         stored = self._by_alias(name)
         if stored is None:
             latest = ", ".join(version.name for version in self.versions()[-3:]) or "none yet"
-            raise UnknownVersion(f"the registry has no version {name}; the latest are: {latest}")
+            raise UnknownVersion(
+                f"the registry has no version {name}: choose one that exists. The latest are: {latest}"
+            )
         return stored
 
     def _by_alias(self, alias: str) -> "StoredVersion | None":
@@ -212,11 +213,13 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         try:
             return self._client.get_model_version_by_alias(MODEL_NAME, alias)
         except MlflowException as error:
+            # MLflow uses both codes for something that does not exist.
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
 
     def _search(self) -> Iterator["StoredVersion"]:
+        """All entries of the model, page by page: MLflow limits the number of results of one search."""
         token: str | None = None
         while True:
             page: Any = self._client.search_model_versions(f"name='{MODEL_NAME}'", page_token=token)
@@ -235,7 +238,7 @@ def _version(stored: "StoredVersion") -> ModelVersion:
 
 
 def _save(model: IntentModel, folder: Path) -> None:
-    """An MLflow model that anybody's MLflow can load: the CatBoost file, and a signature without any real row."""
+    """Save the model in MLflow's format, which any MLflow can load. The signature contains no real session."""
     import mlflow.catboost
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -244,19 +247,5 @@ def _save(model: IntentModel, folder: Path) -> None:
         inputs=Schema([ColSpec(DataType.double, feature) for feature in model.features]),
         outputs=Schema([ColSpec(DataType.double)]),
     )
-    requirements = [f"catboost=={metadata.version('catboost')}"]  # else MLflow starts a process to guess them
+    requirements = [f"{PACKAGE}=={metadata.version(PACKAGE)}"]  # without them, MLflow starts a process to guess them
     mlflow.catboost.save_model(model.classifier, str(folder), signature=signature, pip_requirements=requirements)
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Keep the migration chatter of a new store out of the reader's terminal."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

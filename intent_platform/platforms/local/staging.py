@@ -1,6 +1,6 @@
-"""Batches on their way into the local warehouse: Parquet files beside it.
+"""Stages the batches of a load as Parquet files beside the local warehouse.
 
-A temporary table of DuckDB would hold them in memory, or write them to disk too, after compressing them.
+A temporary table of DuckDB would keep the batches in memory, or compress them before it writes them to disk.
 """
 
 import glob
@@ -17,23 +17,24 @@ _PREFIX = ".staged-"
 
 
 class Staging:
-    """What one session staged. Makes its folder with the first batch, and removes it when it is closed."""
+    """The staged files of one connection. The first batch creates their folder, and `close` removes it."""
 
     def __init__(self, warehouse: Path) -> None:
-        self._beside = warehouse.parent
+        self._parent = warehouse.parent
         self._folder: TemporaryDirectory[str] | None = None
         self._files: Counter[str] = Counter()
 
     def append(self, name: str, batch: pa.Table) -> str:
-        """Write `batch`; a glob pattern of all the files of that name."""
+        """Write `batch` to a file, and return a glob pattern for all files of that name."""
         if self._folder is None:
             self._remove_leftovers()
-            self._folder = TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._beside)
+            self._folder = TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent)
         folder = Path(self._folder.name) / name
         folder.mkdir(exist_ok=True)
-        if batch.num_rows or not self._files[name]:  # the first one says which columns there are
+        # An empty batch is written only if it is the first, because the first file defines the columns.
+        if batch.num_rows or not self._files[name]:
             file = folder / f"{self._files[name]}.parquet"
-            # Read once or twice, soon: neither encoding nor statistics would pay.
+            # DuckDB reads the file once or twice, so encoding, compression and statistics would not pay off.
             pq.write_table(batch, file, use_dictionary=False, compression="none", write_statistics=False)
             self._files[name] += 1
         return f"{glob.escape(str(folder))}/*.parquet"
@@ -44,7 +45,7 @@ class Staging:
             self._folder.cleanup()
 
     def _remove_leftovers(self) -> None:
-        """What a process that was killed has left: whoever has the warehouse open has it alone."""
-        for folder in self._beside.glob(f"{_PREFIX}*"):
+        """Remove the folders of killed processes. Only one process has the warehouse, so no other folder is in use."""
+        for folder in self._parent.glob(f"{_PREFIX}*"):
             if not folder.name.startswith(f"{_PREFIX}{os.getpid()}-"):
                 shutil.rmtree(folder, ignore_errors=True)

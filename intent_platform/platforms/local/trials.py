@@ -1,4 +1,4 @@
-"""The trials of a search as MLflow runs, nested under the run of the version that came of them."""
+"""Logs the trials of a search as MLflow runs, nested under the run of the version."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ _PARENT_TAG = "mlflow.parentRunId"
 
 
 def log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Sequence[Trial]) -> None:
-    """One finished run for each trial: its parameters, seconds, and its PR-AUC unless it was pruned."""
+    """Log a finished run for each trial: its parameters, its seconds, and its PR-AUC unless it was pruned."""
     from mlflow.entities import Metric, Param
 
     for trial in trials:

@@ -1,7 +1,7 @@
-"""The local warehouse: one DuckDB file, short connections, Snowflake SQL transpiled.
+"""The local warehouse: a DuckDB file with short connections. It runs Snowflake SQL, transpiled to DuckDB's dialect.
 
-DuckDB lets one process write at a time, and no other read meanwhile. So every session connects anew, a busy
-file is waited for, and the process that holds it is named when patience ends.
+DuckDB lets one process write at a time, and no other process read meanwhile. So connections are short, and each one
+waits for a busy file. After the timeout the error names the process that holds the file.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,74 +13,76 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from intent_platform.errors import VersionUnfit, WarehouseError
+from intent_platform.errors import VersionUnfit, WarehouseError, first_line
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.local.files import attach, described, first_line, retry_while_busy
+from intent_platform.platforms.local.files import attach, contract_type, described, retry_while_busy
 from intent_platform.platforms.local.staging import Staging
-from intent_platform.platforms.ports import PREDICT_FUNCTION, ScoringModel, Value
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
-from intent_platform.tables import TABLES, Table
+from intent_platform.platforms.table_changes import make_tables, tables_to_make
+from intent_platform.tables import Table
 
 if TYPE_CHECKING:
     import duckdb
 
 
-class DuckDBConnection:
-    """One open connection; see `ports.Connection`."""
+class DuckDBConnection(Connection):
+    """An open connection to DuckDB; see `ports.Connection`."""
 
     def __init__(
         self, connection: "duckdb.DuckDBPyConnection", staging: Staging, attach: Callable[[], None] = lambda: None
     ) -> None:
-        """`attach` brings the database of the observed table to the connection."""
+        """Use an open connection of DuckDB. `attach` attaches the database of the observed table to it."""
         self._duckdb = connection
         self._staging = staging
         self._attach = attach
         self._has_model = False
-        self._fault: VersionUnfit | None = None
+        self._model_error: VersionUnfit | None = None
 
     def fetch(self, sql: str, **values: Value) -> pa.Table:
         """All rows of a query as an Arrow table."""
-        with self._faults_of_the_model():
+        with self._model_errors_unwrapped():
             return self._duckdb.sql(render(sql, "duckdb", values)).to_arrow_table()
 
     def execute(self, sql: str, **values: Value) -> int:
-        """Run one statement; the number of rows that it changed."""
-        with self._faults_of_the_model():
-            counted = self._duckdb.execute(render(sql, "duckdb", values)).fetchone()
-        return int(counted[0]) if counted else 0
+        """Run one statement, and return the number of rows that it changed."""
+        with self._model_errors_unwrapped():
+            changed = self._duckdb.execute(render(sql, "duckdb", values)).fetchone()
+        return int(changed[0]) if changed else 0
 
     def stage(self, name: str, batch: pa.Table) -> None:
-        """Append `batch` to the temporary table `name`, which is a view of files."""
+        """Append `batch` to the temporary table `name`, here a view of the staged files."""
         files = literal(self._staging.append(name, batch), "duckdb")
-        self._duckdb.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")  # noqa: S608
+        self._duckdb.execute(f"CREATE TEMPORARY VIEW IF NOT EXISTS {name} AS SELECT * FROM read_parquet({files})")
 
     def describe(self, relation: str) -> dict[str, str]:
-        """The columns of a table or view of somebody else; see `ports.Connection`."""
+        """The columns of a table or view that somebody else owns, with their types. It may be in the attached file."""
         self._attach()
         return described(self._duckdb, relation)
 
     def use_model(self, scoring_model: ScoringModel) -> None:
-        """Offer the model as a vectorised Arrow function; DuckDB calls it chunk by chunk."""
+        """Bind the scoring function to the model. DuckDB calls it as an Arrow function, chunk by chunk."""
         from duckdb.func import FunctionNullHandling, PythonUDFType
         from duckdb.sqltypes import DOUBLE
 
         model = scoring_model.model
-        assert model is not None, "the local registry serves models"  # noqa: S101  for the type checker
+        assert model is not None, "the local registry loads models"  # noqa: S101  for the type checker
 
         def predict(*columns: pa.ChunkedArray) -> pa.Array:
             try:
                 return pa.array(model.predict_columns(columns))
             except ValueError as error:
-                self._fault = VersionUnfit(f"version {scoring_model.version} cannot score a session: {error}")
+                self._model_error = VersionUnfit(f"version {scoring_model.version} cannot score a session: {error}")
                 raise
 
-        # DuckDB counts the parameters that the function declares.
+        # DuckDB counts the declared parameters, and `*columns` would count as one.
         predict.__signature__ = Signature(  # type: ignore[attr-defined]
             [Parameter(feature, Parameter.POSITIONAL_ONLY) for feature in model.features]
         )
         if self._has_model:
             self._duckdb.remove_function(PREDICT_FUNCTION)
-        # Not "special", an empty cell would skip the model; DATASET has none, and a mistake should show.
+        # Without SPECIAL, DuckDB answers NULL for an empty cell and does not call the model. DATASET has no empty
+        # cells, so such a cell is a mistake and must raise an error.
         self._duckdb.create_function(
             PREDICT_FUNCTION,
             predict,
@@ -92,21 +94,21 @@ class DuckDBConnection:
         self._has_model = True
 
     @contextmanager
-    def _faults_of_the_model(self) -> Iterator[None]:
-        """DuckDB wraps what the function raised; say it as it was."""
+    def _model_errors_unwrapped(self) -> Iterator[None]:
+        """Raise the model's own error in place of the error of DuckDB that wraps it."""
         import duckdb
 
         try:
             yield
         except duckdb.Error as error:
-            fault, self._fault = self._fault, None
-            if fault is None:
+            model_error, self._model_error = self._model_error, None
+            if model_error is None:
                 raise
-            raise fault from error
+            raise model_error from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing."""
+        """Commit at the end, or roll back if an exception is raised."""
         import duckdb
 
         self._duckdb.execute("BEGIN TRANSACTION")
@@ -114,16 +116,20 @@ class DuckDBConnection:
             yield
             self._duckdb.execute("COMMIT")
         except BaseException:
-            with suppress(duckdb.Error):  # a commit that failed has ended the transaction: its own error counts
+            # A failed commit already ended the transaction. Then the rollback fails, and would hide the first error.
+            with suppress(duckdb.Error):
                 self._duckdb.execute("ROLLBACK")
             raise
 
 
 class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
-    """The DuckDB file at `path`, created on first use. A busy file is waited for up to `timeout_seconds`.
+    """The local warehouse.
 
-    A session keeps to `memory_gb` (10^9 bytes) and takes to the disk for more. `attached` is the file of the observed
-    table, when it has one of its own.
+    Attributes:
+        path: the DuckDB file. The first connection creates it.
+        timeout_seconds: how long a connection waits for a busy file, in seconds.
+        memory_gb: the memory of a connection, in GB (10^9 bytes). Work that needs more goes to disk.
+        attached: the DuckDB file of the observed table; None if the table is in the warehouse itself.
     """
 
     path: str
@@ -133,20 +139,20 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
 
     @contextmanager
     def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[DuckDBConnection]:
-        """A connection of its own, closed on leaving; see `ports.Warehouse`."""
+        """Open a connection and close it at the end; see `ports.Warehouse`."""
         timeout_seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         if not Path(self.path).exists():
             self._create(timeout_seconds)
         with closing(Staging(Path(self.path))) as staging:
-            with self._connected(timeout_seconds, writing=writing) as connection:
-                if _has_all_tables(connection, self.path):
-                    yield self._offered(connection, staging, timeout_seconds)
+            with self._opened(timeout_seconds, writing=writing) as connection:
+                if not tables_to_make(_existing_columns(connection), self.path):
+                    yield self._wrapped(connection, staging, timeout_seconds)
                     return
-            self._create(timeout_seconds)  # a table is new in this release
-            with self._connected(timeout_seconds, writing=writing) as connection:
-                yield self._offered(connection, staging, timeout_seconds)
+            self._create(timeout_seconds)  # after closing, because a connection that only reads cannot create tables
+            with self._opened(timeout_seconds, writing=writing) as connection:
+                yield self._wrapped(connection, staging, timeout_seconds)
 
-    def _offered(
+    def _wrapped(
         self, connection: "duckdb.DuckDBPyConnection", staging: Staging, timeout_seconds: float
     ) -> DuckDBConnection:
         attached = self.attached
@@ -155,32 +161,32 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         return DuckDBConnection(connection, staging, lambda: attach(connection, attached, timeout_seconds))
 
     def _create(self, timeout_seconds: float) -> None:
-        """Make the file and the tables that are missing."""
+        """Create the file and the tables that it needs, in one transaction."""
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WarehouseError(
-                f"cannot create the folder of {self.path} ({error.strerror}): point INTENT_PLATFORM_HOME at a folder "
-                "that you may write"
+                f"cannot create the folder of {self.path} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder "
+                "that you can write"
             ) from error
-        with self._connected(timeout_seconds, writing=True) as connection:
-            for table in TABLES:
-                connection.execute(_ddl(table))
-                for statement in _comments(table):
-                    connection.execute(statement)
+        with self._opened(timeout_seconds, writing=True) as connection:
+            # The tables are listed again: another process may have created them while this one waited for the file.
+            connection.execute("BEGIN TRANSACTION")
+            make_tables(_existing_columns(connection), self.path, connection.execute, _definition)
+            connection.execute("COMMIT")
 
     @contextmanager
-    def _connected(self, timeout_seconds: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
-        connection = self._connect_patiently(timeout_seconds, writing=writing)
+    def _opened(self, timeout_seconds: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
+        connection = self._open_file(timeout_seconds, writing=writing)
         try:
             connection.execute(f"SET TimeZone = '{TIMEZONE_NAME}'")
             connection.execute(f"SET memory_limit = '{self.memory_gb}GB'")
-            connection.execute("SET preserve_insertion_order = false")  # large inserts then need little memory
+            connection.execute("SET preserve_insertion_order = false")  # so large inserts need little memory
             yield connection
         finally:
             connection.close()
 
-    def _connect_patiently(self, timeout_seconds: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
+    def _open_file(self, timeout_seconds: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
         try:
@@ -189,30 +195,26 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             )
         except (duckdb.IOException, duckdb.ConnectionException) as error:
             raise WarehouseError(
-                f"cannot open the warehouse {self.path}: {first_line(error)}; check that the file is a DuckDB "
-                "database that you may write, or point INTENT_PLATFORM_HOME elsewhere"
+                f"cannot open the warehouse {self.path}: check that it is a DuckDB database that you can write, or "
+                f"set INTENT_PLATFORM_HOME to another folder. DuckDB says: {first_line(error)}"
             ) from error
 
 
-def _has_all_tables(connection: "duckdb.DuckDBPyConnection", path: str) -> bool:
-    """Whether every table of the contract is there; one with other columns is an error."""
-    found: dict[str, set[str]] = {}
-    ours = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = current_database()"
-    for table, column in connection.execute(ours).fetchall():
-        found.setdefault(table, set()).add(column)
-    for table in TABLES:
-        columns = found.get(table.name)
-        if columns is not None and columns != set(table.column_names):
-            different = sorted(columns.symmetric_difference(table.column_names))
-            raise WarehouseError(
-                f"table {table.name} in {path} was made by another release (it differs in {', '.join(different)}): "
-                "move the home folder away, or set INTENT_PLATFORM_HOME to another one"
-            )
-    return all(table.name in found for table in TABLES)
+def _existing_columns(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict[str, str]]:
+    listed = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
+    existing: dict[str, dict[str, str]] = {}
+    for table, column, kind in connection.execute(listed).fetchall():
+        existing.setdefault(table, {})[column] = contract_type(kind)
+    return existing
+
+
+def _definition(table: Table) -> Iterator[str]:
+    yield _ddl(table)
+    yield from _comments(table)
 
 
 def _ddl(table: Table) -> str:
-    """The table's DDL for DuckDB, which takes comments as statements of their own."""
+    """The table's DDL for DuckDB. It has no comments, because DuckDB needs separate statements for them."""
     from sqlglot import exp, parse_one
 
     tree = parse_one(table.ddl, read="snowflake")

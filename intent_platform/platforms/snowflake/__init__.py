@@ -1,6 +1,6 @@
-"""The Snowflake platform of `dev` and `prod`: tables, models and the pointer live in one schema of one account.
+"""The Snowflake platform of `dev` and `prod`: tables, models and the pointer are in one schema of one account.
 
-What was tried without an account, and what never was against a real one, is in docs/snowflake.md.
+It was tested with an emulated account, not with a real one; see docs/snowflake.md.
 """
 
 from intent_platform.platforms.ports import Platform
@@ -11,6 +11,6 @@ from intent_platform.settings import Settings
 
 
 def snowflake_platform(settings: Settings) -> Platform:
-    """The platform of `settings.deployment`. Touches neither files nor network before it is used."""
+    """The platform of `settings.deployment`. It opens no file and no connection before its first use."""
     connector = SnowflakeConnector(settings)
     return Platform(warehouse=SnowflakeWarehouse(connector), registry=SnowflakeRegistry(connector.snowpark))

@@ -1,6 +1,6 @@
-"""A version's files: how the model is logged so that the warehouse can score with it, and read back.
+"""Logs a model so that the warehouse can score with it, and loads a model from its exported files.
 
-No real session goes with them: the sample that the ML library asks for is made up.
+The ML library requires sample input. The sample is made up, so no real session is stored with a version.
 """
 
 import logging
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intent_platform.errors import VersionUnfit
+from intent_platform.loggers import quiet_loggers
+from intent_platform.modelling.catboost_family import PACKAGE
 from intent_platform.modelling.model import IntentModel
 from intent_platform.platforms.versions import MODEL_NAME, ModelVersion, Provenance
 
@@ -20,15 +22,16 @@ if TYPE_CHECKING:
     from snowflake.ml.registry import Registry
 
 METHOD = "predict_proba"
-_PINNED = ("catboost", "numpy", "pandas")
+_PINNED = (PACKAGE, "numpy", "pandas")
 
 
 def log_artifact(
-    registry: "Registry", model: IntentModel, name: str, provenance: Provenance, kept: Mapping[str, Any]
+    registry: "Registry", model: IntentModel, name: str, provenance: Provenance, extra_metrics: Mapping[str, Any]
 ) -> bool:
-    """Store `model` as version `name`, with its metrics and what is `kept` beside them, for use in a warehouse.
+    """Store `model` as version `name` for use in a warehouse, with its metrics and `extra_metrics`.
 
-    False when somebody else took the name meanwhile: nothing was stored.
+    Returns:
+        True, or False if somebody else used the name meanwhile. In that case nothing was stored.
     """
     import pandas as pd
     from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -42,46 +45,45 @@ def log_artifact(
                 model_name=MODEL_NAME,
                 version_name=name,
                 comment=f"Challenger of {provenance.month:%Y-%m}, trained on {provenance.training_window}",
-                metrics={**measured, **kept},
+                metrics={**measured, **extra_metrics},
                 conda_dependencies=[f"{package}=={metadata.version(package)}" for package in _PINNED],
                 target_platforms=["WAREHOUSE"],
                 sample_input_data=made_up,
-                # Snowflake's EXPLAIN refuses a model with calibration in it: `IntentModel.explain` does not.
+                # Snowflake cannot explain a calibrated model. `IntentModel.explain` can.
                 options={"target_methods": [METHOD], "relax_version": False, "enable_explainability": False},
             )
     except (ValueError, SnowparkSQLException) as error:
-        if "already exist" not in str(error):
+        if "already exist" not in str(error):  # the library raises the same classes for other failures
             raise
         return False
     return True
 
 
 def exported_model(folder: Path, version: ModelVersion) -> IntentModel:
-    """The model among the files of an exported version.
+    """The model from the files of an exported version.
 
     Raises:
-        VersionUnfit: there is none, or it is damaged.
+        VersionUnfit: the files contain no model, or the model is damaged.
     """
-    found = sorted(folder.rglob("model.bin"))
-    if not found:
-        raise VersionUnfit(f"version {version.name} has no CatBoost model among its files: choose another version")
+    files = sorted(folder.rglob("model.bin"))
+    if not files:
+        raise VersionUnfit(f"the files of version {version.name} contain no CatBoost model: choose another version")
     try:
-        return IntentModel.load(found[0], version.provenance.features)
+        return IntentModel.load(files[0], version.provenance.features)
     except VersionUnfit as error:
         raise VersionUnfit(
-            f"version {version.name} cannot be loaded ({error}): choose another one, the registry lists them"
+            f"version {version.name} cannot be loaded ({error}): choose another version of the registry"
         ) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the library's advice out of the reader's log: dependencies and signature are chosen here."""
-    logger = logging.getLogger("snowflake.ml")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # a progress bar
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    """Silence the library's advice about dependencies and signature, because this module sets both."""
+    with (
+        quiet_loggers("snowflake.ml", level=logging.ERROR),
+        warnings.catch_warnings(),
+        redirect_stdout(StringIO()),  # a progress bar
+        redirect_stderr(StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,6 +1,6 @@
-"""One conversation with Snowflake over a connection that somebody else opened and closes.
+"""Runs statements on a connection of Snowflake's client, which the caller opens and closes.
 
-Knows no Dagster, so that the stored procedures run on it too.
+The module does not import Dagster, because the stored procedures use it inside Snowflake.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from intent_platform.errors import FeedError
-from intent_platform.platforms.ports import ScoringModel, Value
-from intent_platform.platforms.snowflake.failures import explained, first_line
+from intent_platform.platforms.ports import Connection, ScoringModel, Value
+from intent_platform.platforms.snowflake.failures import explained, on_one_line
 from intent_platform.platforms.snowflake.results import as_table
 from intent_platform.platforms.snowflake.statements import bound
 from intent_platform.platforms.versions import MODEL_NAME
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection as Client
     from snowflake.connector.cursor import ResultMetadata, SnowflakeCursor
 
-_STAGE = "ARRIVING"  # temporary, of this session alone
+_STAGE = "ARRIVING"  # temporary, so only this connection sees it
 
 
-class SnowflakeConnection:
-    """Statements over one connection; see `ports.Connection`. `parameters` are for messages."""
+class SnowflakeConnection(Connection):
+    """An open connection to Snowflake; see `ports.Connection`. Error messages name values of `parameters`."""
 
     def __init__(self, client: "Client", parameters: Mapping[str, Any]) -> None:
         self._client = client
@@ -42,13 +42,13 @@ class SnowflakeConnection:
             return as_table(cursor)
 
     def execute(self, sql: str, **values: Value) -> int:
-        """Run one statement; the number of rows that it changed."""
+        """Run one statement, and return the number of rows that it changed."""
         with self._cursor() as cursor:
             cursor.execute(bound(sql, values, self._model))
-            return max(0, cursor.rowcount or 0)
+            return max(0, cursor.rowcount or 0)  # the client has no count for some statements
 
     def stage(self, name: str, batch: pa.Table) -> None:
-        """Append `batch` to the temporary table `name`: as a Parquet file through a temporary stage."""
+        """Append `batch` to the temporary table `name`, as a Parquet file on a temporary stage."""
         columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
         self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})")
         if batch.num_rows == 0:
@@ -65,26 +65,27 @@ class SnowflakeConnection:
             )
 
     def describe(self, relation: str) -> dict[str, str]:
-        """The columns of a table or view of somebody else; see `ports.Connection`. Needs no warehouse."""
+        """The columns of a table or view that somebody else owns, with their types. Needs no virtual warehouse."""
         from snowflake.connector import errors
 
         with self._cursor() as cursor:
             try:
-                columns = cursor.describe(f"SELECT * FROM {relation}")  # noqa: S608
+                columns = cursor.describe(f"SELECT * FROM {relation}")
             except errors.ProgrammingError as error:
                 raise FeedError(
-                    f"the observed table {relation} cannot be read: create it, name another one in table.relation, or "
-                    f"grant the role SELECT on it and USAGE of where it is. Snowflake says: {first_line(error)}"
+                    f"the observed table {relation} cannot be read: create it, set table.relation to another one, or "
+                    "grant the role SELECT on it and USAGE on its database and schema. "
+                    f"Snowflake says: {on_one_line(error)}"
                 ) from error
         return {column.name: _contract_type(column) for column in columns}
 
     def use_model(self, scoring_model: ScoringModel) -> None:
-        """Let the scoring function be a method of the registered version: no row leaves the warehouse."""
+        """Bind the scoring function to the method of the registered version. No row leaves the warehouse."""
         self._model = f"{MODEL_NAME}, {scoring_model.version.upper()}"
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. DDL inside would commit: there is none."""
+        """Commit at the end, or roll back if an exception is raised. Do not run DDL inside: Snowflake would commit."""
         from snowflake.connector import errors
 
         self.execute("BEGIN TRANSACTION")
@@ -92,7 +93,7 @@ class SnowflakeConnection:
             yield
             self.execute("COMMIT")
         except BaseException:
-            with suppress(errors.Error):  # where the connection is gone, so is the transaction
+            with suppress(errors.Error):  # a lost connection already ended the transaction
                 self._client.cursor().execute("ROLLBACK")
             raise
 
@@ -115,7 +116,7 @@ def _sql_type(arrow: pa.DataType) -> str:
         return "TIMESTAMP_NTZ"
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return "VARCHAR"
-    raise TypeError(f"no SQL type for Arrow's {arrow}")
+    raise TypeError(f"Arrow's type {arrow} has no SQL type here: add it to _sql_type")
 
 
 def _contract_type(column: "ResultMetadata") -> str:

@@ -1,7 +1,6 @@
-"""Connecting to Snowflake, and what each session says of itself.
+"""Opens connections to Snowflake with `dagster_snowflake.SnowflakeResource`, and sets their session parameters.
 
-Built on `dagster_snowflake.SnowflakeResource`. Where the parameters come from is in `parameters`, what a failure means
-to a user in `failures`.
+`parameters` finds the connection parameters, and `failures` explains errors to the user.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,47 +21,51 @@ if TYPE_CHECKING:
 
 _LOGIN_SECONDS = 60
 _NETWORK_SECONDS = 300
-#: What `SnowflakeResource` calls the parameters that it knows; the connector's others are passed through it.
+#: The fields of `SnowflakeResource` by the connector's names. The resource passes other parameters to the connector.
 _RESOURCE_FIELDS = {
     **{name: name for name in ("account", "user", "password", "role", "warehouse", "database", "schema")},
     "authenticator": "authenticator",
     "private_key_file": "private_key_path",
     "private_key_file_pwd": "private_key_password",
 }
-#: Single sign-on and a second factor are asked for once, not for every connection, where the account allows it.
-_KEEPING_LOGINS = {"client_store_temporary_credential": True, "client_request_mfa_token": True}
+#: Cached logins: users sign on once, not for every connection, if the account allows it.
+_CACHED_LOGINS = {"client_store_temporary_credential": True, "client_request_mfa_token": True}
 
 
 @dataclass(frozen=True)
 class SnowflakeConnector:
-    """How to connect to the account of a deployment. Opens nothing until it is asked to."""
+    """Connects to the account of a deployment. It opens no connection before its first use."""
 
     settings: Settings
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
-        """The connection's parameters, by the connector's names; see `parameters.connection_parameters`."""
+        """The connection parameters by the connector's names; see `parameters.connection_parameters`."""
         return connection_parameters(self.settings)
 
     @property
     def place(self) -> str:
-        """`account/DATABASE.SCHEMA`, for messages."""
-        found = self.parameters
-        return f"{found['account']}/{found['database']}.{found['schema']}".upper()
+        """`ACCOUNT/DATABASE.SCHEMA`, for messages."""
+        parameters = self.parameters
+        return f"{parameters['account']}/{parameters['database']}.{parameters['schema']}".upper()
 
     @contextmanager
     def open(
         self, *, lock_seconds: float | None = None, login_seconds: int = _LOGIN_SECONDS, schema: bool = True
     ) -> Iterator["SnowflakeConnection"]:
-        """A connection of its own, always closed on leaving.
+        """Open a connection and close it at the end.
 
-        Statements carry a query tag, times are Asia/Tokyo, and one whose client is gone is ended. `lock_seconds` is
-        how long a statement waits for another transaction; without `schema` the session begins outside of schema and
-        role, which may not exist yet.
+        Statements carry a query tag, and times are in Asia/Tokyo. Snowflake ends a statement whose client is gone.
+
+        Args:
+            lock_seconds: seconds that a statement waits for another transaction. None keeps the account's limit.
+            login_seconds: seconds after which a login fails.
+            schema: whether to use the database, the schema and the role. Without them the connection works before
+                they exist.
 
         Raises:
             SettingsError: the parameters are incomplete.
-            WarehouseError: Snowflake cannot be reached or refuses; the text says what to do.
+            WarehouseError: Snowflake cannot be reached or refuses the connection. The message says what to do.
         """
         from dagster_snowflake import SnowflakeResource
 
@@ -75,24 +78,24 @@ class SnowflakeConnector:
             session_parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = self.settings.snowflake.statement_timeout_seconds
         if lock_seconds is not None:
             session_parameters["LOCK_TIMEOUT"] = max(1, round(lock_seconds))
-        found = {n: v for n, v in self.parameters.items() if schema or n not in ("database", "schema", "role")}
-        known = {ours: found.pop(name) for name, ours in _RESOURCE_FIELDS.items() if name in found}
+        others = {n: v for n, v in self.parameters.items() if schema or n not in ("database", "schema", "role")}
+        fields = {field: others.pop(name) for name, field in _RESOURCE_FIELDS.items() if name in others}
         resource = SnowflakeResource(
-            **{"user": "", **known},
+            **{"user": "", **fields},  # the resource requires a user, but some tokens need none
             login_timeout=login_seconds,
             network_timeout=_NETWORK_SECONDS,
             autocommit=True,
-            additional_snowflake_connection_args={**_KEEPING_LOGINS, **found, "session_parameters": session_parameters},
+            additional_snowflake_connection_args={**_CACHED_LOGINS, **others, "session_parameters": session_parameters},
         )
         with explained(self.parameters), resource.get_connection() as connection:
             try:
                 yield connection
             finally:
-                connection.close()  # the resource leaves it open after an exception
+                connection.close()  # after an exception the resource leaves it open
 
     @contextmanager
     def snowpark(self) -> Iterator["Session"]:
-        """The same as a Snowpark session."""
+        """Open a connection as a Snowpark session, and close it at the end."""
         from snowflake.snowpark import Session
         from snowflake.snowpark.exceptions import SnowparkClientException
 
@@ -101,5 +104,6 @@ class SnowflakeConnector:
             try:
                 yield session
             finally:
-                with suppress(SnowparkClientException):  # a session that is gone cannot be closed: its own error counts
+                # If the connection was lost, closing fails as well, and would hide the first error.
+                with suppress(SnowparkClientException):
                     session.close()

@@ -1,6 +1,6 @@
-"""What Snowflake's errors mean to the reader who has to act, by error number.
+"""Explains Snowflake's errors to the user: by error number, a sentence that says what to do.
 
-Numbers that are not here are the code's own mistakes, or Snowflake's: they come out as the libraries raised them.
+Errors with other numbers are bugs of this code or of Snowflake. They are raised unchanged.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,29 +9,32 @@ from typing import Any
 
 from intent_platform.errors import IntentPlatformError, VersionUnfit, WarehouseError
 
-_UNREACHABLE = "Snowflake account {account} cannot be reached: check the account's name, the network and its proxy"
-_CREDENTIALS = "Snowflake refused {user} at account {account}: check user, password or key, and the authenticator"
-_PARAMETER = "the connection to account {account} has a parameter that the connector does not take: put it right"
-_NOT_FROM_HERE = "account {account} takes no logins of {user} from this address: let its network policy allow it"
-_NO_BROWSER = (
-    "single sign-on needs a browser, and none could be opened here: use a key pair (private_key_file) on this machine"
+_UNREACHABLE = "Snowflake account {account} cannot be reached: check the name of the account, the network and the proxy"
+_CREDENTIALS = (
+    "Snowflake refused {user} at account {account}: check the user, the password or key, and the authenticator"
 )
-_NO_ROLE = "role {role} is not granted to {user}: run `make setup admin_role=…`, or name another one in snowflake.role"
-_EXPIRED = "the login of {user} at account {account} has expired: get a new token (or use a key pair) and start again"
-_LOST = "the connection to account {account} was lost: the open transaction is rolled back, run it again"
+_PARAMETER = "the connection to account {account} has a parameter that the connector does not accept: correct it"
+_NOT_FROM_HERE = "account {account} refuses logins of {user} from this address: change its network policy to allow it"
+_NO_BROWSER = "single sign-on could not open a browser on this machine: use a key pair (private_key_file) here"
+_NO_ROLE = "role {role} is not granted to {user}: run `make setup admin_role=…`, or set snowflake.role to another role"
+_EXPIRED = "the login of {user} at account {account} has expired: get a new token or use a key pair, then start again"
+_LOST = "the connection to account {account} was lost, and Snowflake rolls back its transaction: run it again"
 _SUSPENDED = (
-    "no warehouse works for this session: create or resume {warehouse}, or grant USAGE and OPERATE on it to role {role}"
+    "no warehouse runs the statements: create or resume {warehouse}, or grant USAGE and OPERATE on it to role {role}"
 )
 _ABSENT = (
-    "an object does not exist in {database}.{schema}, or role {role} may not see it: run `make setup`, or grant it "
-    "(docs/snowflake.md lists the grants)"
+    "an object of {database}.{schema} does not exist, or role {role} may not see it: run `make setup`, or grant the "
+    "privilege (docs/snowflake.md lists the grants)"
 )
-_NO_PROCEDURE = "a function or procedure of {database}.{schema} is missing, or not for {role}: run `make deploy-sproc`"
-_DENIED = "role {role} may not do this in {database}.{schema}: grant it (docs/snowflake.md lists the grants)"
+_NO_PROCEDURE = (
+    "a function or procedure of {database}.{schema} does not exist, or role {role} may not use it: run "
+    "`make deploy-sproc`"
+)
+_DENIED = "role {role} may not do this in {database}.{schema}: grant the privilege (docs/snowflake.md lists the grants)"
 _TIMEOUT = (
-    "a statement took longer than is allowed: use a larger warehouse, or raise snowflake.statement_timeout_seconds"
+    "a statement took longer than the limit: use a larger warehouse, or increase snowflake.statement_timeout_seconds"
 )
-_LOCKED = "another transaction holds what this one needs: wait for the other run to end, then try again"
+_LOCKED = "another transaction locks a table that this one needs: wait until the other run ends, then try again"
 
 _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((250001, 250003, 250005, 251011, 290403, 290404), _UNREACHABLE),
@@ -50,13 +53,13 @@ _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((604, 630), _TIMEOUT),
     **dict.fromkeys((625, 629), _LOCKED),
 }
-#: Python failed inside Snowflake: in a procedure that was called, else in a model's method.
+#: Python failed inside Snowflake, either in a procedure or in the method of a model.
 _FAILED_IN_PYTHON = frozenset({100357, 300010})
 
 
 @contextmanager
 def explained(parameters: Mapping[str, Any]) -> Iterator[None]:
-    """Turn what a user can mend, of the connector's errors and Snowpark's, into `WarehouseError` with what to do."""
+    """Replace errors that the user can mend by an `IntentPlatformError` that says what to do. Others stay unchanged."""
     from snowflake.connector import errors
 
     try:
@@ -64,38 +67,38 @@ def explained(parameters: Mapping[str, Any]) -> Iterator[None]:
     except IntentPlatformError:
         raise
     except Exception as error:
-        told = _of_the_connector(error)
-        if not isinstance(told, errors.Error):
+        connector_error = _connector_error(error)
+        if not isinstance(connector_error, errors.Error):
             raise
-        meant = _meant(told, parameters)
-        if meant is None:
+        explanation = _explanation(connector_error, parameters)
+        if explanation is None:
             raise
-        raise meant from error
+        raise explanation from error
 
 
-def _of_the_connector(error: Exception) -> Exception:
-    """What Snowflake said: Snowpark wraps the connector's error."""
+def _connector_error(error: Exception) -> Exception:
+    """The connector's error, which Snowpark wraps."""
     return getattr(error, "conn_error", None) or error
 
 
-def _meant(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | None:
+def _explanation(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | None:
     from snowflake.connector import errors
 
-    says = f"Snowflake says: {first_line(error)}"
+    says = f"Snowflake says: {on_one_line(error)}"
     if error.errno in _FAILED_IN_PYTHON:
         if (error.query or "").lstrip().upper().startswith("CALL"):
-            return WarehouseError(f"a stored procedure failed, its traceback is in the query history. {says}")
-        return VersionUnfit(f"a version cannot score in the warehouse: choose another one. {says}")
+            return WarehouseError(f"a stored procedure failed: read its traceback in the query history. {says}")
+        return VersionUnfit(f"a version cannot score in the warehouse: choose another version. {says}")
     sentence = _SENTENCES.get(error.errno)
     if sentence is None and isinstance(error, errors.OperationalError | errors.InterfaceError):
-        sentence = _LOST  # the network's errors are numbered by their many causes
+        sentence = _LOST  # network errors have many different numbers
     if sentence is None:
         return None
     names = ("account", "user", "role", "warehouse", "database", "schema")
     return WarehouseError(f"{sentence.format(**{name: parameters.get(name, '(default)') for name in names})}. {says}")
 
 
-def first_line(error: Any) -> str:
-    """What Snowflake said, on one line of 300 characters at most."""
+def on_one_line(error: Any) -> str:
+    """The message of a Snowflake error on one line of at most 300 characters."""
     text = " ".join(str(error.msg or error).split())
     return text if len(text) <= 300 else text[:297] + "..."

@@ -1,6 +1,6 @@
-"""Where the parameters of a connection come from: the settings, a connection by name, or the parameters file.
+"""Finds the connection parameters in the settings, in a named connection or in the parameters file.
 
-Reads files and opens no connection.
+The module reads files and opens no connection.
 """
 
 import json
@@ -11,14 +11,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from intent_platform.errors import SettingsError
-from intent_platform.settings import Settings, SnowflakeSettings
+from intent_platform.settings import Settings
+from intent_platform.settings.platforms import SnowflakeSettings
 
 SCHEMA = "ONLINE_SHOPPERS_INTENTION"
 _DEFAULT_WAREHOUSE = "COMPUTE_WH"
-#: What proves who one is, in the connector's names. Whoever gives one of them gives all: they do not mix.
+#: Parameters that prove who the user is, by the connector's names.
 _PROOFS = frozenset({"authenticator", "password", "private_key", "private_key_file", "token", "token_file_path"})
+#: Credentials are used as a whole, never mixed: settings with one of these names replace all of a file.
 _CREDENTIALS = _PROOFS | {"private_key_file_pwd", "private_key_passphrase", "passcode"}
-#: Authenticators whose token says who one is.
+#: Authenticators that need no user name, because the token identifies the user.
 _NEED_NO_USER = frozenset(
     {"OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "WORKLOAD_IDENTITY"}
     | {"OAUTH_AUTHORIZATION_CODE", "OAUTH_CLIENT_CREDENTIALS"}
@@ -26,40 +28,42 @@ _NEED_NO_USER = frozenset(
 
 
 def connection_parameters(settings: Settings) -> Mapping[str, Any]:
-    """The connection's parameters, by the connector's names.
+    """The connection parameters by the connector's names.
 
-    A named connection of `connections.toml`, else the parameters file when it is there; the settings' own values
-    win over both, credentials as a whole. Without a database it is MLSYSTEM_DEV or MLSYSTEM_PROD, without a schema
-    ONLINE_SHOPPERS_INTENTION, without a role the one that `make setup` makes, `<database>_RUNNER`.
+    - They come from a named connection of `connections.toml`, or else from the parameters file if it exists.
+    - Values of the settings override both. Credentials of the settings replace all credentials of a file.
+    - The default database is MLSYSTEM_DEV or MLSYSTEM_PROD, and the default schema is ONLINE_SHOPPERS_INTENTION.
+    - The default role is `<database>_RUNNER`, which `make setup` creates.
 
     Raises:
-        SettingsError: account, user or a way to prove who one is cannot be found, or a file cannot be read.
+        SettingsError: account, user or credentials are missing, or a file cannot be read.
     """
-    own = settings.snowflake
-    named = _named_connection(own.connection) if own.connection else _parameters_file(own)
-    given = _given(own)
-    if _CREDENTIALS & given.keys():
-        named = {name: value for name, value in named.items() if name not in _CREDENTIALS}
-    found = {
+    section = settings.snowflake
+    from_file = _named_connection(section.connection) if section.connection else _parameters_file(section)
+    from_settings = _values_of(section)
+    if _CREDENTIALS & from_settings.keys():
+        from_file = {name: value for name, value in from_file.items() if name not in _CREDENTIALS}
+    parameters = {
         "database": f"MLSYSTEM_{settings.deployment.upper()}",
         "schema": SCHEMA,
         "warehouse": _DEFAULT_WAREHOUSE,
-        **named,
-        **given,
+        **from_file,
+        **from_settings,
     }
-    found.setdefault("role", f"{found['database']}_RUNNER")
-    if {"token", "token_file_path"} & found.keys():
-        found.setdefault("authenticator", "oauth")
-    if "private_key" in found:
-        found.setdefault("authenticator", "snowflake_jwt")
-    _refuse_incomplete(found, settings)
-    return found
+    parameters.setdefault("role", f"{parameters['database']}_RUNNER")
+    # A token without an authenticator is an OAuth token, and a private key means key-pair authentication.
+    if {"token", "token_file_path"} & parameters.keys():
+        parameters.setdefault("authenticator", "oauth")
+    if "private_key" in parameters:
+        parameters.setdefault("authenticator", "snowflake_jwt")
+    _refuse_incomplete(parameters, settings)
+    return parameters
 
 
-def _given(own: SnowflakeSettings) -> dict[str, Any]:
-    """What the settings say themselves, secrets in plain text."""
-    not_the_connectors = {"connection", "parameters_file", "statement_timeout_seconds"}
-    values = own.model_dump(by_alias=True, exclude=not_the_connectors)
+def _values_of(section: SnowflakeSettings) -> dict[str, Any]:
+    """The connection parameters in the settings, with secrets in plain text."""
+    not_for_the_connector = {"connection", "parameters_file", "statement_timeout_seconds"}
+    values = section.model_dump(by_alias=True, exclude=not_for_the_connector)
     return {name: _plain(value) for name, value in values.items() if value is not None and _plain(value) != ""}
 
 
@@ -79,57 +83,60 @@ def _named_connection(name: str) -> dict[str, Any]:
 
     try:
         connections: Any = CONFIG_MANAGER["connections"]
-        found = dict(connections[name])
+        parameters = dict(connections[name])
     except (ConfigSourceError, KeyError) as error:
         if not isinstance(error, MissingConfigOptionError | KeyError):
-            raise SettingsError(f"connections.toml cannot be read: {error} {error.__cause__}") from error
+            raise SettingsError(f"connections.toml cannot be read: check it. {error} {error.__cause__}") from error
         raise SettingsError(
-            f"connections.toml has no connection {name!r}: add it there, or set "
-            "INTENT_PLATFORM_SNOWFLAKE_CONNECTION to one that it has (`snow connection list` shows them)"
+            f"connections.toml has no connection {name!r}: add it, or set INTENT_PLATFORM_SNOWFLAKE_CONNECTION to one "
+            "of its connections (`snow connection list` shows them)"
         ) from error
-    if "private_key_path" in found:  # what the command line tool calls it
-        found.setdefault("private_key_file", found.pop("private_key_path"))
-    return _filled(found)
+    if "private_key_path" in parameters:  # the name in Snowflake's command line tool
+        parameters.setdefault("private_key_file", parameters.pop("private_key_path"))
+    return _without_empty(parameters)
 
 
-def _parameters_file(own: SnowflakeSettings) -> dict[str, Any]:
-    file = own.parameters_file
+def _parameters_file(section: SnowflakeSettings) -> dict[str, Any]:
+    file = section.parameters_file
     if file is None or not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        parameters = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise SettingsError(f"{file} is not JSON ({error}): see docs/snowflake.md for what it holds") from error
-    if not isinstance(found, dict):
-        raise SettingsError(f"{file} must hold one JSON object: see docs/snowflake.md for its keys")
-    return _filled(found)
+        raise SettingsError(f"{file} is not JSON ({error}): docs/snowflake.md shows its form") from error
+    if not isinstance(parameters, dict):
+        raise SettingsError(f"{file} must hold one JSON object: docs/snowflake.md lists its keys")
+    return _without_empty(parameters)
 
 
-def _filled(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Empty values of a file are values that are not there."""
-    return {name: value for name, value in found.items() if value not in (None, "")}
+def _without_empty(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a file without those that have an empty value, which counts as missing."""
+    return {name: value for name, value in parameters.items() if value not in (None, "")}
 
 
-def _refuse_incomplete(found: Mapping[str, Any], settings: Settings) -> None:
-    if "account" not in found:
+def _refuse_incomplete(parameters: Mapping[str, Any], settings: Settings) -> None:
+    if "account" not in parameters:
         raise SettingsError(
-            f"deployment {settings.deployment} knows no Snowflake account: set "
-            "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT and _USER, or INTENT_PLATFORM_SNOWFLAKE_CONNECTION to a name in "
-            f"connections.toml, or write {settings.snowflake.parameters_file}"
+            f"deployment {settings.deployment} has no Snowflake account: set INTENT_PLATFORM_SNOWFLAKE_ACCOUNT and "
+            "_USER, or set INTENT_PLATFORM_SNOWFLAKE_CONNECTION to a name in connections.toml, or write "
+            f"{settings.snowflake.parameters_file}"
         )
-    if not _PROOFS & found.keys():
+    if not _PROOFS & parameters.keys():
         raise SettingsError(
-            f"the connection to Snowflake account {found['account']} has no way to prove who you are: give a "
+            f"the connection to Snowflake account {parameters['account']} has no way to prove who you are: set a "
             "private_key_file, an authenticator (externalbrowser, oauth, programmatic_access_token) or a password"
         )
-    if "user" not in found and str(found.get("authenticator", "")).upper() not in _NEED_NO_USER:
+    if "user" not in parameters and str(parameters.get("authenticator", "")).upper() not in _NEED_NO_USER:
         raise SettingsError(
-            f"the connection to Snowflake account {found['account']} names no user: set INTENT_PLATFORM_SNOWFLAKE_USER"
+            f"the connection to Snowflake account {parameters['account']} names no user: set "
+            "INTENT_PLATFORM_SNOWFLAKE_USER"
         )
-    if "private_key_file" in found:
-        _refuse_unreadable_key(str(found["private_key_file"]), found.get("private_key_file_pwd"))
-    if "token_file_path" in found and not Path(str(found["token_file_path"])).is_file():
-        raise SettingsError(f"there is no token file {found['token_file_path']}: see token_file_path of the connection")
+    if "private_key_file" in parameters:
+        _refuse_unreadable_key(str(parameters["private_key_file"]), parameters.get("private_key_file_pwd"))
+    if "token_file_path" in parameters and not Path(str(parameters["token_file_path"])).is_file():
+        raise SettingsError(
+            f"the token file {parameters['token_file_path']} does not exist: correct token_file_path of the connection"
+        )
 
 
 def _refuse_unreadable_key(file: str, passphrase: str | None) -> None:
@@ -142,8 +149,8 @@ def _refuse_unreadable_key(file: str, passphrase: str | None) -> None:
             f"the private key {file} cannot be read ({error.strerror}): set INTENT_PLATFORM_SNOWFLAKE_PRIVATE_KEY_FILE "
             "to its path"
         ) from error
-    except (ValueError, TypeError) as error:  # TypeError: encrypted without a passphrase, or the other way round
+    except (ValueError, TypeError) as error:  # TypeError: a passphrase is missing, or the key is not encrypted
         raise SettingsError(
-            f"the private key {file} cannot be opened: it must be a PEM file (PKCS#8), and "
-            "INTENT_PLATFORM_SNOWFLAKE_PRIVATE_KEY_FILE_PWD its passphrase if it is encrypted, else unset"
+            f"the private key {file} cannot be opened: use a PEM file (PKCS#8). Set "
+            "INTENT_PLATFORM_SNOWFLAKE_PRIVATE_KEY_FILE_PWD to its passphrase only if it is encrypted"
         ) from error

@@ -1,6 +1,6 @@
-"""From an empty account to a schema that the platform can run in: what `make setup` does on Snowflake.
+"""Prepares a Snowflake account for the platform: the work of `make setup` on Snowflake.
 
-Creating database and roles needs an administrator's role; the tables and the stage belong to the role that runs.
+An administrator's role creates the database and the roles. The role that runs the platform owns tables and stage.
 """
 
 import re
@@ -16,20 +16,20 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 
 def administrators_statements(connector: SnowflakeConnector) -> Iterator[str]:
-    """Database, schema, warehouse and roles.
+    """The statements that create database, schema, warehouse and roles with their grants.
 
     Raises:
-        SettingsError: a name is none that Snowflake takes without quotes.
+        SettingsError: Snowflake does not accept a name without quotes.
     """
-    names = {"database", "schema", "warehouse", "user"}
-    found = {name: _plain_name(name, connector.parameters.get(name, "")) for name in names}
-    script = statement_beside(__file__, "setup.sql").format(**found)
+    kinds = {"database", "schema", "warehouse", "user"}
+    names = {kind: _plain_name(kind, connector.parameters.get(kind, "")) for kind in kinds}
+    script = statement_beside(__file__, "setup.sql").format(**names)
     lines = (line for line in script.splitlines() if not line.startswith("--"))
     yield from (statement.strip() for statement in "\n".join(lines).split(";") if statement.strip())
 
 
 def owners_statements(connector: SnowflakeConnector) -> Iterator[str]:
-    """The tables, the stage for code, and who may read the scores; run by the role that runs the platform."""
+    """The statements that create the tables and the stage for code, and that let the reader role read the scores."""
     database = _plain_name("database", connector.parameters["database"])
     yield from (table.ddl for table in TABLES)
     yield f"CREATE STAGE IF NOT EXISTS {STAGE} COMMENT = 'Code of the stored procedures'"
@@ -39,7 +39,7 @@ def owners_statements(connector: SnowflakeConnector) -> Iterator[str]:
 def run(
     connector: SnowflakeConnector, statements: Sequence[str], show: Callable[[str], None], *, schema: bool, dry: bool
 ) -> None:
-    """Show the statements, then (unless `dry`) run them one after another; see `SnowflakeConnector.open`."""
+    """Show the statements, then run them in order unless `dry`. For `schema`, see `SnowflakeConnector.open`."""
     for statement in statements:
         show(f"{statement.strip()};")
     if not dry:
@@ -49,13 +49,17 @@ def run(
 
 
 def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callable[[str], None], *, dry: bool) -> None:
-    """Make what is missing, showing each statement first; with `dry`, show only.
+    """Create the objects that are missing. Each statement is shown first.
 
-    With `admin_role`, that role makes database, roles and grants before. Without it they must be there.
+    Args:
+        connector: connects to the account.
+        admin_role: the role that creates database, roles and grants. Without it they must exist.
+        show: shows one statement.
+        dry: whether to show the statements without running them.
 
     Raises:
-        SettingsError: the parameters are incomplete, or a name is unfit.
-        WarehouseError: Snowflake refuses; the text says what to do.
+        SettingsError: the parameters are incomplete, or Snowflake does not accept a name without quotes.
+        WarehouseError: Snowflake refuses a statement. The message says what to do.
     """
     if admin_role is not None:
         admin = [f"USE ROLE {_plain_name('admin_role', admin_role)}", *administrators_statements(connector)]
@@ -72,5 +76,7 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
 def _plain_name(what: str, name: object) -> str:
     text = str(name)
     if not _NAME.fullmatch(text):
-        raise SettingsError(f"snowflake.{what} {text!r} must be a name that Snowflake takes without quotes")
+        raise SettingsError(
+            f"snowflake.{what} is {text!r}: use a name that needs no quotes in Snowflake (letters, digits, _ and $)"
+        )
     return text.upper()

@@ -15,13 +15,14 @@ import zipfile
 from pathlib import Path
 from tempfile import mkdtemp
 
-# Settings and SQL are files beside the modules: unpacked, they can be read. A folder of its own: calls run side by side.
+# The modules read settings and SQL from files beside them, so the archive is unpacked first. Each call has its own
+# folder, because calls can run at the same time.
 folder = mkdtemp()
 zipfile.ZipFile(Path(sys._xoptions["snowflake_import_directory"]) / "{archive}").extractall(folder)
 sys.path.insert(0, folder)
 os.environ["GIT_COMMIT"] = "{commit}"
 
-from intent_platform.automation.procedures import {function}
+from intent_platform.procedures import {function}
 
 
 def run({arguments}):

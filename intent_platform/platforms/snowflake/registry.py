@@ -1,7 +1,7 @@
-"""The Snowflake registry: one model, its versions, and the default version as the pointer.
+"""The Snowflake registry: one model with its versions. Its default version is the pointer.
 
-Versions are written with `snowflake.ml.registry`; pointer and marks are read with one SHOW each, so that a daily run
-does not load the ML library. Nothing here decides anything: it stores, finds and moves the pointer.
+`snowflake.ml.registry` writes the versions. SHOW statements read the pointer and the quarantine marks, because a daily
+run should not load the ML library. The registry stores and finds versions and moves the pointer, but decides nothing.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from intent_platform.errors import ChampionMoved, StillNeeded, UnknownVersion
+from intent_platform.errors import StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.ports import ScoringModel
@@ -21,6 +21,7 @@ from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
     Provenance,
+    ensure_champion,
     free_version_name,
     validated_version_name,
 )
@@ -29,146 +30,150 @@ if TYPE_CHECKING:
     from snowflake.ml.registry import Registry
     from snowflake.snowpark import Session
 
-#: What this platform keeps beside the metrics of a version: provenance, trials, quarantine.
-_OURS = "intent_platform"
-_PROVENANCE, _QUARANTINE, _TRIALS, _UNASKED = "provenance", "quarantine", "trials", "default_unasked"
+#: The metric of a version that holds the platform's record: provenance, trials and marks.
+_RECORD = "intent_platform"
+_PROVENANCE, _QUARANTINE, _TRIALS = "provenance", "quarantine", "trials"
+#: The mark of a version that Snowflake made the default because it was the first. It is not champion.
+_AUTOMATIC_DEFAULT = "default_unasked"
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """One row of SHOW VERSIONS: the name, what we keep with it, and whether it is the default."""
+    """One row of SHOW VERSIONS: the name, the platform's record, and whether it is the default version."""
 
     name: str
-    ours: dict[str, Any]
+    record: dict[str, Any]
     is_default: bool
 
     @property
     def version(self) -> ModelVersion:
         return ModelVersion(
             name=self.name,
-            provenance=Provenance.model_validate(self.ours[_PROVENANCE]),
-            quarantine=self.ours.get(_QUARANTINE),
+            provenance=Provenance.model_validate(self.record[_PROVENANCE]),
+            quarantine=self.record.get(_QUARANTINE),
         )
 
 
 @dataclass(frozen=True)
 class SnowflakeRegistry:
-    """The model PURCHASE_INTENT of the sessions' schema; see `ports.ModelRegistry`.
+    """The model PURCHASE_INTENT in the current schema; see `ports.ModelRegistry`.
 
-    The champion is the default version. Snowflake makes the first version the default unasked: that one carries a
-    mark, and is not the champion before it is moved to.
+    The champion is the default version. Snowflake makes the first version the default automatically. This version
+    carries a mark and does not count as champion until the pointer is moved to it.
+
+    Attributes:
+        open_session: opens a Snowpark session.
     """
 
     open_session: Callable[[], AbstractContextManager["Session"]]
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
-        """Store a version; it is found once its provenance is there, which is the last step."""
+        """Store a version. The library writes its record in the last step, and only then the version is found."""
         with self.open_session() as session:
             registry = _registry(session)
             while True:
                 stored = _stored_versions(session)
                 name = free_version_name({version.name for version in stored}.__contains__)
-                ours = {
+                record = {
                     _PROVENANCE: provenance.model_dump(mode="json"),
                     _TRIALS: [asdict(trial) for trial in trials],
-                    **({} if stored else {_UNASKED: True}),
+                    **({} if stored else {_AUTOMATIC_DEFAULT: True}),
                 }
-                if log_artifact(registry, model, name, provenance, {_OURS: ours}):
+                # If another process used the name meanwhile, the loop tries the next one.
+                if log_artifact(registry, model, name, provenance, {_RECORD: record}):
                     return ModelVersion(name=name, provenance=provenance)
 
     def versions(self) -> list[ModelVersion]:
-        """All versions that are logged whole, oldest first."""
+        """All versions, oldest first. Those without their record were not stored completely and are left out."""
         with self.open_session() as session:
             return [stored.version for stored in _stored_versions(session)]
 
     def version(self, name: str) -> ModelVersion:
         """The version of that name."""
-        return self._stored(validated_version_name(name)).version
+        valid = validated_version_name(name)
+        with self.open_session() as session:
+            return _named(valid, _stored_versions(session)).version
 
-    def load(self, name: str) -> IntentModel:
-        """The model of that version, downloaded."""
-        version = self.version(name)
+    def load(self, version: ModelVersion) -> IntentModel:
+        """The model of that version, from its downloaded files."""
         with self.open_session() as session, TemporaryDirectory() as folder:
-            files = _registry(session).get_model(MODEL_NAME).version(name)
-            files.export(folder)
+            stored = _named(version.name, _stored_versions(session))
+            _registry(session).get_model(MODEL_NAME).version(stored.name).export(folder)
             return exported_model(Path(folder), version)
 
-    def scoring_model(self, name: str) -> ScoringModel:
-        """The version by its name: the warehouse has it at hand."""
-        version = self.version(name)
+    def scoring_model(self, version: ModelVersion) -> ScoringModel:
+        """That version by its name, because the warehouse itself calls the models of the registry."""
         return ScoringModel(version.name, version.provenance.features)
 
-    def champion(self) -> str | None:
-        """Where the pointer is."""
+    def champion(self) -> ModelVersion | None:
+        """The version that the pointer names; None before the first move."""
         with self.open_session() as session:
             return _champion(_stored_versions(session))
 
-    def move_champion(self, to: str, expected: str | None) -> None:
-        """Move the pointer if it still is where it is expected to be.
+    def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
+        """Move the pointer to `to` if it still names `expected`.
 
-        Comparing and moving are two statements: `platforms.champion` keeps other movers out meanwhile by the ledger's
-        lock.
+        The comparison and the move are two statements. `platforms.champion` locks the ledger meanwhile, so no other
+        process moves the pointer between them.
         """
-        target = self._stored(validated_version_name(to))
         with self.open_session() as session:
-            current = _champion(_stored_versions(session))
-            if current != expected:
-                raise ChampionMoved(
-                    f"the champion is {current or 'nobody'}, no longer {expected or 'nobody'}: "
-                    f"nothing was moved, decide again whether {to} should replace it"
-                )
-            if _UNASKED in target.ours:  # of the default version this is the move, of another one it changes nothing
-                self._keep(session, target, {_UNASKED: None})
+            versions = _stored_versions(session)
+            target = _named(to.name, versions)
+            ensure_champion(_champion(versions), expected, to)
+            # If `to` is already the default version, removing its mark is the move. Otherwise ALTER MODEL below is it.
+            if _AUTOMATIC_DEFAULT in target.record:
+                self._update(session, target, {_AUTOMATIC_DEFAULT: None})
             if not target.is_default:
-                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.upper()}").collect()
+                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.name.upper()}").collect()
 
-    def delete(self, name: str) -> None:
-        """Drop a version. Snowflake keeps the default version, also where nobody asked for it."""
-        stored = self._stored(validated_version_name(name))
-        if stored.is_default:
-            raise StillNeeded(f"{name} is the default version: make another version champion first")
+    def delete(self, version: ModelVersion) -> None:
+        """Delete a version. Snowflake does not delete the default version, even if it is not the champion."""
         with self.open_session() as session:
-            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {name.upper()}").collect()
+            if _named(version.name, _stored_versions(session)).is_default:
+                raise StillNeeded(
+                    f"version {version.name} is the default version of the model: make another version champion first"
+                )
+            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}").collect()
 
-    def set_quarantine(self, name: str, reason: str | None) -> None:
-        """Mark or unmark a version."""
-        stored = self._stored(validated_version_name(name))
+    def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
+        """Quarantine a version for `reason`, or lift its quarantine if that is None."""
         with self.open_session() as session:
-            self._keep(session, stored, {_QUARANTINE: reason})
+            self._update(session, _named(version.name, _stored_versions(session)), {_QUARANTINE: reason})
 
-    def _keep(self, session: "Session", stored: _Stored, changes: dict[str, Any]) -> None:
-        """Change what is kept with a version; None forgets."""
-        ours = {key: value for key, value in {**stored.ours, **changes}.items() if value is not None}
-        _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_OURS, ours)
-
-    def _stored(self, name: str) -> _Stored:
-        with self.open_session() as session:
-            stored = _stored_versions(session)
-        for version in stored:
-            if version.name == name:
-                return version
-        latest = ", ".join(version.name for version in stored[-3:]) or "none yet"
-        raise UnknownVersion(f"the registry has no version {name}; the latest are: {latest}")
+    def _update(self, session: "Session", stored: _Stored, changes: dict[str, Any]) -> None:
+        """Change the record of a version. None removes an entry."""
+        record = {key: value for key, value in {**stored.record, **changes}.items() if value is not None}
+        _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_RECORD, record)
 
 
 def _stored_versions(session: "Session") -> list[_Stored]:
-    """All versions with provenance, oldest first; none when the model does not exist yet."""
+    """All versions with a record, oldest first; empty if the model does not exist yet."""
     if not session.sql(
         f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA {session.get_fully_qualified_current_schema()}"
     ).collect():
         return []
-    found = []
+    versions = []
     for row in session.sql(f"SHOW VERSIONS IN MODEL {MODEL_NAME}").collect():
         columns = row.as_dict()
-        ours = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_OURS)
-        if ours and _PROVENANCE in ours:
-            default = str(columns["is_default_version"]).lower() == "true"
-            found.append(_Stored(columns["name"].lower(), ours, default))
-    return sorted(found, key=lambda stored: stored.name)
+        record = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_RECORD)
+        if record and _PROVENANCE in record:
+            is_default = str(columns["is_default_version"]).lower() == "true"
+            versions.append(_Stored(columns["name"].lower(), record, is_default))
+    return sorted(versions, key=lambda stored: stored.name)
 
 
-def _champion(versions: Sequence[_Stored]) -> str | None:
-    return next((v.name for v in versions if v.is_default and _UNASKED not in v.ours), None)
+def _named(name: str, versions: Sequence[_Stored]) -> _Stored:
+    for stored in versions:
+        if stored.name == name:
+            return stored
+    latest = ", ".join(stored.name for stored in versions[-3:]) or "none yet"
+    raise UnknownVersion(f"the registry has no version {name}: choose one that exists. The latest are: {latest}")
+
+
+def _champion(versions: Sequence[_Stored]) -> ModelVersion | None:
+    return next(
+        (stored.version for stored in versions if stored.is_default and _AUTOMATIC_DEFAULT not in stored.record), None
+    )
 
 
 def _registry(session: "Session") -> "Registry":

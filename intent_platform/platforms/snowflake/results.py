@@ -1,6 +1,6 @@
-"""What a cursor answers as an Arrow table, with the types that other engines give.
+"""Turns the result of a cursor into an Arrow table, with the same types as on the other platforms.
 
-Queries come as Arrow where the server sends it; what CALL and SHOW answer comes as JSON everywhere.
+The server may send the result of a query as Arrow. It sends the results of CALL and SHOW as JSON.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ _TYPES: dict[str, pa.DataType] = {
 
 
 def as_table(cursor: "SnowflakeCursor") -> pa.Table:
-    """All rows of the statement that was run: timestamps in microseconds, whole numbers as 64-bit integers."""
+    """All rows of the last statement, with timestamps in microseconds and whole numbers as 64-bit integers."""
     from snowflake.connector.errors import NotSupportedError
 
     try:
         table = cursor.fetch_arrow_all(force_return_table=True)
-    except NotSupportedError:  # it came as JSON
+    except NotSupportedError:  # the result came as JSON
         return _from_rows(cursor)
     schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in table.schema])
     return table if schema == table.schema else table.cast(schema)
@@ -50,7 +50,7 @@ def _from_rows(cursor: "SnowflakeCursor") -> pa.Table:
         kind = FIELD_ID_TO_NAME[column.type_code]
         arrow = (pa.float64() if column.scale else pa.int64()) if kind == "FIXED" else _TYPES.get(kind, pa.string())
         values = [row[place] for row in rows]
-        if arrow == pa.float64():  # a number with decimals comes as Decimal
+        if arrow == pa.float64():  # JSON results hold numbers with decimals as Decimal
             values = [None if value is None else float(value) for value in values]
         columns.append(pa.array(values, arrow))
     return pa.table(columns, names=[column.name for column in cursor.description])

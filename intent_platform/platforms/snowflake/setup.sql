@@ -1,5 +1,6 @@
--- What an administrator grants once: a database, a schema, and two roles with no more than they need.
--- {database}, {schema}, {warehouse} and {user} are names of the connection's parameters. Every statement may run again.
+-- An administrator runs these statements once. They create a database, a schema, a warehouse and two roles with the
+-- privileges that they need. {database}, {schema}, {warehouse} and {user} are parameters of the connection.
+-- Running the statements again changes nothing.
 CREATE DATABASE IF NOT EXISTS {database} COMMENT = 'Scores of shopping sessions for marketing';
 CREATE SCHEMA IF NOT EXISTS {database}.{schema};
 CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE INITIALLY_SUSPENDED = TRUE;

@@ -1,7 +1,7 @@
-"""Statements for Snowflake: executed as they are written, with the values in place of their `:name`.
+"""Inserts values and the model into statements for Snowflake.
 
-Only placeholders and the name of the scoring function are replaced, found by a tokenizer; the rest of a statement
-is not touched. `platforms.sql` makes the literals.
+A tokenizer finds the placeholders and the calls of the scoring function. The rest of a statement stays unchanged.
+`platforms.sql` makes the literals.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ from sqlglot.dialects.snowflake import Snowflake
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Value
 from intent_platform.platforms.sql import literal
 
-_POSITIVE_CLASS = "output_feature_1"  # what snowflake-ml calls the second column of predict_proba
+_POSITIVE_CLASS = "output_feature_1"  # the name that snowflake-ml gives the second column of predict_proba
 
-#: A colon that touches one of these begins a path into a VARIANT: `RAW:name`.
+#: A colon directly after one of these tokens begins a path into a VARIANT, as in `RAW:name`, and is not a placeholder.
 _BEFORE_A_PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET})
 
 
@@ -29,15 +29,19 @@ class _Placeholder:
 
 
 def bound(sql: str, values: Mapping[str, Value], model: str | None = None) -> str:
-    """`sql` with values as typed literals, and calls of the scoring function as calls of `model`'s method.
+    """The statement with typed literals for its values, and with calls of the model's method for the scoring function.
 
-    `model` is `NAME, VERSION`.
+    Args:
+        sql: one statement, with `:name` for values.
+        values: the values by name.
+        model: the model that scores, as `NAME, VERSION`.
 
     Raises:
-        KeyError: a placeholder has no value, or a value no placeholder.
-        LookupError: the scoring function is called and there is no `model`.
+        KeyError: a placeholder has no value, or a value has no placeholder.
+        LookupError: the statement calls the scoring function, and `model` is None.
     """
     text, unused = sql, set(values)
+    # From the last to the first, because each replacement moves the text behind it.
     for placeholder in reversed(_placeholders(sql)):
         text = text[: placeholder.start] + literal(values[placeholder.name], "snowflake") + text[placeholder.end :]
         unused.discard(placeholder.name)
@@ -69,7 +73,7 @@ def _with_model(sql: str, model: str | None) -> str:
 
 
 def _calls(tokens: list[Token]) -> Iterator[tuple[Token, Token]]:
-    """The name and the closing parenthesis of each call of the scoring function."""
+    """The tokens of the name and of the closing parenthesis of each call of the scoring function."""
     for place, token in enumerate(tokens):
         if token.token_type is TokenType.VAR and token.text == PREDICT_FUNCTION:
             depth = 0
@@ -81,7 +85,7 @@ def _calls(tokens: list[Token]) -> Iterator[tuple[Token, Token]]:
 
 
 class _Tokenizer(Snowflake.Tokenizer):
-    COMMANDS: ClassVar[set[TokenType]] = set()  # else what follows CALL is one token
+    COMMANDS: ClassVar[set[TokenType]] = set()  # otherwise the text behind CALL would be one token
 
 
 def _tokens(sql: str) -> list[Token]:

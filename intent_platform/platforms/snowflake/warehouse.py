@@ -1,70 +1,60 @@
-"""The Snowflake warehouse: one session per conversation; tables that are missing are made, none is changed."""
+"""The Snowflake warehouse. The first connection creates the missing tables of the contract."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from intent_platform.errors import WarehouseError
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.tables import TABLES
+from intent_platform.platforms.table_changes import make_tables
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection as Client
 
+#: The types of the contract by their names in INFORMATION_SCHEMA.
+_CONTRACT_TYPES = {"TEXT": "VARCHAR", "NUMBER": "INTEGER", "FLOAT": "DOUBLE"}
+
 
 @dataclass
 class SnowflakeWarehouse:
-    """The tables of one deployment; see `ports.Warehouse`. Sessions do not exclude each other."""
+    """The tables of one deployment; see `ports.Warehouse`. Many connections can write at the same time."""
 
     connector: SnowflakeConnector
     _checked: bool = field(default=False, init=False, repr=False)
 
     @contextmanager
-    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  all sessions may write
-        """A connection of its own, closed on leaving. `timeout_seconds` is how long a statement waits for a lock."""
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  every connection can write
+        """Open a connection and close it at the end. `timeout_seconds` limits how long a statement waits for a lock."""
         wait = self.connector.settings.warehouse.timeout_seconds if timeout_seconds is None else timeout_seconds
         with self.connector.open(lock_seconds=wait) as client:
             connection = SnowflakeConnection(client, self.connector.parameters)
             if not self._checked:
-                _make_missing_tables(connection, self.connector.place)
+                make_tables(_existing_columns(connection), self.connector.place, connection.execute)
                 self._checked = True
             yield connection
 
 
-def _make_missing_tables(connection: SnowflakeConnection, place: str) -> None:
-    """Make the tables of the contract that are missing.
-
-    Raises:
-        WarehouseError: one that is there has other columns, or the role may not make one.
-    """
+def _existing_columns(connection: SnowflakeConnection) -> dict[str, dict[str, str]]:
     listed = connection.fetch(
-        "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = CURRENT_SCHEMA()"
+        "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS "
+        "WHERE TABLE_SCHEMA = CURRENT_SCHEMA()"
     )
-    found: dict[str, set[str]] = {}
+    existing: dict[str, dict[str, str]] = {}
     for row in listed.to_pylist():
-        found.setdefault(row["TABLE_NAME"], set()).add(row["COLUMN_NAME"])
-    for table in TABLES:
-        columns = found.get(table.name)
-        if columns is None:
-            connection.execute(table.ddl)
-        elif columns != set(table.column_names):
-            different = ", ".join(sorted(columns.symmetric_difference(table.column_names)))
-            raise WarehouseError(
-                f"table {table.name} in {place} was made by another release (it differs in {different}): rename it, or "
-                "use another schema"
-            )
+        kind = row["DATA_TYPE"]
+        existing.setdefault(row["TABLE_NAME"], {})[row["COLUMN_NAME"]] = _CONTRACT_TYPES.get(kind, kind)
+    return existing
 
 
 @dataclass(frozen=True)
 class BorrowedWarehouse:
-    """The warehouse of a session that is under way: a stored procedure has one, and cannot open another."""
+    """The warehouse on an open connection. A stored procedure has one connection and cannot open another."""
 
     client: "Client"
-    parameters: Mapping[str, Any]  # for messages
+    parameters: Mapping[str, Any]  # for error messages
 
     @contextmanager
-    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  it is what it is
-        """The one session, left open."""
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  the port has these parameters
+        """The open connection. It stays open at the end."""
         yield SnowflakeConnection(self.client, self.parameters)

@@ -1,5 +1,11 @@
-"""The `simulated` feed: sessions of any day, drawn from figures fitted to the UCI file. No real row is in it.
+"""The `simulated` feed: sessions of any day, drawn from figures that were fitted to the UCI file.
 
-`feed` is the port's implementation, `seasons` says how much a day brings, `visitors` who comes, `sessions` what
-they do, `scenarios` what goes wrong. The figures are `figures.json`; `bench/simulator.py fit` makes them.
+Neither the figures nor the sessions contain a real row.
+
+- `feed` implements the port.
+- `seasons` gives the number of sessions of a day.
+- `visitors` gives the visitors of a day.
+- `sessions` draws what the visitors do.
+- `scenarios` changes the shop or breaks the feed.
+- `figures` loads `figures.json`, which `python -m bench.simulator fit` writes.
 """

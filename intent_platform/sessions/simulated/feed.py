@@ -1,7 +1,7 @@
-"""The feed `simulated`: the sessions of any past day from `first_day` on, the same for the same seed and scenario.
+"""The feed `simulated`: the sessions of any past day from `first_day` on.
 
-A pure function of seed, settings and date; what has arrived of late rows depends on the day of asking besides. It
-holds no state, reads nothing but the figures, and needs the memory of one batch.
+The sessions of a day depend only on seed, settings and date. If rows are late, they also depend on the day of the
+request. The feed has no state, reads only the figures and needs the memory of one batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from intent_platform.partitions import Window, now
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.simulated.figures import load_figures
 from intent_platform.sessions.simulated.scenarios import LATE_DAYS, Scenario, scenario_of
 from intent_platform.sessions.simulated.seasons import Mix, closeness, is_weekend, mix_of
@@ -31,32 +33,33 @@ def _today() -> date:
 
 
 @dataclass(frozen=True)
-class SimulatedFeed:
-    """Sessions drawn from the figures; `sessions_per_day` on average over a year.
+class SimulatedFeed(Feed):
+    """Sessions that are drawn from the figures.
 
-    `blocks_per_batch` × `BLOCK_ROWS` rows come in a batch; the rows of a day are the same whatever it is.
+    Attributes:
+        seed: the seed of all random streams.
+        sessions_per_day: the mean over a year.
+        first_day: the first day that has sessions.
+        scenario: what changes the shop or breaks the feed.
+        blocks_per_batch: a batch has this many blocks of `BLOCK_ROWS` rows. It does not change the rows of a day.
+        today: the current day in Asia/Tokyo; only earlier days have sessions.
     """
 
+    name: ClassVar[str] = "simulated"
     seed: int
     sessions_per_day: int
     first_day: date
     scenario: Scenario = field(default_factory=Scenario)
     blocks_per_batch: int = 4
     today: Callable[[], date] = _today
-    name: str = "simulated"
-    replaces_window: bool = True
 
     @classmethod
     def of(cls, settings: Settings) -> "SimulatedFeed":
-        """The feed as set."""
+        """The feed that the settings describe."""
         simulated = settings.simulated
         return cls(
             simulated.seed, simulated.sessions_per_day, settings.first_day, scenario=scenario_of(simulated.scenario)
         )
-
-    def is_available(self) -> bool:
-        """Always."""
-        return True
 
     def extent(self) -> Window:
         """From `first_day` to yesterday, Asia/Tokyo."""
@@ -67,31 +70,28 @@ class SimulatedFeed:
         return self.extent()
 
     def deferred(self, window: Window) -> list[str]:
-        """The days some of whose rows are late."""
+        """The days of `window` whose late rows have not arrived yet, one sentence each."""
         today = self.today()
-        waiting = [day for day in window.intersection(self.extent()) if self._share_to_come(day, today)]
+        incomplete = [day for day in window.intersection(self.extent()) if self._missing_share(day, today)]
         return [
-            f"about {self._share_to_come(day, today):.0%} of the sessions of {day} are late: "
+            f"about {self._missing_share(day, today):.0%} of the sessions of {day} are late: "
             f"load the day again from {_complete_on(day)} on"
-            for day in waiting
+            for day in incomplete
         ]
 
     def completion_days(self, window: Window) -> dict[date, date]:
-        """The days of `window` of which the scenario lets rows come late, once these are there."""
+        """The days of `window` whose late rows have arrived, each with the day of their arrival."""
         today = self.today()
         days = window.intersection(self.extent())
         return {day: _complete_on(day) for day in days if self.scenario.late_share(day) and _complete_on(day) <= today}
 
-    def unreadable(self) -> list[str]:
-        """Nothing: what is broken by a scenario is broken within the rows."""
-        return []
-
     @contextmanager
     def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
-        """The sessions of `window` as far as the days are over and the scenario lets them arrive."""
+        """Deliver the sessions of the past days in `window`, as far as the scenario lets them arrive."""
         today = self.today()
         days = window.intersection(self.extent())
-        mix_on = lru_cache(maxsize=2 * MEMORY)(self._mix)  # a day looks at those before it, as the day after does
+        # Every day needs the counts of the `MEMORY` days before it, which it shares with the next day.
+        mix_on = lru_cache(maxsize=2 * MEMORY)(self._mix)
         yield (
             batch
             for day in days
@@ -103,11 +103,11 @@ class SimulatedFeed:
         figures = load_figures()
         roster = VisitorRoster.of(self.seed, day, mix_on)
         sessions = Sessions(figures, self.seed, day, self.scenario.tendency(day))
-        share_to_come = self._share_to_come(day, today)
+        missing_share = self._missing_share(day, today)
         blocks: list[pa.Table] = []
         for number, first in enumerate(range(0, roster.mix.sessions, BLOCK_ROWS)):
             rows = _block(self.seed, roster, sessions, self.scenario, number, first)
-            blocks.append(self._arrived(rows, day, number, share_to_come))
+            blocks.append(self._without_late_rows(rows, day, number, missing_share))
             if len(blocks) == self.blocks_per_batch or first + BLOCK_ROWS >= roster.mix.sessions:
                 yield RawBatch(pa.concat_tables(blocks), origin=f"{self.name} {day}")
                 blocks = []
@@ -115,26 +115,29 @@ class SimulatedFeed:
     def _mix(self, day: date) -> Mix:
         return mix_of(load_figures(), self.seed, day, self.sessions_per_day * self.scenario.volume(day))
 
-    def _share_to_come(self, day: date, today: date) -> float:
+    def _missing_share(self, day: date, today: date) -> float:
+        """The share of the day's rows that are late and have not arrived by `today`."""
         return self.scenario.late_share(day) if today < _complete_on(day) else 0.0
 
-    def _arrived(self, rows: pa.Table, day: date, number: int, share_to_come: float) -> pa.Table:
-        """Without the rows that are late; which ones does not depend on when one asks."""
-        if not share_to_come:
+    def _without_late_rows(self, rows: pa.Table, day: date, number: int, missing_share: float) -> pa.Table:
+        """The rows of block `number` that are not late. Every request of the day draws the same late rows."""
+        if not missing_share:
             return rows
+        # The third number of a seed names the stream of the day:
+        # 0 counts, 1 visitors, 2 sessions, 3 scenario, 4 late rows.
         random = np.random.default_rng([self.seed, day.toordinal(), 4, number])
-        return rows.filter(pa.array(random.random(rows.num_rows) >= share_to_come))
+        return rows.filter(pa.array(random.random(rows.num_rows) >= missing_share))
 
 
 def _complete_on(day: date) -> date:
-    """The first day on which late rows of `day` are there."""
+    """The day on which the late rows of `day` arrive."""
     return day + timedelta(days=LATE_DAYS + 1)
 
 
 def _block(
     seed: int, roster: VisitorRoster, sessions: Sessions, scenario: Scenario, number: int, first: int
 ) -> pa.Table:
-    """The rows of a day from `first` on, `BLOCK_ROWS` of them or what is left."""
+    """Block `number` of a day: `BLOCK_ROWS` rows from row `first` on, fewer at the end of the day."""
     numbers, types = roster.rows(first, min(first + BLOCK_ROWS, roster.mix.sessions))
     first_hash, second_hash, traits = hashes(seed, numbers)
     day = roster.day
@@ -149,7 +152,7 @@ def _block(
 
 
 def _constants(day: date, rows: int) -> dict[str, pa.Array]:
-    """What all sessions of a day share."""
+    """The columns that are the same for all sessions of a day."""
     return {
         "SESSION_DATE": pa.repeat(pa.scalar(day, pa.date32()), rows),
         "SPECIALDAY": pa.repeat(pa.scalar(closeness(day) / 5, pa.float64()), rows),

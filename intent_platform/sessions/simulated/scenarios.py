@@ -1,7 +1,7 @@
-"""What may happen to the shop or to its feed, by setting `simulated.scenario`. Each is a small pure transformation.
+"""The scenarios of the setting `simulated.scenario`. Each one is a small pure transformation.
 
-A change of the world alters how a day is drawn (`volume`, `tendency`) or its columns; a broken feed alters columns,
-which days arrive (`arrivals`) or when (`are_late`). Nothing here knows how sessions are drawn.
+A change of the shop alters how a day is drawn (`volume`, `tendency`) or its columns (`changed`). A broken feed alters
+columns, the days that arrive (`arrivals`) or how many rows are late (`late_share`). `sessions` draws the sessions.
 """
 
 from dataclasses import dataclass, replace
@@ -11,26 +11,25 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_platform.sessions.simulated.sessions import Column, Tendency
-from intent_platform.settings import ScenarioSettings
+from intent_platform.settings.feeds import ScenarioSettings
 
 NEW_TRAFFIC_TYPE = 21  # UCI has 1 to 20
 NEW_BROWSER = 14  # UCI has 1 to 13
-RELEASED_BROWSER = 2  # the most frequent one: its visitors change to the new one
-STUCK_AT = 2**32 - 1  # an unsigned counter that answers -1
-DRIFT_DAYS = 180  # until a drift is complete
+RELEASED_BROWSER = 2  # the most frequent browser, whose visitors change to the new one
+STUCK_AT = 2**32 - 1  # the value -1 in an unsigned 32-bit counter
+DRIFT_DAYS = 180  # from the start of a drift to its full size
 PEAK_DAYS = 7
-LATE_DAYS = 3  # after which late rows are there
+LATE_DAYS = 3  # late rows are missing on this many days after their own day
 
 Columns = dict[str, Column]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Nothing happens.
+    """Nothing unusual happens.
 
-    The others say what is different from `start` on, until `end`.
-
-    `strength` is in (0, 1]: a share of the sessions, or how far the change goes.
+    Subclasses override what differs on the days from `start` to the day before `end`. The first line of each docstring
+    is shown to users. `strength`, in (0, 1], is the share of the sessions concerned or the size of the change.
     """
 
     start: date = date.max
@@ -38,83 +37,84 @@ class Scenario:
     strength: float = 1.0
 
     def is_on(self, day: date) -> bool:
-        """Whether `day` is one of those that are different."""
+        """Whether the scenario changes `day`."""
         return self.start <= day < self.end
 
-    def volume(self, day: date) -> float:  # noqa: ARG002  what others override
-        """Factor of the day's expected sessions."""
+    def volume(self, day: date) -> float:  # noqa: ARG002  subclasses use it
+        """The factor of the day's expected number of sessions."""
         return 1.0
 
     def tendency(self, day: date) -> Tendency:  # noqa: ARG002
-        """How the day's visitors differ."""
+        """How the day's visitors differ from the fitted ones."""
         return Tendency()
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:  # noqa: ARG002
-        """The columns of a block as they arrive."""
+        """The columns of a block after the scenario changed them."""
         return columns
 
     def arrivals(self, day: date) -> tuple[date, ...]:
-        """The days whose sessions come when those of `day` are asked for, in order."""
+        """The days whose sessions arrive when `day` is requested, in order."""
         return (day,)
 
     def late_share(self, day: date) -> float:  # noqa: ARG002
-        """The share of the day's rows that come `LATE_DAYS` later."""
+        """The share of the day's rows that are late, see `LATE_DAYS`."""
         return 0.0
 
 
 class GradualDrift(Scenario):
-    """Over half a year visitors hurry more and buy less, and PAGEVALUES says less and less about it."""
+    """Over 180 days, visitors become faster and buy less, and PAGEVALUES loses predictive power."""
 
     def tendency(self, day: date) -> Tendency:
-        """Down to a third of the odds, and half of the time."""
-        gone = self._gone(day)
-        return Tendency(log_odds=-1.1 * gone, pace=1 - 0.5 * gone)
+        """In the end a third of the odds of a purchase, and half of the time on a page."""
+        progress = self._progress(day)
+        return Tendency(log_odds=-1.1 * progress, pace=1 - 0.5 * progress)
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
-        """PAGEVALUES of other sessions, in up to half of the rows."""
-        return _with_foreign_pagevalues(columns, 0.5 * self._gone(day), random)
+        """PAGEVALUES swapped among sessions, in the end in half of the rows."""
+        return _with_swapped_pagevalues(columns, 0.5 * self._progress(day), random)
 
-    def _gone(self, day: date) -> float:
+    def _progress(self, day: date) -> float:
+        """The size of the drift on `day`, from 0 to `strength`."""
         return self.strength * min(max((day - self.start).days / DRIFT_DAYS, 0.0), 1.0) if self.is_on(day) else 0.0
 
 
 class MeaninglessPagevalues(Scenario):
-    """From one day to the next, PAGEVALUES has nothing to do with the session; its distribution stays."""
+    """Sessions swap their PAGEVALUES with one another, which keeps the distribution but not the meaning."""
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
-        """PAGEVALUES of other sessions, in `strength` of the rows."""
-        return _with_foreign_pagevalues(columns, self.strength if self.is_on(day) else 0.0, random)
+        """PAGEVALUES swapped among a share `strength` of the rows."""
+        return _with_swapped_pagevalues(columns, self.strength if self.is_on(day) else 0.0, random)
 
 
 class NewTrafficSource(Scenario):
-    """A TRAFFICTYPE that no model has seen brings `strength` of the sessions; half as many of them buy."""
+    """A share `strength` of the sessions comes from a TRAFFICTYPE that no model has seen, and buys half as often."""
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
-        """The new code; half of the purchases gone."""
+        """The new code, and half of the purchases removed."""
         if not self.is_on(day):
             return columns
-        theirs = _some(columns, self.strength, random)
-        stay = ~theirs | _some(columns, 0.5, random)
-        traffic = np.where(theirs, NEW_TRAFFIC_TYPE, columns["TRAFFICTYPE"]).astype(np.int32)
-        return columns | {"TRAFFICTYPE": traffic, "REVENUE": columns["REVENUE"] & stay}
+        is_new = _some(columns, self.strength, random)
+        may_buy = ~is_new | _some(columns, 0.5, random)
+        traffic = np.where(is_new, NEW_TRAFFIC_TYPE, columns["TRAFFICTYPE"]).astype(np.int32)
+        return columns | {"TRAFFICTYPE": traffic, "REVENUE": columns["REVENUE"] & may_buy}
 
 
 class BrowserRelease(Scenario):
-    """`strength` of the most frequent browser's sessions report a new code; nobody behaves differently."""
+    """A share `strength` of the most frequent browser's sessions reports a new code, and behaviour stays the same."""
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
-        """The new code."""
+        """BROWSER with the new code."""
         if not self.is_on(day):
             return columns
-        moved = (columns["BROWSER"] == RELEASED_BROWSER) & _some(columns, self.strength, random)
-        return columns | {"BROWSER": np.where(moved, NEW_BROWSER, columns["BROWSER"]).astype(np.int32)}
+        has_new = (columns["BROWSER"] == RELEASED_BROWSER) & _some(columns, self.strength, random)
+        return columns | {"BROWSER": np.where(has_new, NEW_BROWSER, columns["BROWSER"]).astype(np.int32)}
 
 
 class EmptyCells(Scenario):
-    """PAGEVALUES is empty in `strength` of the rows: the contract rejects them."""
+    """PAGEVALUES is empty in a share `strength` of the rows, and the contract rejects these rows."""
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
-        """Masked cells."""
+        """PAGEVALUES with masked cells, which Arrow reads as empty."""
         if not self.is_on(day):
             return columns
         empty = _some(columns, self.strength, random)
@@ -122,10 +122,10 @@ class EmptyCells(Scenario):
 
 
 class StuckCounter(Scenario):
-    """PRODUCTRELATED is stuck at 2^32 - 1 in `strength` of the rows: the contract rejects them."""
+    """PRODUCTRELATED is 2^32 - 1 in a share `strength` of the rows, and the contract rejects these rows."""
 
     def changed(self, day: date, columns: Columns, random: np.random.Generator) -> Columns:
-        """The stuck counter."""
+        """PRODUCTRELATED with the stuck value."""
         if not self.is_on(day):
             return columns
         stuck = _some(columns, self.strength, random)
@@ -133,49 +133,53 @@ class StuckCounter(Scenario):
 
 
 class DoubledFile(Scenario):
-    """Every day's file comes twice in one load: the load rejects the second of each row."""
+    """Every day arrives twice in one load, and the load rejects the second copy of each row."""
 
     def arrivals(self, day: date) -> tuple[date, ...]:
-        """The day, and once more."""
+        """The day, twice."""
         return (day, day) if self.is_on(day) else (day,)
 
 
 class LateRows(Scenario):
-    """`strength` of each day's rows are only there `LATE_DAYS` after it is over: who asks again gets them."""
+    """A share `strength` of each day's rows arrives only on the fourth day after it."""
 
     def late_share(self, day: date) -> float:
-        """As given."""
+        """`strength`, on the days of the scenario."""
         return self.strength if self.is_on(day) else 0.0
 
 
 class MissingDay(Scenario):
-    """Nothing comes of the day `start`."""
+    """The day `start` has no sessions."""
 
     def arrivals(self, day: date) -> tuple[date, ...]:
-        """None on that day."""
+        """Nothing for the day `start`."""
         return () if day == self.start else (day,)
 
 
 class RepeatedDay(Scenario):
-    """The sessions of `start` come with those of the day after once more: repeated keys in the table, or in a load."""
+    """The day after `start` also delivers the sessions of `start`, which are rejected.
+
+    The contract rejects them as rows of another day. If one load covers both days, it rejects them as repeated keys.
+    """
 
     def arrivals(self, day: date) -> tuple[date, ...]:
-        """Both days on the day after."""
+        """Both days on the day after `start`."""
         return (self.start, day) if day == self.start + timedelta(days=1) else (day,)
 
 
 class SeasonalPeak(Scenario):
-    """A week of up to five times the sessions, whose visitors are readier to buy."""
+    """A week has up to five times the sessions, and visitors buy more often."""
 
     def volume(self, day: date) -> float:
-        """Highest in the middle of the week."""
+        """Up to five times the sessions in the middle of the week."""
         return 1 + 4 * self.strength * self._height(day)
 
     def tendency(self, day: date) -> Tendency:
-        """Up to twice the odds."""
+        """Up to twice the odds of a purchase."""
         return Tendency(log_odds=0.7 * self.strength * self._height(day))
 
     def _height(self, day: date) -> float:
+        """The height of the peak on `day`, from 0 to 1: it rises to the fourth day and falls after it."""
         at = (day - self.start).days if self.is_on(day) else PEAK_DAYS
         return max(0.0, 1 - abs(at - PEAK_DAYS // 2) / (PEAK_DAYS // 2 + 1)) if at < PEAK_DAYS else 0.0
 
@@ -197,12 +201,12 @@ _KINDS: dict[str, type[Scenario]] = {
 
 
 def meaning_of(kind: str) -> str:
-    """What a kind of scenario is, in a sentence."""
+    """The sentence that describes a kind of scenario to users: the first line of its docstring."""
     return (_KINDS[kind].__doc__ or "").partition("\n")[0]
 
 
 def scenario_of(settings: ScenarioSettings) -> Scenario:
-    """The scenario that is set."""
+    """The scenario that the settings choose."""
     return replace(
         _KINDS[settings.kind](),
         start=settings.start or date.max,
@@ -212,12 +216,12 @@ def scenario_of(settings: ScenarioSettings) -> Scenario:
 
 
 def _some(columns: Columns, share: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Which rows are concerned, each with the probability `share`."""
+    """Which rows are concerned: each one with the probability `share`."""
     return random.random(len(columns["REVENUE"]), dtype=np.float32) < share
 
 
-def _with_foreign_pagevalues(columns: Columns, share: float, random: np.random.Generator) -> Columns:
-    """Some rows exchange their PAGEVALUES among themselves, after REVENUE was decided."""
+def _with_swapped_pagevalues(columns: Columns, share: float, random: np.random.Generator) -> Columns:
+    """The columns, with PAGEVALUES permuted among a `share` of the rows. REVENUE is drawn before and stays."""
     if not share:
         return columns
     at = np.flatnonzero(_some(columns, share, random))

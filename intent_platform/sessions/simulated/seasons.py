@@ -1,7 +1,7 @@
-"""How many sessions a day brings, of whom, and how close it is to a special day. A pure function of seed and date.
+"""How many sessions a day has, from which types of visitors, and how close the day is to a special day.
 
-Volume varies with month and weekend (as in UCI, the months damped), and by chance like a Poisson count. UCI has
-neither January nor April: their figures are those of the months beside them.
+The number of sessions is a Poisson count. Its mean varies with month and weekend as in UCI, but less with the month.
+UCI has neither January nor April, and the fit gives them the mean figures of the months before and after.
 """
 
 import calendar
@@ -14,15 +14,16 @@ from intent_platform.sessions.simulated.figures import Figures
 
 _SATURDAY = 5
 _VALENTINE = (2, 14)
-_BEST_DAYS_BEFORE = 6  # an order needs that long to arrive: UCI's closest day before Valentine's is 8 February
-#: Closeness in fifths, from six days before the best day to four after it: 2 to 12 February, as UCI has it.
+_DELIVERY_DAYS = 6  # from the best day to order until the special day; UCI's best day is 8 February
+
+#: Closeness in fifths, from six days before the best day to order to four days after it. In UCI: 2 to 12 February.
 _CLOSENESS = (1, 2, 2, 3, 3, 4, 5, 4, 3, 2, 1)
-_DAYS_BEFORE_BEST = 6
+_RISING_DAYS = 6  # position of the best day in _CLOSENESS
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How many sessions of each kind of visitor a day has."""
+    """The number of sessions of each visitor type on one day."""
 
     new: int
     returning: int
@@ -30,7 +31,7 @@ class Mix:
 
     @property
     def sessions(self) -> int:
-        """All of them."""
+        """The number of all sessions of the day."""
         return self.new + self.returning + self.other
 
 
@@ -40,9 +41,9 @@ def is_weekend(day: date) -> bool:
 
 
 def closeness(day: date) -> int:
-    """SPECIALDAY in fifths: how close `day` is to the best day to order for Valentine's or Mother's Day."""
+    """SPECIALDAY in fifths: how close `day` is to the best day to order for Valentine's Day or Mother's Day."""
     for special in (date(day.year, *_VALENTINE), _mothers_day(day.year)):
-        offset = (day - (special - timedelta(days=_BEST_DAYS_BEFORE))).days + _DAYS_BEFORE_BEST
+        offset = (day - (special - timedelta(days=_DELIVERY_DAYS))).days + _RISING_DAYS
         if 0 <= offset < len(_CLOSENESS):
             return _CLOSENESS[offset]
     return 0
@@ -55,7 +56,7 @@ def _mothers_day(year: int) -> date:
 
 
 def mix_of(figures: Figures, seed: int, day: date, sessions_per_day: float) -> Mix:
-    """The day's counts. `sessions_per_day` is the mean over a year."""
+    """Draw the counts of `day`. `sessions_per_day` is the mean over a year."""
     random = np.random.default_rng([seed, day.toordinal(), 0])
     month = day.month - 1
     expected = sessions_per_day * figures.month_volume[month] * figures.weekend_volume[int(is_weekend(day))]

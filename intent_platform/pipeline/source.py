@@ -1,0 +1,81 @@
+"""Raw sessions: loading a window from the feed, and the days that a source has.
+
+With an observed table nothing is loaded; how its rows are read is in `observation`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from intent_platform.partitions import Window, now, wall_clock
+from intent_platform.pipeline.counts import rows_by_day
+from intent_platform.pipeline.observation import observed_extent
+from intent_platform.platforms.loading import LoadCounts, load_sessions
+from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.contract import ValidatedBatch, validate
+from intent_platform.sessions.feed import Feed
+from intent_platform.sessions.observed_table import ObservedTable
+from intent_platform.sessions.prefetch import prefetch
+from intent_platform.tables import SOURCE
+
+
+@dataclass(frozen=True)
+class SourceLoad:
+    """One load: its counts, the rows that each day has now, and the columns of the feed that were ignored.
+
+    `loaded_at` is the Asia/Tokyo wall-clock time with which its rows are stamped.
+    """
+
+    counts: LoadCounts
+    rows_by_day: Mapping[date, int]
+    ignored_columns: frozenset[str]
+    loaded_at: datetime
+
+
+def load_window(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
+    """Load what `feed` delivers for `window`, in one transaction.
+
+    Raises:
+        FeedError: the feed cannot deliver; nothing was loaded.
+    """
+    accepted_days, loaded_at = feed.accepted_days(), wall_clock(now())
+    # A load that replaces the window may accept no other day: that day's own load would not know of the row.
+    allowed = window if feed.replaces_window else accepted_days
+    ignored: set[str] = set()
+
+    with (
+        platform.warehouse.connect(writing=True) as connection,
+        feed.deliver(window) as delivered,
+        prefetch(delivered) as batches,
+    ):
+
+        def validated() -> Iterator[ValidatedBatch]:
+            for batch in batches:
+                ignored.update(batch.ignored_columns)
+                yield validate(batch, allowed)
+
+        counts = load_sessions(
+            connection,
+            window,
+            validated(),
+            feed=feed.name,
+            replacing=feed.replaces_window,
+            undated=accepted_days.start if feed.replaces_window else window.start,
+            at=loaded_at,
+        )
+        return SourceLoad(counts, rows_by_day(connection, SOURCE, window), frozenset(ignored), loaded_at)
+
+
+def available_days(platform: Platform, source: Feed | ObservedTable) -> Window | None:
+    """The days that have sessions; None for a feed that is open-ended and for a table without rows.
+
+    Raises:
+        FeedError: the sessions cannot be read.
+        WarehouseError: another process holds the observed table.
+    """
+    match source:
+        case ObservedTable():
+            with platform.warehouse.connect() as connection:
+                return observed_extent(connection, source)
+        case Feed():
+            return source.extent()

@@ -1,0 +1,231 @@
+"""The typed `Settings` object. `config.yml` overrides the defaults of its fields, and the environment overrides both.
+
+The variable `INTENT_PLATFORM_A_B` overrides the field `a.b`, and deeper values are JSON. Only `load_settings()` reads
+the file and the environment, not the import of this module. It reports the first mistake in one sentence.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from pydantic_settings.sources import DefaultSettingsSource
+
+from intent_platform.errors import SettingsError
+from intent_platform.settings.evaluation import EvaluationSettings, GateSettings
+from intent_platform.settings.feeds import LandingSettings, SimulatedSettings, TableSettings, UciSettings
+from intent_platform.settings.operation import AlertSettings, MonitoringSettings, ScheduleSettings, ScoringSettings
+from intent_platform.settings.platforms import SnowflakeSettings, WarehouseSettings
+from intent_platform.settings.training import TrainingSettings
+from intent_platform.settings.types import ENVIRONMENT_PREFIX, AbsolutePath, Positive, Section, variable_of
+
+CONFIG_FILE = Path(__file__).with_name("config.yml")
+_REFERENCE = "See docs/settings.md for all settings"
+
+
+class Settings(BaseSettings):
+    """Settings of the platform as a whole.
+
+    They are frozen, and an unknown name is an error.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_parse_none_str="null",
+        yaml_file=CONFIG_FILE,
+        extra="forbid",
+        frozen=True,
+    )
+
+    deployment: Literal["local", "dev", "prod"] = Field(
+        "local",
+        description="`local` is DuckDB and MLflow in `home`. `dev` and `prod` are Snowflake; see docs/snowflake.md.",
+    )
+    home: AbsolutePath = Field(Path(".intent_platform"), description="Folder of all files of the local platform.")
+    first_day: date = Field(
+        date(2024, 1, 1), description="First daily partition. Its month is the first monthly partition."
+    )
+    demo_months: Positive = Field(12, description="Number of months that `make demo` runs: the last ones of the feed.")
+    owner: str = Field(
+        "team:intent_platform", description="Owner shown in the asset catalogue: `team:…` or an e-mail address."
+    )
+    # load_settings() replaces "auto" by the feed that it means.
+    feed: Literal["auto", "uci", "landing", "simulated", "table"] = Field(
+        "auto",
+        description="Source of the sessions. `auto` means `uci` where the UCI file is available and on Snowflake, "
+        "otherwise `simulated`.",
+    )
+    uci: UciSettings = UciSettings()
+    landing: LandingSettings = LandingSettings()
+    simulated: SimulatedSettings = SimulatedSettings()
+    table: TableSettings = TableSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    snowflake: SnowflakeSettings = SnowflakeSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gate: GateSettings = GateSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
+    alerts: AlertSettings = AlertSettings()
+
+    @model_validator(mode="after")
+    def _evaluation_ticks_after_its_test_window(self) -> "Settings":
+        if self.schedules.evaluation_day <= self.evaluation.days:
+            raise ValueError(
+                f"schedules.evaluation_day {self.schedules.evaluation_day} must be after the {self.evaluation.days} "
+                "days of evaluation.days, because the evaluation needs the whole test window"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _clocks_tick_in_the_order_of_the_pipeline(self) -> "Settings":
+        clocks = self.schedules
+        for name in ("scores_hour", "training_hour", "evaluation_hour"):
+            if getattr(clocks, name) <= clocks.sessions_hour:
+                raise ValueError(
+                    f"schedules.{name} {getattr(clocks, name)} must be after schedules.sessions_hour "
+                    f"{clocks.sessions_hour}, because it needs yesterday's sessions"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _only_snowflake_trains_in_the_warehouse(self) -> "Settings":
+        if self.training.place == "warehouse" and self.deployment == "local":
+            raise ValueError(
+                "training.place warehouse needs a stored procedure, which local does not have: set it to process"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_local_reads_a_file(self) -> "Settings":
+        if self.table.file is not None and self.deployment != "local":
+            raise ValueError(f"table.file works on local only: on {self.deployment} name the table in table.relation")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources of the settings, first the one that overrides all others.
+
+        The defaults are a source as well. Sources are merged entry by entry, so a mapping keeps its other defaults.
+        """
+        defaults = DefaultSettingsSource(settings_cls, nested_model_default_partial_update=True)
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls), defaults
+
+    @property
+    def landing_folder(self) -> Path:
+        """The folder into which files are dropped: `landing.folder`, or else `landing/` in the home folder."""
+        return self.landing.folder or self.home / "landing"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file of the local platform."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def uci_copy(self) -> Path:
+        """The copy of the UCI file in the home folder. With it, later runs need neither the path nor the network."""
+        return self.home / "feeds" / "uci.csv"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Load the settings from `overrides`, the environment, `config.yml` and the defaults, in this order of precedence.
+
+    An override may be a part of a section: `training={"months": 1}` does not change the other settings of `training`.
+
+    Raises:
+        SettingsError: a name is unknown or a value is out of range. The message names it.
+    """
+    unknown = sorted(name for name in os.environ if _is_misspelt(name))
+    if unknown:
+        raise SettingsError(f"environment variable {unknown[0]}: there is no such setting. {_REFERENCE}")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_first_mistake(error)) from error
+    return _completed(settings)
+
+
+def _first_mistake(error: ValidationError) -> str:
+    """A sentence about the first unknown name, or else about the first wrong value."""
+    mistakes = error.errors()
+    unknown = [mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"]
+    first = [*unknown, *mistakes][0]
+    # Pydantic adds parts that are not names, such as the alternatives of a union.
+    name = ".".join(part for part in map(str, first["loc"]) if part.isidentifier()) or "settings"
+    return f"setting {name}: " + (f"there is no such setting. {_REFERENCE}" if unknown else first["msg"])
+
+
+def environment_of_paths(settings: Settings) -> dict[str, str]:
+    """The environment variables that give a process with another current folder the same paths."""
+    values = {}
+    for name, value in settings:
+        values[variable_of(name)] = value
+        if isinstance(value, Section):
+            values |= {variable_of(name, inner): entry for inner, entry in value}
+    return {variable: str(value) for variable, value in values.items() if isinstance(value, Path)}
+
+
+def changes_of(settings: Settings) -> dict[str, Any]:
+    """The settings that differ from the defaults, in the form of `config.yml`. Secrets are masked."""
+    defaults = Settings.model_construct().model_dump(mode="json", by_alias=True)
+    return _changes(defaults, settings.model_dump(mode="json", by_alias=True))
+
+
+def _changes(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The entries of `values` that differ from the defaults, in order, and null for each default that is missing."""
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        default = defaults.get(name)
+        if isinstance(value, dict) and isinstance(default, dict):
+            inner = _changes(default, value)
+            changed |= {name: inner} if inner else {}
+        elif name not in defaults or value != default:
+            changed[name] = value
+    return changed | dict.fromkeys(name for name in defaults if name not in values)
+
+
+def _completed(settings: Settings) -> Settings:
+    """The settings with the two values that follow from others: the feed for `auto`, and the parameters file."""
+    snowflake = settings.snowflake
+    if snowflake.parameters_file is None:
+        file = Path(f"connection_parameters_{settings.deployment}.json").absolute()
+        snowflake = snowflake.model_copy(update={"parameters_file": file})
+    feed = _automatic_feed(settings) if settings.feed == "auto" else settings.feed
+    return settings.model_copy(update={"feed": feed, "snowflake": snowflake})
+
+
+def _automatic_feed(settings: Settings) -> Literal["uci", "simulated"]:
+    """The feed that `auto` means: `uci` if the UCI file is available or on Snowflake, otherwise `simulated`."""
+    has_file = settings.uci.csv is not None or settings.uci_copy.exists()
+    return "uci" if has_file or settings.deployment != "local" else "simulated"
+
+
+def _is_misspelt(variable: str) -> bool:
+    """Whether an environment variable has the prefix of the platform but does not name a setting."""
+    if not variable.startswith(ENVIRONMENT_PREFIX):
+        return False
+    name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+    for field, info in Settings.model_fields.items():
+        if name == field:
+            return False
+        section = info.annotation
+        if isinstance(section, type) and issubclass(section, Section) and name.startswith(f"{field}_"):
+            return name.removeprefix(f"{field}_") not in {f.alias or n for n, f in section.model_fields.items()}
+    return True

@@ -1,0 +1,27 @@
+"""Every statement that the account knows, by its module. A statement that no rule handles is an error."""
+
+from intent_platform_tests.snowflake_emulator import (
+    events,
+    governance,
+    loading,
+    logins,
+    models,
+    objects,
+    passthrough,
+    procedures,
+    stages,
+    tasks,
+)
+
+RULES = [
+    *passthrough.RULES,
+    *objects.RULES,
+    *stages.RULES,
+    *loading.RULES,
+    *models.RULES,
+    *procedures.RULES,
+    *events.RULES,
+    *tasks.RULES,
+    *governance.RULES,
+    *logins.RULES,
+]

@@ -1,0 +1,95 @@
+"""Model versions on the emulated account, through the ML library: defaults, aliases, metrics and scores."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier
+
+from intent_platform_tests.snowflake_emulator.conftest import connected, snowpark_session
+from intent_platform_tests.snowflake_emulator.server import RunningEmulator
+
+
+@dataclass
+class LoggedModel:
+    """The model M with the versions V1 and V2, which the ML library logged in this order from one fitted model."""
+
+    registry: Any
+    cursor: Any
+    fitted: CatBoostClassifier
+    frame: pd.DataFrame
+
+    @property
+    def model(self) -> Any:
+        return self.registry.get_model("M")
+
+    def log(self, version: str) -> None:
+        self.registry.log_model(
+            self.fitted,
+            model_name="M",
+            version_name=version,
+            sample_input_data=self.frame.head(2),
+            target_platforms=["WAREHOUSE"],
+            metrics={"pr_auc": 0.5},
+            options={"relax_version": False, "enable_explainability": False},
+        )
+
+
+class TestModel:
+    """Logging takes seconds, so tests that change versions copy the model with SQL."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def logged(cls, emulator: RunningEmulator) -> Iterator[LoggedModel]:
+        """Tests do not change it."""
+        from snowflake.ml.registry import Registry
+
+        random = np.random.default_rng(0)
+        frame = pd.DataFrame({"A": random.random(200), "B": random.random(200)})
+        fitted = CatBoostClassifier(iterations=5, depth=2, verbose=0, allow_writing_files=False)
+        fitted.fit(frame, frame["A"] > 0.5)
+        with connected(emulator) as connection, snowpark_session(connection) as snowpark:
+            registry = Registry(snowpark, database_name="MLSYSTEM_DEV", schema_name=snowpark.get_current_schema())
+            logged = LoggedModel(registry, connection.cursor(), fitted, frame)
+            for version in ("V1", "V2"):
+                logged.log(version)
+            yield logged
+
+    @pytest.fixture
+    def copied(self, logged: LoggedModel) -> Iterator[Any]:
+        """A model with the versions of M."""
+        logged.cursor.execute("CREATE MODEL COPIED WITH VERSION V1 FROM 'snow://model/M/versions/V1/'")
+        logged.cursor.execute("ALTER MODEL COPIED ADD VERSION V2 FROM 'snow://model/M/versions/V2/'")
+        yield logged.registry.get_model("COPIED")
+        logged.cursor.execute("DROP MODEL COPIED")
+
+    def test_has_its_first_version_as_default(self, logged: LoggedModel) -> None:
+        assert logged.model.default.version_name == "V1"
+
+    def test_keeps_its_default_version(self, logged: LoggedModel) -> None:
+        with pytest.raises(Exception, match="default"):
+            logged.model.delete_version("V1")
+
+    def test_has_each_version_once(self, logged: LoggedModel) -> None:
+        with pytest.raises(Exception, match="already exist"):
+            logged.log("V2")
+
+    def test_moves_an_alias(self, copied: Any) -> None:
+        copied.version("V1").set_alias("best")
+        copied.version("V2").set_alias("best")
+        assert copied.version("best").version_name == "V2"
+
+    def test_deletes_a_former_default_version(self, copied: Any) -> None:
+        copied.default = "V2"
+        copied.delete_version("V1")
+        assert [version.version_name for version in copied.versions()] == ["V2"]
+
+    def test_keeps_the_metrics_of_a_version(self, logged: LoggedModel) -> None:
+        assert logged.model.version("V2").show_metrics() == {"pr_auc": 0.5}
+
+    def test_scores_like_the_fitted_model(self, logged: LoggedModel) -> None:
+        scored = logged.model.version("V2").run(logged.frame, function_name="predict_proba")
+        np.testing.assert_allclose(scored.to_numpy(), logged.fitted.predict_proba(logged.frame))
