@@ -34,6 +34,7 @@ BELOW["instance"] = {"errors", "partitions", "settings"}
 BELOW["rehearsal"] = {"definitions", "instance", "terminal", *BELOW["definitions"]}
 BELOW["commands"] = {"rehearsal", *BELOW["rehearsal"]}
 BELOW["__main__"] = {"errors"}  # it finds the commands by their files
+TEST_MODULES = sorted(Path(__file__).parent.rglob("*.py"))
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
@@ -95,6 +96,23 @@ class TestModule:
         assert ast.get_docstring(ast.parse(path.read_text())), "say what lives in the module"
 
     def test_has_at_most_300_lines(self, path: Path):
+        assert path.read_text().count("\n") <= 300
+
+
+class TestTests:
+    """The tests are the specification, so they have to be readable too."""
+
+    def test_have_names_under_60_characters(self):
+        functions = [
+            node.name
+            for path in TEST_MODULES
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        ]
+        assert [name for name in functions if len(name) >= 60] == []
+
+    @pytest.mark.parametrize("path", TEST_MODULES, ids=lambda path: path.name)
+    def test_stay_within_300_lines_a_module(self, path: Path):
         assert path.read_text().count("\n") <= 300
 
 
