@@ -227,7 +227,7 @@ class TestWrongPromotion:
         force(after_july, bad, "2025-07-02")
         run = after_july.run("scores_job", "2025-07-02", JULY[1])
         assert run.success
-        assert f"{good}, which it replaced, would with" in failed_in(run)["promotion_was_right"]
+        assert f"{good}, which it replaced, would have" in failed_in(run)["promotion_was_right"]
         rollback = {"rollback_champion": {"config": {"version": good, "reason": "worse"}}}
         after_july.run("rollback", config={"ops": rollback})
         run = after_july.run("scores_job", "2025-07-02", JULY[1])
