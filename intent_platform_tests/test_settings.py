@@ -114,6 +114,7 @@ class TestMistakes:
             load_settings()
         assert named in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert "Value error" not in str(caught.value), "that is pydantic's word"
 
 
 class TestSettings:

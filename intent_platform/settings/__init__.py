@@ -169,7 +169,8 @@ def _first_mistake(error: ValidationError) -> str:
     first = [*unknown, *mistakes][0]
     # Pydantic adds parts that are not names, such as the alternatives of a union.
     name = ".".join(part for part in map(str, first["loc"]) if part.isidentifier()) or "settings"
-    return f"setting {name}: " + (f"there is no such setting. {_REFERENCE}" if unknown else first["msg"])
+    mistake = f"there is no such setting. {_REFERENCE}" if unknown else first["msg"].removeprefix("Value error, ")
+    return f"setting {name}: {mistake}"
 
 
 def environment_of_paths(settings: Settings) -> dict[str, str]:
