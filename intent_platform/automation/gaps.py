@@ -6,6 +6,7 @@ Everything here is a level, not an edge. A gap stands as long as its cause does,
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 import dagster as dg
 
@@ -81,7 +82,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class GapFinder:
-    """Finds the gaps of a deployment in the events that its instance has recorded."""
+    """Finds the gaps of a deployment in the events that its instance has recorded, as of the first look."""
 
     settings: Settings
     source: Feed | ObservedTable
@@ -93,13 +94,13 @@ class GapFinder:
         Days that another SELECT made need `dataset` alone, because their sessions are loaded. A rebuilt table is empty,
         so every such day counts, however old.
         """
-        loaded, dataset = self._source_events(), self._last_events("dataset")
+        loaded, dataset = self._source_events, self._dataset_events
         due = self._due("sessions")
         missing = {day for day in due if day not in dataset}
         # The source may complete a day after its load: the day is loaded again once its late rows have arrived.
         late = {day for day, since in self.source.completion_days(due).items() if self._loaded_before(day, since)}
         behind = missing | late | _older(dataset, loaded)
-        outdated = {day for day in outdated_days(self.instance) - behind if day >= self.settings.first_day}
+        outdated = {day for day in self._outdated - behind if day >= self.settings.first_day}
         rebuilds = [Gap(SESSIONS_JOB.name, days, CODE_VERSION, only=("dataset",)) for days in _ranges(outdated)]
         return _gaps(SESSIONS_JOB.name, behind, loaded) + rebuilds
 
@@ -130,12 +131,12 @@ class GapFinder:
         features were rebuilt, the scores are what marketing read at the time: only due days are scored again. A day
         whose features wait for a rebuild is left out, because DATASET may hold no row of it.
         """
-        dataset, scores = self._last_events("dataset"), self._last_events("scores")
-        loaded, due = self._source_events(), self._due("scores")
+        dataset, scores = self._dataset_events, self._last_events("scores")
+        loaded, due = self._source_events, self._due("scores")
         missing = {day for day in due if day in dataset and day not in scores}
         older = {day for day in _older(scores, dataset) if day in scores}
         stale = {day for day in older if day in due or loaded.get(day, 0) > scores[day]}
-        return _gaps(SCORES_JOB.name, (missing | stale) - outdated_days(self.instance), dataset)
+        return _gaps(SCORES_JOB.name, (missing | stale) - self._outdated, dataset)
 
     def _due(self, clock: str) -> Window:
         """The look-back days that the source has and whose daily clock ticked, on the day after, an hour ago."""
@@ -162,6 +163,15 @@ class GapFinder:
         loads = [record.asset_materialization for record in records if record.asset_materialization]
         return any(datetime.fromisoformat(str(load.metadata["loaded_at"].value)).date() < since for load in loads)
 
+    @cached_property
+    def _outdated(self) -> set[date]:
+        return outdated_days(self.instance)
+
+    @cached_property
+    def _dataset_events(self) -> _LastEvents:
+        return self._last_events("dataset")
+
+    @cached_property
     def _source_events(self) -> _LastEvents:
         """When each day of `source` changed last. An observed table is never materialized, only observed."""
         return self._last_events("source", _OBSERVED if isinstance(self.source, ObservedTable) else _MATERIALIZED)
