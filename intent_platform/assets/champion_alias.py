@@ -12,6 +12,7 @@ from intent_platform.assets.presentation import markdown_table
 from intent_platform.errors import PromotionRefused
 from intent_platform.partitions import day_of
 from intent_platform.pipeline.promotion import carry_out, forced_promotion, newest_promotion
+from intent_platform.platforms.champion import settle
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.versions import ModelVersion, name_or_nobody
@@ -51,12 +52,15 @@ def define_champion_alias() -> dg.AssetsDefinition:
         config: ChampionAliasConfig,
         platform: dg.ResourceParam[Platform],
     ) -> dg.MaterializeResult[None]:
-        champion = platform.registry.champion()
+        settled = settle(platform)
+        champion = settled.version
+        for sentence in settled.repairs:
+            context.log.warning(sentence)
         if config.reason and not config.force:
             raise PromotionRefused("the config has a reason but no force: name in force the version to make champion")
         if config.force:
             version = platform.registry.version(config.force)
-            request = forced_promotion(platform.registry, version, config.reason, champion)
+            request = forced_promotion(version, config.reason, champion)
         else:
             request = newest_promotion(platform, champion)
         if request is None:

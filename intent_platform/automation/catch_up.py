@@ -15,8 +15,10 @@ from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORE
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import now
 from intent_platform.pipeline.promotion import pending_promotion
+from intent_platform.platforms.champion import is_settled
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.versions import name_or_nobody
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
@@ -105,7 +107,7 @@ def _is_under_way(instance: dg.DagsterInstance, job: str) -> bool:
 
 
 def _pending_promotion(instance: dg.DagsterInstance, platform: Platform) -> dg.RunRequest | None:
-    """A run for an evaluation that says promote and was not carried out.
+    """A run for an evaluation that says promote and was not carried out, or for a killed move.
 
     The run key holds the date, so a failed run is asked for again on the next day. Carrying out a promotion twice
     changes nothing.
@@ -116,14 +118,15 @@ def _pending_promotion(instance: dg.DagsterInstance, platform: Platform) -> dg.R
         with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
             ledger = read_ledger(connection)
             pending = pending_promotion(connection, ledger, ledger.latest.to_version if ledger.latest else None)
+        if pending is not None:
+            reason = f"promotion of {pending.challenger} for {pending.month}"
+        elif ledger.latest is not None and not is_settled(champion := platform.registry.champion(), ledger):
+            reason = f"repair after a move to {name_or_nobody(champion)}"
+        else:
+            return None
     except WarehouseError:
         return None  # busy: the next tick asks again
-    if pending is None:
-        return None
-    return dg.RunRequest(
-        run_key=f"promotion of {pending.challenger} for {pending.month} asked {now().date()}",
-        job_name=PROMOTION_JOB.name,
-    )
+    return dg.RunRequest(run_key=f"{reason} asked {now().date()}", job_name=PROMOTION_JOB.name)
 
 
 def _has_champion(platform: Platform) -> bool:

@@ -45,6 +45,8 @@ def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.
         """Make `config.version` champion, quarantine the version it replaces, and record both on `champion_alias`."""
         target = platform.registry.version(config.version) if config.version else None
         rollback = roll_back_to(platform, target, config.reason, run_id=context.run_id)
+        for sentence in rollback.repairs:
+            context.log.warning(sentence)
         if rollback.proof is None:
             context.log.warning(f"{rollback.champion.name} is already the champion. Nothing was moved.")
             return

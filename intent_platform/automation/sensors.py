@@ -85,14 +85,14 @@ def _define_champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
         default_status=status,
         minimum_interval_seconds=15,
         description=(
-            f"After the champion changes, score those of the last {days} scored days again that another version scored."
+            f"After the champion changes, score those of the last {days} scored days again that an earlier one scored."
         ),
     )
     def champion_sensor(platform: dg.ResourceParam[Platform]) -> dg.SensorResult | dg.SkipReason:
-        """Level-triggered by recent days that another version scored before the champion's last move.
+        """Level-triggered by recent days that an earlier champion scored.
 
-        Scores given after the move stay, because somebody chose them. The run key contains today's date, so the sensor
-        requests a failed run again on the next day.
+        Scores by a version that somebody named stay. The run key contains today's date, so the sensor requests a failed
+        run again on the next day.
         """
         try:
             with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
@@ -107,9 +107,11 @@ def _define_champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
                 outdated = outdated_scores(connection, window, latest)
         except WarehouseError as error:
             return dg.SkipReason(str(error))
-        if outdated is None:
+        if not outdated:
             return dg.SkipReason(f"no scores of the last {days} scored days are outdated")
-        key = f"champion-move-{latest.number}-{outdated}-asked-{now().date()}"
-        return dg.SensorResult(run_requests=[range_request(SCORES_JOB.name, outdated, key)])
+        key = f"champion-move-{latest.number}-{{}}-asked-{now().date()}"
+        return dg.SensorResult(
+            run_requests=[range_request(SCORES_JOB.name, days, key.format(days)) for days in outdated]
+        )
 
     return champion_sensor

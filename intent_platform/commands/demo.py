@@ -35,6 +35,7 @@ from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.pipeline.source import available_days
 from intent_platform.pipeline.summary import MonthSummary, month_summaries
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.champion import settle
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.choice import session_source
@@ -64,6 +65,8 @@ def run(csv: Path | None) -> None:
             f"the demo runs past months, and the feed {settings.feed} has none: set feed to simulated or uci"
         )
     console = Console()
+    for sentence in settle(platform).repairs:  # without a ledger row nobody is champion of a past day
+        console.print(sentence, soft_wrap=True)
     with open_instance(settings) as instance:
         demo = DemoRun(settings, platform, build_definitions(settings), instance, extent)
         months = month_keys(extent)[-settings.demo_months :]

@@ -12,6 +12,8 @@ from intent_platform.automation.jobs import PROMOTION_JOB
 from intent_platform.definitions import build_definitions
 from intent_platform.instance import open_instance, run_job
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.champion import settle
+from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.versions import name_or_nobody, validated_version_name
 from intent_platform.settings import load_settings
 
@@ -33,7 +35,7 @@ def run(version: str, reason: str) -> None:
 
 
 def move_and_report(job: str, config: Mapping[str, object], consequence: str) -> None:
-    """Run a job that moves the champion, and print the champion.
+    """Run a job that moves the champion, and print what its own row in the ledger says.
 
     Args:
         job: the name of the job.
@@ -41,15 +43,19 @@ def move_and_report(job: str, config: Mapping[str, object], consequence: str) ->
         consequence: the text after the name of the new champion. `{before}` stands for the previous one.
     """
     settings = load_settings()
-    registry = platform_for(settings).registry
+    platform, console = platform_for(settings), Console(soft_wrap=True)
     with open_instance(settings) as instance:
-        before = name_or_nobody(registry.champion())
-        run_job(build_definitions(settings), instance, job, config=config)
-    after = name_or_nobody(registry.champion())
-    if before == after:
-        Console().print(f"{after} is already the champion. Nothing was moved.")
-    else:
-        moved = f"The champion is now [bold]{after}[/bold]{consequence.format(before=before)}."
-        days = settings.scoring.rescore_days
-        again = f"With `make dev` running, the last {days} scored days are scored again."
-        Console().print(f"{moved} {again}", soft_wrap=True)
+        settled = settle(platform)
+        for sentence in settled.repairs:
+            console.print(sentence)
+        run = run_job(build_definitions(settings), instance, job, config=config)
+    with platform.warehouse.connect() as connection:
+        move = read_ledger(connection).made_by(run.run_id)
+    if move is None:
+        console.print(f"{name_or_nobody(settled.version)} is already the champion. Nothing was moved.")
+        return
+    before, days = move.from_version or "nobody", settings.scoring.rescore_days
+    console.print(
+        f"The champion is now [bold]{move.to_version}[/bold]{consequence.format(before=before)}. "
+        f"With `make dev` running, the last {days} scored days are scored again."
+    )

@@ -10,9 +10,9 @@ from datetime import date, datetime
 
 from intent_platform.errors import NoChampion, PromotionRefused
 from intent_platform.pipeline.evaluation import newest_evaluation
-from intent_platform.platforms.champion import Proof, move_champion
+from intent_platform.platforms.champion import Proof, move_champion, settle
 from intent_platform.platforms.ledger import Cause, Ledger, read_ledger
-from intent_platform.platforms.ports import Connection, ModelRegistry, Platform
+from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.versions import ModelVersion
 
 
@@ -55,10 +55,8 @@ def pending_promotion(connection: Connection, ledger: Ledger, champion: str | No
     )
 
 
-def forced_promotion(
-    registry: ModelRegistry, version: ModelVersion, reason: str, champion: ModelVersion | None
-) -> PromotionRequest | None:
-    """The request of a person; None when the version is champion already. Then its quarantine is lifted.
+def forced_promotion(version: ModelVersion, reason: str, champion: ModelVersion | None) -> PromotionRequest | None:
+    """The request of a person; None when the version is champion already.
 
     Raises:
         PromotionRefused: the reason is empty.
@@ -66,8 +64,6 @@ def forced_promotion(
     if not reason.strip():
         raise PromotionRefused(f"a reason is missing for making {version.name} champion: give one, the ledger keeps it")
     if champion is not None and version.name == champion.name:
-        if version.quarantine:
-            registry.set_quarantine(version, None)
         return None
     return PromotionRequest(to=version, cause="force", reason=reason, metrics=version.provenance.metrics)
 
@@ -108,11 +104,15 @@ def carry_out(
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """The result of a rollback. `proof` is None when the target was champion already and nothing moved."""
+    """The result of a rollback. `proof` is None when the target was champion already and nothing moved.
+
+    `repairs` are the sentences of `platforms.champion.settle`, which comes first.
+    """
 
     rolled_back_from: ModelVersion
     champion: ModelVersion
     proof: Proof | None
+    repairs: tuple[str, ...]
 
 
 def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, *, run_id: str) -> RollbackResult:
@@ -122,13 +122,13 @@ def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, 
         NoChampion: no version is champion, or none can follow it.
         UnknownVersion, VersionUnfit, ChampionMoved: see `move_champion`; nothing was moved.
     """
-    registry = platform.registry
-    champion = registry.champion()
+    settled = settle(platform)
+    champion = settled.version
     if champion is None:
         raise NoChampion("there is no champion to roll back from: none was ever promoted")
     target = _previous_champion(platform, champion) if version is None else version
     if target.name == champion.name:
-        return RollbackResult(champion, target, None)
+        return RollbackResult(champion, target, None, settled.repairs)
     proof = move_champion(
         platform,
         target,
@@ -139,7 +139,7 @@ def roll_back_to(platform: Platform, version: ModelVersion | None, reason: str, 
         run_id=run_id,
         quarantine_reason=f"rolled back from: {reason}",
     )
-    return RollbackResult(champion, target, proof)
+    return RollbackResult(champion, target, proof, settled.repairs)
 
 
 def _previous_champion(platform: Platform, champion: ModelVersion) -> ModelVersion:

@@ -1,21 +1,26 @@
 """Scoring: which version scores a window, the scores themselves, and which of them are out of date."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 
-from intent_platform.errors import NoChampion
+from intent_platform.errors import ChampionMoved, NoChampion
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.pipeline.counts import rows_by_day, score_histogram
-from intent_platform.platforms.ledger import Move, read_ledger
-from intent_platform.platforms.loading import in_window, replace_window
+from intent_platform.platforms.champion import settle
+from intent_platform.platforms.ledger import Ledger, Move, read_ledger
+from intent_platform.platforms.loading import in_window, refill_window
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, Platform, ScoringModel
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.platforms.versions import MODEL_NAME, ModelVersion
 from intent_platform.tables import SCORES
 
-CHAMPION, AT_THE_TIME = "champion", "at_the_time"
+#: How a version is chosen: the champion of now, the champion of each day, or by name.
+CHAMPION, AT_THE_TIME, VERSION = "champion", "at_the_time", "version"
 HISTOGRAM_BINS = 20
+_ATTEMPTS = 5
 _SELECT = statement_beside(__file__, "scores.sql")
 
 
@@ -32,12 +37,23 @@ class ScoredWindow:
 def score(platform: Platform, model: str, window: Window) -> ScoredWindow:
     """Replace the scores of `window` by those of `model`; see `resolve_model`.
 
+    If the champion moves before the scores are written, the model is resolved again.
+
     Raises:
         NoChampion, InvalidVersionName, UnknownVersion, VersionUnfit: nothing can score; no row was changed.
+        ChampionMoved: the champion moved again and again.
     """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(ChampionMoved):
+            return _score_once(platform, model, window)
+        settle(platform)  # if nobody moved the champion, a killed move left the ledger behind the pointer
+    return _score_once(platform, model, window)
+
+
+def _score_once(platform: Platform, model: str, window: Window) -> ScoredWindow:
     spans = scoring_models(platform, model, window)
     with platform.warehouse.connect(writing=True) as connection:
-        rows = sum(score_window(connection, span, scoring_model) for span, scoring_model in spans)
+        rows = sum(score_window(connection, span, scoring_model, model) for span, scoring_model in spans)
         return ScoredWindow(
             rows=rows,
             rows_by_day=rows_by_day(connection, SCORES, window),
@@ -79,31 +95,73 @@ def scoring_models(platform: Platform, model: str, window: Window) -> list[tuple
     return [(span, models[version.name]) for span, version in spans]
 
 
-def score_window(connection: Connection, window: Window, scoring_model: ScoringModel) -> int:
-    """Replace the scores of `window` by those of one version, in one transaction, and return their number."""
+def score_window(connection: Connection, window: Window, scoring_model: ScoringModel, model: str) -> int:
+    """Replace the scores of `window` by those of one version, in one transaction, and return their number.
+
+    Args:
+        connection: a connection that can write, outside a transaction.
+        window: the days to score.
+        scoring_model: the version that scores them.
+        model: how the version was chosen; see `resolve_model`. The scores keep it, and the number of the last move.
+
+    Raises:
+        ChampionMoved: the ledger no longer names this version for these days. Nothing was changed.
+    """
     connection.use_model(scoring_model)
     select = _SELECT.format(predict=f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})")
-    return replace_window(
-        connection,
-        SCORES,
-        window,
-        select,
-        model_name=MODEL_NAME,
-        model_version=scoring_model.version,
-        scored_at=wall_clock(now()),
-    )
+    with connection.transaction():
+        ledger = read_ledger(connection)
+        if model in (CHAMPION, AT_THE_TIME) and chosen_versions(ledger, model, window) != {scoring_model.version}:
+            raise ChampionMoved(
+                f"{scoring_model.version} is no longer the champion of {window}: score these days again"
+            )
+        return refill_window(
+            connection,
+            SCORES,
+            window,
+            select,
+            model_name=MODEL_NAME,
+            model_version=scoring_model.version,
+            scored_at=wall_clock(now()),
+            chosen_as=model if model in (CHAMPION, AT_THE_TIME) else VERSION,
+            move=ledger.latest.number if ledger.latest else None,
+        )
 
 
-def outdated_scores(connection: Connection, window: Window, move: Move) -> Window | None:
-    """The days of `window`, first to last, that another version scored before the champion's last move.
+def chosen_versions(ledger: Ledger, model: str, window: Window) -> set[str]:
+    """The versions that the ledger names for `window`: the champion of now, or those at the time.
 
-    Somebody chose the scores that were given after the move. None when there are no such days.
+    Empty if a day had no champion.
     """
-    found = connection.row(
-        "SELECT MIN(SESSION_DATE) AS FIRST_DAY, MAX(SESSION_DATE) AS LAST_DAY FROM SCORES "
-        f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion AND SCORED_AT < :moved_at",
+    if ledger.latest is None:
+        return set()
+    if model == CHAMPION:
+        return {ledger.latest.to_version}
+    with suppress(NoChampion):
+        return {version for _, version in ledger.champions_of(window)}
+    return set()
+
+
+def outdated_scores(connection: Connection, window: Window, move: Move) -> list[Window]:
+    """The days of `window` that a champion before `move` scored, in the fewest windows without a day that must stay.
+
+    `move` is the champion's last move. A day stays if somebody named the version that scored it, or asked for the
+    champion at the time. The scores of an earlier release do not say how their version was chosen. They stay if they
+    were given after the move.
+    """
+    days = connection.fetch(
+        "SELECT SESSION_DATE, COUNT_IF(CHOSEN_AS = :chosen_as AND COALESCE(MOVE, 0) < :move "
+        "OR CHOSEN_AS IS NULL AND SCORED_AT < :moved_at) AS OUTDATED FROM SCORES "
+        f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion GROUP BY SESSION_DATE ORDER BY SESSION_DATE",
         **window.bounds,
         champion=move.to_version,
+        chosen_as=CHAMPION,
+        move=move.number,
         moved_at=move.moved_at,
-    )
-    return None if found["FIRST_DAY"] is None else Window(found["FIRST_DAY"], found["LAST_DAY"] + timedelta(days=1))
+    ).to_pylist()
+    windows = []
+    for stays, group in groupby(days, key=lambda day: not day["OUTDATED"]):
+        if not stays:
+            outdated = [day["SESSION_DATE"] for day in group]
+            windows.append(Window(outdated[0], outdated[-1] + timedelta(days=1)))
+    return windows

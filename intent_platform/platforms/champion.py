@@ -1,4 +1,4 @@
-"""Moves the champion: the one code path for the first champion, promotion, force and rollback.
+"""Moves the champion: the one code path for the first champion, promotion, force and rollback. Repairs killed moves.
 
 A version must load and score a sample before anything moves. `modelling.promotion` decides whether a challenger
 deserves to be champion.
@@ -12,13 +12,15 @@ from datetime import date
 
 import numpy as np
 
-from intent_platform.errors import VersionUnfit
+from intent_platform.errors import ChampionMoved, VersionUnfit
 from intent_platform.partitions import now, wall_clock
-from intent_platform.platforms.ledger import Cause, read_ledger
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Platform
-from intent_platform.platforms.versions import ModelVersion
-from intent_platform.tables import DATASET
+from intent_platform.platforms.ledger import Cause, Ledger, Move, read_ledger, write_move
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, Platform
+from intent_platform.platforms.versions import ModelVersion, ensure_champion
+from intent_platform.tables import CHAMPION_HISTORY, CHAMPION_INTENTS, DATASET
 
+#: The reason in the ledger for a move of the pointer that the platform did not make.
+NO_RECORD = "the pointer was moved outside the platform"
 _SAMPLE_ROWS = 1_000
 
 
@@ -77,9 +79,9 @@ def move_champion(
 ) -> Proof:
     """Make `to` the champion if `replacing` is still the champion, and write the ledger.
 
-    The pointer moves after the ledger row is written and before it is committed. If the move or the commit fails,
-    ledger, pointer and quarantine marks keep their old values. The first champion is an exception: if its commit
-    fails, the pointer stays on it and the ledger has no row.
+    Moves run one after the other. The pointer moves after the ledger row is written and before it is committed. If the
+    move or the commit fails, ledger, pointer and quarantine marks keep their old values. If the process is killed
+    between the two, `settle` completes the move from its row in `CHAMPION_INTENTS`.
 
     Args:
         platform: the platform whose champion changes.
@@ -97,35 +99,127 @@ def move_champion(
         ChampionMoved: somebody else moved the pointer. Nothing was moved.
     """
     registry = platform.registry
-    proof = prove_fit(platform, to)
-    with ExitStack() as undo:
-        if replacing is not None and quarantine_reason is not None:
-            # The mark comes first. An interruption can then leave a quarantined champion, but never a rolled-back
-            # version that an evaluation may promote again.
-            undo.callback(registry.set_quarantine, replacing, replacing.quarantine)
-            registry.set_quarantine(replacing, quarantine_reason)
-        with platform.warehouse.connect(writing=True) as connection, connection.transaction():
-            # This update changes no value. On Snowflake it makes concurrent moves run one after the other: an update
-            # waits for another update of the same table, but an insert does not.
-            connection.execute("UPDATE CHAMPION_HISTORY SET MOVE = MOVE WHERE MOVE = 1")
-            latest, moment = read_ledger(connection).latest, now()
-            connection.execute(
-                "INSERT INTO CHAMPION_HISTORY SELECT :move, :moved_at, :effective_date, :from_version, :to_version, "
-                ":cause, :reason, :metrics, :run_id",
-                move=latest.number + 1 if latest else 1,
-                moved_at=wall_clock(moment),
-                effective_date=effective_date or moment.date(),
-                from_version=None if replacing is None else replacing.name,
-                to_version=to.name,
-                cause=cause,
-                reason=reason,
-                metrics=json.dumps(dict(metrics)),
-                run_id=run_id,
-            )
-            registry.move_champion(to, replacing)
-            if replacing is not None:
-                undo.callback(registry.move_champion, replacing, to)
-        undo.pop_all()  # the move is committed, so nothing must be undone
+    proof, moment = prove_fit(platform, to), now()
+    with platform.warehouse.connect(writing=True) as connection, ExitStack() as if_commit_fails:
+        latest = read_ledger(connection).latest
+        move = Move(
+            number=latest.number + 1 if latest else 1,
+            moved_at=wall_clock(moment),
+            effective_date=effective_date or moment.date(),
+            from_version=None if replacing is None else replacing.name,
+            to_version=to.name,
+            cause=cause,
+            reason=reason,
+            run_id=run_id,
+        )
+        write_move(connection, CHAMPION_INTENTS, move, metrics)
+        with connection.transaction(), ExitStack() as undo:
+            _lock(connection)
+            champion = registry.champion()
+            ensure_champion(champion, replacing, to)
+            if read_ledger(connection).latest != latest:
+                raise ChampionMoved(f"the champion moved meanwhile: decide again whether to make {to.name} champion")
+            if champion is not None and quarantine_reason is not None:
+                # The mark comes first. An interruption can then leave a quarantined champion, but never a rolled-back
+                # version that an evaluation may promote again.
+                undo.callback(registry.set_quarantine, champion, champion.quarantine)
+                registry.set_quarantine(champion, quarantine_reason)
+            write_move(connection, CHAMPION_HISTORY, move, metrics)
+            connection.execute("DELETE FROM CHAMPION_INTENTS WHERE MOVE <= :number", number=move.number)
+            registry.move_champion(to, champion)
+            if champion is not None:
+                undo.callback(registry.move_champion, champion, to)
+            if_commit_fails.enter_context(undo.pop_all())
+        if_commit_fails.pop_all()
     if to.quarantine:  # evaluations skip quarantined versions, so a person named this one
         registry.set_quarantine(to, None)
     return proof
+
+
+@dataclass(frozen=True)
+class SettledChampion:
+    """The champion that pointer and ledger agree on, and a sentence about each repair that this took."""
+
+    version: ModelVersion | None
+    repairs: tuple[str, ...] = ()
+
+
+def is_settled(champion: ModelVersion | None, ledger: Ledger) -> bool:
+    """Whether the ledger's last move made `champion` champion, and the champion is not quarantined."""
+    if champion is None or ledger.latest is None:
+        return champion is None and ledger.latest is None
+    return ledger.latest.to_version == champion.name and not champion.quarantine
+
+
+def settle(platform: Platform) -> SettledChampion:
+    """Complete what a killed move left undone, and return the champion. Without such a move nothing is written.
+
+    The pointer decides. If the ledger's last move names another version, the ledger gets the missing row with the
+    cause `repair`. A champion loses its quarantine mark. A pointer that was lost returns to the version of the last
+    move.
+
+    Raises:
+        UnknownVersion: the pointer was lost, and the registry does not have the version of the last move.
+    """
+    registry = platform.registry
+    champion = registry.champion()
+    with platform.warehouse.connect() as connection:
+        if is_settled(champion, read_ledger(connection)):
+            return SettledChampion(champion)
+    repairs: list[str] = []
+    with platform.warehouse.connect(writing=True) as connection, connection.transaction():
+        _lock(connection)
+        champion, latest = registry.champion(), read_ledger(connection).latest  # a move may have ended meanwhile
+        if champion is None and latest is not None:
+            champion = registry.version(latest.to_version)
+            registry.move_champion(champion, None)
+            repairs.append(f"the registry named no champion: {champion.name} is champion again, as the ledger says")
+        if champion is not None and (latest is None or latest.to_version != champion.name):
+            repairs.append(_write_missing_move(connection, champion, latest))
+        if champion is not None and champion.quarantine:
+            registry.set_quarantine(champion, None)
+            champion = champion.model_copy(update={"quarantine": None})
+            repairs.append(f"the champion {champion.name} was marked as quarantined: it is no longer marked")
+    return SettledChampion(champion, tuple(repairs))
+
+
+def _write_missing_move(connection: Connection, champion: ModelVersion, latest: Move | None) -> str:
+    """Write the ledger row that the move to `champion` lacks, and return a sentence about it.
+
+    The row repeats what the move had recorded in `CHAMPION_INTENTS`. Without a record, somebody moved the pointer in
+    the registry itself.
+    """
+    number, before = (latest.number + 1, latest.to_version) if latest else (1, None)
+    moment = now()
+    intent = connection.row(
+        "SELECT MOVED_AT, EFFECTIVE_DATE, CAUSE, REASON, METRICS, RUN_ID FROM CHAMPION_INTENTS "
+        "WHERE MOVE = :number AND TO_VERSION = :to_version ORDER BY MOVED_AT DESC",
+        number=number,
+        to_version=champion.name,
+    )
+    move = Move(
+        number=number,
+        moved_at=intent.get("MOVED_AT", wall_clock(moment)),
+        effective_date=intent.get("EFFECTIVE_DATE", moment.date()),
+        from_version=before,
+        to_version=champion.name,
+        cause="repair",
+        reason=f"{intent['CAUSE']}, cut off before its row was written: {intent['REASON']}" if intent else NO_RECORD,
+        run_id=intent.get("RUN_ID", "unknown"),
+    )
+    metrics = json.loads(intent["METRICS"]) if intent else champion.provenance.metrics
+    write_move(connection, CHAMPION_HISTORY, move, metrics)
+    connection.execute("DELETE FROM CHAMPION_INTENTS WHERE MOVE <= :number", number=number)
+    return f"the ledger lacked the move from {before or 'nobody'} to {champion.name}: it is written ({move.reason})"
+
+
+def _lock(connection: Connection) -> None:
+    """Make other moves wait for the end of this transaction.
+
+    On Snowflake an update waits for another update of the same table, but an insert does not. Before the first move
+    the ledger has no row to update, so the moves that have begun take its place. The ledger comes again after that,
+    because the first move may have ended meanwhile.
+    """
+    for table in (CHAMPION_HISTORY, CHAMPION_INTENTS, CHAMPION_HISTORY):
+        if connection.execute(f"UPDATE {table.name} SET MOVE = MOVE WHERE MOVE = 1"):
+            return

@@ -1,4 +1,4 @@
-"""The contract of `tables.py` as SQL conditions, for rows that are in the warehouse.
+"""The contract of `tables` as SQL conditions, for rows that are in the warehouse.
 
 `sessions.contract` checks the same contract for rows that a feed delivers.
 """

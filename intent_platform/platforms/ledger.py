@@ -1,9 +1,10 @@
 """The ledger `CHAMPION_HISTORY`: its moves, and the champion of each day.
 
-The table is append-only, and only `champion.move_champion` writes it. The registry names the current champion.
+The table is append-only, and only `platforms.champion` writes it. The registry names the current champion.
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -11,10 +12,12 @@ from typing import Literal
 from intent_platform.errors import NoChampion
 from intent_platform.partitions import Window
 from intent_platform.platforms.ports import Connection
+from intent_platform.tables import CHAMPION_HISTORY, Table
 
 #: The ledger stores this text if nobody gave a reason for a move.
 NO_REASON = "no reason given"
-Cause = Literal["first", "promotion", "force", "rollback"]
+#: `repair` is a move that was found without its row, because the run that moved the pointer was cut off.
+Cause = Literal["first", "promotion", "force", "rollback", "repair"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ class Ledger:
     def latest(self) -> Move | None:
         """The last move; None if there was no move yet."""
         return self.moves[-1] if self.moves else None
+
+    def until(self, number: int) -> "Ledger":
+        """The ledger as it was after the move of that number."""
+        return Ledger(tuple(move for move in self.moves if move.number <= number))
+
+    def made_by(self, run_id: str) -> Move | None:
+        """The move of that run; None if the run moved nothing."""
+        return next((move for move in self.moves if move.run_id == run_id and move.cause != "repair"), None)
 
     def previous_champion(self, current: str, unfit: Collection[str]) -> str:
         """The last champion before `current` that is not one of `unfit`, such as quarantined versions.
@@ -85,3 +96,13 @@ def read_ledger(connection: Connection) -> Ledger:
         "FROM CHAMPION_HISTORY ORDER BY MOVE"
     )
     return Ledger(tuple(Move(*row.values()) for row in rows.to_pylist()))
+
+
+def write_move(connection: Connection, table: Table, move: Move, metrics: Mapping[str, object]) -> None:
+    """Append a move to the ledger, or to the table of the moves that have begun."""
+    connection.execute(
+        f"INSERT INTO {table.name} ({', '.join(CHAMPION_HISTORY.column_names)}) SELECT :number, :moved_at, "
+        ":effective_date, :from_version, :to_version, :cause, :reason, :metrics, :run_id",
+        metrics=json.dumps(dict(metrics)),
+        **vars(move),
+    )

@@ -21,6 +21,7 @@ from intent_platform.pipeline.evaluation import evaluate
 from intent_platform.pipeline.promotion import carry_out, newest_promotion, roll_back_to
 from intent_platform.pipeline.scoring import CHAMPION, score
 from intent_platform.pipeline.training import train_challenger
+from intent_platform.platforms.champion import settle
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.query_tag import query_tag, tagged
 from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
@@ -64,7 +65,8 @@ def run_model_evaluation(session: "Session", month: date) -> str:
     window = month_window(month.replace(day=1).isoformat())
     with _called(session, "evaluation", window) as call:
         _, decision = evaluate(call.platform, window.keys[0], call.settings, run_id=call.run_id)
-        champion = call.platform.registry.champion()
+        settled = settle(call.platform)
+        champion = settled.version
         request = newest_promotion(call.platform, champion)
         if request is not None:
             carry_out(call.platform, request, champion, run_id=call.run_id)
@@ -72,6 +74,7 @@ def run_model_evaluation(session: "Session", month: date) -> str:
             decision=decision.outcome,
             reasons=[reason.sentence for reason in decision.reasons],
             champion=request.to.name if request else champion.name if champion else None,
+            repairs=settled.repairs,
         )
 
 
@@ -98,6 +101,7 @@ def run_rollback(session: "Session", version: str, reason: str) -> str:
             rolled_back_from=rollback.rolled_back_from.name,
             champion=rollback.champion.name,
             moved=rollback.proof is not None,
+            repairs=rollback.repairs,
         )
 
 

@@ -75,7 +75,7 @@ class Story:
         with self.shop.platform.warehouse.connect() as connection:
             latest = read_ledger(connection).latest
             assert latest is not None
-            assert outdated_scores(connection, MAY, latest) == MAY
+            assert outdated_scores(connection, MAY, latest) == [MAY]
         self.run("scores_job", MAY.keys[0], MAY.keys[-1])
         self.run("scores_job", MAY.keys[0], config={"ops": {"scores": {"config": {"model": "at_the_time"}}}})
 

@@ -60,7 +60,16 @@ MISHAPS = {
     ),
     "a ledger that contradicts the pointer": (
         "UPDATE CHAMPION_HISTORY SET TO_VERSION = 'v_000101_000000'",
-        {"champion_alias:pointer_matches_ledger"},
+        {"champion_alias:pointer_matches_ledger", "scores:scores_are_the_champions"},
+    ),
+    "scores of a version that was never champion": (
+        "UPDATE SCORES SET MODEL_VERSION = 'v_000101_000000' WHERE UID = (SELECT MIN(UID) FROM SCORES)",
+        {"scores:scores_are_the_champions"},
+    ),
+    "scores of a champion that was replaced": (
+        "INSERT INTO CHAMPION_HISTORY SELECT 2, MOVED_AT, EFFECTIVE_DATE, TO_VERSION, 'v_000101_000000', 'force', '', "
+        "'{}', 'r' FROM CHAMPION_HISTORY",
+        {"scores:scores_are_the_champions", "champion_alias:pointer_matches_ledger"},
     ),
     "an evaluation without evidence": (
         "UPDATE EVALUATIONS SET DECISION = 'insufficient'",
@@ -112,6 +121,13 @@ class TestChecks:
             "champion_alias:champion_scores",
             "challenger_model:newest_version_is_fit",
         }
+
+    def test_report_a_champion_in_quarantine(self, scored: Shop):
+        registry, champion = scored.platform.registry, scored.platform.registry.version(scored.champion)
+        registry.set_quarantine(champion, "rolled back from: a test")
+        failing = scored.failing_checks()
+        registry.set_quarantine(champion, None)
+        assert failing == ALWAYS | {"champion_alias:pointer_matches_ledger"}
 
     def test_report_rows_that_vanish_after_a_load(self, scored: Shop):
         with scored.platform.warehouse.connect(writing=True) as connection:

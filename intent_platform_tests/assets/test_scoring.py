@@ -8,6 +8,7 @@ import pytest
 
 from intent_platform.errors import NoChampion, UnknownVersion
 from intent_platform.partitions import Window, day_of, trailing_window
+from intent_platform.pipeline.promotion import roll_back_to
 from intent_platform_tests.assets.conftest import OpenCrownedShop, Shop
 
 MAY = Window(day_of("2024-05-01"), day_of("2024-06-01"))
@@ -63,6 +64,39 @@ class TestScores:
         assert empty_shop.rows("SCORES") == []
 
 
+class TestScoresDuringAMove:
+    """Somebody rolls back after a run has loaded its model and before it writes."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def scored(cls, open_crowned_shop: OpenCrownedShop) -> Iterator[Shop]:
+        with open_crowned_shop() as shop:
+            shop.run("training_job", "2024-06-01")
+            registry = type(shop.platform.registry)
+            load = registry.scoring_model
+            target = shop.platform.registry.version(shop.other)
+
+            def roll_back_meanwhile(self, version):
+                patch.undo()
+                scoring_model = load(self, version)
+                roll_back_to(shop.platform, target, "a test", run_id="r")
+                return scoring_model
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(registry, "scoring_model", roll_back_meanwhile)
+                shop.run("scores_job", "2024-05-09")
+            yield shop
+
+    def test_are_those_of_the_new_champion(self, scored):
+        assert {row[2] for row in scored.rows("SCORES", SCORE)} == {scored.champion}
+
+    def test_name_the_move_that_made_it_champion(self, scored):
+        assert set(scored.rows("SCORES", "CHOSEN_AS, MOVE")) == {("champion", 2)}
+
+    def test_pass_their_check(self, scored):
+        assert "scores:scores_are_the_champions" not in scored.failing_checks()
+
+
 class TestModelChoice:
     """Each test scores a day of its own."""
 
@@ -85,14 +119,21 @@ class TestModelChoice:
         """The versions that scored a day."""
         return {row[2] for row in shop.rows("SCORES", SCORE, trailing_window(day_of(day), 1))}
 
+    @staticmethod
+    def choices_on(shop: Shop, day: str) -> set[tuple[str, int]]:
+        """How the versions of a day were chosen, and after which move."""
+        return set(shop.rows("SCORES", "CHOSEN_AS, MOVE", trailing_window(day_of(day), 1)))
+
     def test_may_name_a_version(self, choosing):
         self.score(choosing, "2024-06-03", choosing.other)
         assert self.versions_on(choosing, "2024-06-03") == {choosing.other}
+        assert self.choices_on(choosing, "2024-06-03") == {("version", 1)}
 
     def test_may_be_the_champion_at_the_time(self, choosing):
         self.score(choosing, "2024-06-06", choosing.other)
         self.score(choosing, "2024-06-06", "at_the_time")
         assert self.versions_on(choosing, "2024-06-06") == {choosing.champion}
+        assert self.choices_on(choosing, "2024-06-06") == {("at_the_time", 1)}
 
     @pytest.mark.parametrize(
         ("day", "model", "error", "message"),

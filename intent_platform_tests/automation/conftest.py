@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from intent_platform.definitions import build_definitions
+from intent_platform.platforms.local.registry import MlflowRegistry
 from intent_platform.settings import Settings, load_settings
 from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.builders.sensors import RANGE, YESTERDAY, tick
@@ -71,6 +73,17 @@ def requested(settings: Settings, instance: dg.DagsterInstance, job: str = "") -
 def instance():
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture
+def point_to(monkeypatch):
+    """Let the registry name a version as champion. No version is stored, because a sensor loads none."""
+
+    def point(name: str) -> None:
+        champion = SimpleNamespace(name=name, quarantine=None)
+        monkeypatch.setattr(MlflowRegistry, "champion", lambda self: champion)
+
+    return point
 
 
 @pytest.fixture

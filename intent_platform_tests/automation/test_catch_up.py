@@ -132,10 +132,18 @@ class TestPendingPromotion:
         instance.report_run_failed(run)
         assert len(requested(landing, instance, "promotion_job")) == 1
 
-    def test_is_not_requested_after_the_move(self, landing, instance):
+    def test_is_not_requested_after_the_move(self, landing, instance, point_to):
         assert len(requested(landing, instance, "promotion_job")) == 1
         move(landing, 1, "v_240501_000000")
+        point_to("v_240501_000000")
         assert requested(landing, instance, "promotion_job") == []
+
+    def test_is_requested_to_complete_a_killed_move(self, landing, instance, point_to):
+        """The pointer is ahead of the ledger, and the run begins by settling that."""
+        move(landing, 1, "v_240501_000000")
+        point_to("v_240601_000000")
+        (request,) = requested(landing, instance, "promotion_job")
+        assert "repair after a move to v_240601_000000" in str(request.run_key)
 
 
 class TestSourceWithoutDays:

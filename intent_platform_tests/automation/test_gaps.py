@@ -59,11 +59,12 @@ class TestMissingDays:
 
 
 class TestMissingScores:
-    def test_are_requested_once_a_version_is_champion(self, landing, instance):
+    def test_are_requested_once_a_version_is_champion(self, landing, instance, point_to):
         due = days_of(requested(landing, instance)[0])
         record(instance, LOADED, due)
         assert requested(landing, instance) == []
         move(landing, 1, "v_240101_000000")
+        point_to("v_240101_000000")
         (request,) = requested(landing, instance)
         assert request.job_name == "scores_job"
         assert days_of(request).start == due.start

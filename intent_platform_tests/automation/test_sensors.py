@@ -174,18 +174,42 @@ class TestOutdatedScores:
         assert days_of(request) == trailing_window(YESTERDAY, 4)
 
     def test_keep_their_run_key_until_they_are_replaced(self, landing, instance):
-        move(landing, 1, self.SECOND)
+        move(landing, 1, self.FIRST)
+        move(landing, 2, self.SECOND)
         first, second = (tick(landing, "champion_sensor", instance).run_requests[0].run_key for _ in range(2))
         assert first == second
 
-    def test_exclude_those_that_somebody_made_after_the_move(self, landing, instance):
-        move(landing, 1, self.SECOND)
+    @pytest.mark.parametrize("chosen_as", ["version", "at_the_time"])
+    def test_exclude_days_that_somebody_chose(self, landing, instance, chosen_as):
+        """Not even a day between two outdated days is requested."""
+        score(landing, YESTERDAY - timedelta(days=1), by="v_240103_000000", chosen_as=chosen_as)
+        move(landing, 1, self.FIRST)
+        move(landing, 2, self.SECOND)
+        requests = tick(landing, "champion_sensor", instance).run_requests
+        days = [YESTERDAY - timedelta(days=3), YESTERDAY]
+        assert [days_of(request) for request in requests] == [trailing_window(day, 1) for day in days]
+
+    def test_include_those_given_after_the_move_by_a_run_before(self, landing, instance):
+        """The run had chosen its version before the move."""
+        move(landing, 1, self.FIRST)
+        move(landing, 2, self.SECOND)
         with platform_for(landing).warehouse.connect(writing=True) as connection:
             connection.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))
-        assert "are outdated" in tick(landing, "champion_sensor", instance).skip_message
+        assert len(tick(landing, "champion_sensor", instance).run_requests) == 1
+
+    @pytest.mark.parametrize("since", ["before the move", "after the move"])
+    def test_of_an_earlier_release_go_by_their_time(self, landing, instance, since):
+        move(landing, 1, self.SECOND)
+        with platform_for(landing).warehouse.connect(writing=True) as connection:
+            connection.execute("UPDATE SCORES SET CHOSEN_AS = NULL, MOVE = NULL")
+            if since == "after the move":
+                connection.execute("UPDATE SCORES SET SCORED_AT = :at", at=wall_clock(now()))
+        skipped = isinstance(tick(landing, "champion_sensor", instance), dg.SkipReason)
+        assert skipped == (since == "after the move")
 
     def test_wait_for_a_later_tick_while_the_warehouse_is_busy(self, landing, instance):
-        move(landing, 1, self.SECOND)
+        move(landing, 1, self.FIRST)
+        move(landing, 2, self.SECOND)
         with duckdb.connect(str(landing.home / "warehouse.duckdb")):
             skipped = tick(landing, "champion_sensor", instance)
         assert "did not become free" in skipped.skip_message
@@ -196,7 +220,8 @@ class TestOutdatedScores:
 def test_failed_request_is_repeated_on_the_next_day(landing, instance, sensor):
     drop(landing, YESTERDAY)
     score(landing, YESTERDAY, by="v_240101_000000")
-    move(landing, 1, "v_240201_000000")
+    move(landing, 1, "v_240101_000000")
+    move(landing, 2, "v_240201_000000")
     today = tick(landing, sensor, instance).run_requests[0].run_key
     with clock_set_to(now() + timedelta(days=1)):
         assert tick(landing, sensor, instance).run_requests[0].run_key != today

@@ -68,14 +68,16 @@ def move(settings, number, to, day=date(2024, 1, 1)) -> None:
         )
 
 
-def score(settings, day, by) -> None:
-    """Write one score of `day` by the version `by`."""
+def score(settings, day, by, chosen_as="champion", move=1) -> None:
+    """Write one score of `day` by the version `by`, given after the champion's move of that number."""
     with platform_for(settings).warehouse.connect(writing=True) as connection:
         connection.execute(
-            "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', :by, 0.5, :at",
+            "INSERT INTO SCORES SELECT 'u', :day, 'PURCHASE_INTENT', :by, 0.5, :at, :chosen_as, :move",
             day=day,
             by=by,
             at=wall_clock(now()),
+            chosen_as=chosen_as,
+            move=move,
         )
 
 

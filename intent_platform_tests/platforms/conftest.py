@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import training_window
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.champion import Proof, move_champion
+from intent_platform.platforms.ledger import Cause, Move, read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.versions import ModelVersion, Provenance
 from intent_platform.settings import Settings, load_settings
@@ -120,6 +123,28 @@ def provenance(month: str) -> Provenance:
 def log_version(platform: Platform, model: IntentModel, month: str = "2024-05-01") -> ModelVersion:
     """Log a version of the tiny model as the challenger of a month."""
     return platform.registry.log(model, provenance(month), [Trial(0, {"depth": 2}, 0.7, "complete", 0.1)])
+
+
+def move(
+    platform: Platform, to: ModelVersion, replacing: ModelVersion | None, cause: Cause = "promotion", **rest: Any
+) -> Proof:
+    """Move the champion for a made-up reason. Returns the proof."""
+    return move_champion(
+        platform,
+        to,
+        replacing=replacing,
+        cause=cause,
+        reason="it's better",
+        metrics={"pr_auc": 0.7},
+        run_id="r",
+        **rest,
+    )
+
+
+def moves_of(platform: Platform) -> tuple[Move, ...]:
+    """The moves in the ledger."""
+    with platform.warehouse.connect() as connection:
+        return read_ledger(connection).moves
 
 
 @pytest.fixture

@@ -12,31 +12,11 @@ from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, 
 from intent_platform.modelling.model import IntentModel
 from intent_platform.pipeline.promotion import roll_back_to
 from intent_platform.platforms import platform_for
-from intent_platform.platforms.champion import move_champion
-from intent_platform.platforms.ledger import Move, read_ledger
+from intent_platform.platforms.ledger import Ledger, read_ledger
 from intent_platform.platforms.ports import Platform, ScoringModel
 from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform_tests.platforms.conftest import log_version
-
-
-def move(platform, to, replacing, cause="promotion", **rest):
-    return move_champion(
-        platform,
-        to,
-        replacing=replacing,
-        cause=cause,
-        reason="it's better",
-        metrics={"pr_auc": 0.7},
-        run_id="r",
-        **rest,
-    )
-
-
-def moves_of(platform) -> tuple[Move, ...]:
-    """The moves in the ledger."""
-    with platform.warehouse.connect() as connection:
-        return read_ledger(connection).moves
+from intent_platform_tests.platforms.conftest import log_version, move, moves_of
 
 
 class Versions(NamedTuple):
@@ -143,6 +123,36 @@ class TestMoveIsRefused:
         assert platform.registry.champion() is None
         assert moves_of(platform) == ()
 
+    def test_keeps_the_mark_of_a_rollback_at_the_same_time(self, versions, log):
+        """Two people roll back from the same champion. The second one is late, and marks nothing."""
+        platform, champion, other = versions
+        third = log()
+        move(platform, other, champion, "rollback", quarantine_reason="the first")
+        with pytest.raises(ChampionMoved):
+            move(platform, third, champion, "rollback", quarantine_reason="the second")
+        assert platform.registry.version(champion.name).quarantine == "the first"
+
+    def test_marks_nothing_if_the_champion_was_forced_away(self, versions, log):
+        platform, champion, other = versions
+        third = log()
+        move(platform, other, champion, "force")
+        with pytest.raises(ChampionMoved):
+            move(platform, third, champion, "rollback", quarantine_reason="too late")
+        assert platform.registry.version(champion.name).quarantine is None
+
+    def test_if_the_champion_moved_there_and_back(self, versions, monkeypatch):
+        """The ledger that was read before the lock lacks two moves."""
+        platform, champion, other = versions
+        before = read_ledger
+        ledgers = iter([Ledger(())])
+        monkeypatch.setattr(
+            "intent_platform.platforms.champion.read_ledger", lambda connection: next(ledgers, before(connection))
+        )
+        with pytest.raises(ChampionMoved, match="meanwhile"):
+            move(platform, other, champion)
+        assert platform.registry.champion() == champion
+        assert len(moves_of(platform)) == 1
+
 
 class TestMoveWithoutRegistry:
     """The registry cannot be reached when the pointer should move."""
@@ -216,8 +226,8 @@ class TestMoveWithoutCommit:
 
 class TestRollbackOnSnowflake:
     @pytest.mark.parametrize("named", [True, False], ids=["to a version", "to the previous champion"])
-    def test_logs_in_to_the_registry_four_times(self, snowflake_settings, model, named):
-        """Each use of the registry is a login: for the champion, the target, the mark and the move."""
+    def test_logs_in_to_the_registry_five_times(self, snowflake_settings, model, named):
+        """Each use of the registry is a login: for the champion, the target, the champion again, mark and move."""
         account = platform_for(snowflake_settings())
         one, two = (log_version(account, model, month) for month in ("2024-05-01", "2024-06-01"))
         move(account, one, None, "first")
@@ -233,4 +243,4 @@ class TestRollbackOnSnowflake:
         roll_back_to(watched, watched.registry.version(one.name) if named else None, "too high", run_id="r")
         assert account.registry.champion() == one
         assert account.registry.version(two.name).quarantine == "rolled back from: too high"
-        assert len(logins) == 4
+        assert len(logins) == 5

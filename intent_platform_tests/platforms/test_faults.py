@@ -24,7 +24,10 @@ from intent_platform_tests.platforms.conftest import log_version
 from intent_platform_tests.snowflake_emulator import Fault
 
 DAY = Window(date(2024, 5, 1), date(2024, 5, 2))
-SCORED = "SELECT :uid, :start, 'PURCHASE_INTENT', 'v_240501_100000', 0.5, :at FROM (SELECT 1) ONE WHERE :start < :end"
+SCORED = (
+    "SELECT :uid, :start, 'PURCHASE_INTENT', 'v_240501_100000', 0.5, :at, 'champion', 1 FROM (SELECT 1) ONE "
+    "WHERE :start < :end"
+)
 
 #: By fault: what its error advises.
 ADVICE = {

@@ -17,7 +17,7 @@ from intent_platform_tests.platforms.conftest import FEATURES, log_version
 MAY = Window(date(2024, 5, 1), date(2024, 6, 1))
 FIRST, SECOND = date(2024, 5, 1), date(2024, 5, 2)
 SCORED = (
-    "SELECT 'uid-' || :tag, :day, 'PURCHASE_INTENT', 'v_240501_100000', :score, :at "
+    "SELECT 'uid-' || :tag, :day, 'PURCHASE_INTENT', 'v_240501_100000', :score, :at, 'champion', 1 "
     "FROM (SELECT 1) ONE WHERE :day >= :start AND :day < :end"
 )
 AT = datetime(2024, 5, 2, 8)  # noqa: DTZ001  wall clock

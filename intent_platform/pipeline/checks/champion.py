@@ -2,8 +2,9 @@
 
 from intent_platform.errors import UnknownVersion, VersionUnfit
 from intent_platform.pipeline.checks.check import CheckContext, Verdict, check, not_yet
-from intent_platform.platforms.champion import prove_fit
+from intent_platform.platforms.champion import is_settled, prove_fit
 from intent_platform.platforms.ledger import read_ledger
+from intent_platform.platforms.versions import name_or_nobody
 
 _NO_CHAMPION = "no version is champion yet"
 
@@ -29,19 +30,25 @@ def champion_scores(context: CheckContext) -> Verdict:
     )
 
 
-@check("champion_alias", "The pointer is where the ledger's last move put it.")
+@check("champion_alias", "The pointer is where the ledger's last move put it, and the champion is not quarantined.")
 def pointer_matches_ledger(context: CheckContext) -> Verdict:
-    """Registry and ledger name the same champion."""
+    """Registry and ledger name the same champion. The next run of `champion_alias` repairs what differs."""
     champion = context.platform.registry.champion()
     with context.platform.warehouse.connect() as connection:
-        latest = read_ledger(connection).latest
-    if champion is None and latest is None:
+        ledger = read_ledger(connection)
+    if champion is None and ledger.latest is None:
         return not_yet(_NO_CHAMPION)
-    pointer, written = champion.name if champion else None, latest.to_version if latest else None
+    pointer, written = name_or_nobody(champion), ledger.latest.to_version if ledger.latest else "nobody"
+    found = (
+        f"the pointer is at {pointer}, the ledger says {written}"
+        if pointer != written
+        else f"the champion {pointer} is quarantined"
+    )
+    settled = is_settled(champion, ledger)
     return Verdict(
-        passed=pointer == written,
-        description=None if pointer == written else f"the pointer is at {pointer}, the ledger says {written}",
-        measures={"pointer": pointer or "nobody", "ledger": written or "nobody"},
+        passed=settled,
+        description=None if settled else f"{found}: materialize champion_alias, which repairs it",
+        measures={"pointer": pointer, "ledger": written},
     )
 
 

@@ -1,4 +1,4 @@
-"""The checks that every table gets from its contract in `tables.py`."""
+"""The checks that every table gets from its contract in `tables`."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +26,7 @@ def contract_checks(
     return (
         table_check("keys_are_unique", f"No two rows share {', '.join(table.key)}.", _repeated_keys),
         table_check("nothing_is_empty", "Mandatory columns hold a value in every row.", _empty_cells),
-        table_check("values_are_allowed", "Values keep the limits of tables.py.", _forbidden_values),
+        table_check("values_are_allowed", "Values keep the limits of the contract.", _forbidden_values),
     )
 
 

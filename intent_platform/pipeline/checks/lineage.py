@@ -1,8 +1,13 @@
-"""The checks that compare a table with the one before it: no session is lost, and none is added."""
+"""The checks that compare a table with what it follows from: no session is lost, and each score is its champion's."""
 
-from intent_platform.partitions import Window
+from datetime import timedelta
+
+from intent_platform.partitions import Window, trailing_window
 from intent_platform.pipeline.checks.check import CheckContext, Findings, Verdict, check, verdict_of
+from intent_platform.pipeline.counts import newest_day
 from intent_platform.pipeline.observation import in_days, prepare_observed
+from intent_platform.pipeline.scoring import VERSION, chosen_versions, outdated_scores
+from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Connection
 from intent_platform.sessions.observed_table import ObservedTable
@@ -23,6 +28,38 @@ def rows_match_dataset(context: CheckContext) -> Verdict:
     """The keys of both tables are the same."""
     with context.platform.warehouse.connect() as connection:
         return verdict_of(_unmatched_rows(connection, DATASET, SCORES, context.window))
+
+
+@check("scores", "Each score is that of the version that was champion when it was given.")
+def scores_are_the_champions(context: CheckContext) -> Verdict:
+    """Scores by a version that somebody named are left out. Scores of a replaced champion are only a warning."""
+    with context.platform.warehouse.connect() as connection:
+        ledger = read_ledger(connection)
+        groups = connection.fetch(
+            "SELECT SESSION_DATE, MODEL_VERSION, CHOSEN_AS, MOVE, COUNT(*) AS COUNTED FROM SCORES "
+            f"WHERE {in_window(SCORES)} AND CHOSEN_AS <> :version "
+            "GROUP BY SESSION_DATE, MODEL_VERSION, CHOSEN_AS, MOVE",
+            version=VERSION,
+            **context.window.bounds,
+        ).to_pylist()
+        newest = newest_day(connection, SCORES)
+        outdated = []
+        if ledger.latest is not None and newest is not None:
+            recent = trailing_window(newest, context.settings.scoring.rescore_days).intersection(context.window)
+            outdated = outdated_scores(connection, recent, ledger.latest)
+    wrong = 0
+    for day, version, chosen_as, move, sessions in (group.values() for group in groups):
+        then = Window(day, day + timedelta(days=1))
+        if chosen_versions(ledger.until(move or 0), chosen_as, then) != {version}:
+            wrong += sessions
+    if wrong:
+        return verdict_of([("by another version than the champion of their move", wrong)])
+    days = ", ".join(map(str, outdated))
+    return Verdict(
+        passed=not outdated,
+        severity="warning",
+        description=f"an earlier champion scored {days}: champion_sensor asks for these days" if outdated else None,
+    )
 
 
 def _unmatched_rows(connection: Connection, upstream: Table, downstream: Table, window: Window) -> Findings:
@@ -64,4 +101,4 @@ def _unaccounted_rows(connection: Connection, observed: ObservedTable, window: W
     ]
 
 
-CHECKS = (rows_match_source, rows_match_dataset)
+CHECKS = (rows_match_source, rows_match_dataset, scores_are_the_champions)

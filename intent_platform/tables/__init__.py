@@ -1,88 +1,40 @@
 """The contract of every table: columns, SQL types, meaning, allowed values, keys.
 
-The module has only data and the DDL that follows from it. Types are Snowflake's. Names are upper case, as in
+The module has only data. Types are Snowflake's. Names are upper case, as in
 Snowflake. Times are `TIMESTAMP_NTZ` with the Asia/Tokyo wall-clock time.
 
 A load replaces existing rows by key, and an asset check verifies that keys are unique. Snowflake does not enforce
 keys, and a DuckDB index refuses to replace a row within one transaction.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from intent_platform.tables.table import Column, SqlType, Table
 
-SqlType = Literal["VARCHAR", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP_NTZ"]
+__all__ = [
+    "CHAMPION_HISTORY",
+    "CHAMPION_INTENTS",
+    "DATASET",
+    "EVALUATIONS",
+    "LARGEST_INTEGER",
+    "MODEL_INPUTS",
+    "MONITORING",
+    "MONTH_NAMES",
+    "SCORES",
+    "SESSION_COLUMNS",
+    "SOURCE",
+    "SOURCE_REJECTED",
+    "TABLES",
+    "UUID_PATTERN",
+    "VISITOR_TYPES",
+    "Column",
+    "SqlType",
+    "Table",
+]
 
 #: The largest INTEGER that both engines can store: DuckDB's type has 32 bits.
 LARGEST_INTEGER = 2**31 - 1
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 VISITOR_TYPES = ("Returning_Visitor", "New_Visitor", "Other")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column and the limits of its values.
-
-    Attributes:
-        meaning: one phrase for the UI and the comments in the database.
-        minimum, maximum: inclusive limits.
-        allowed: the only allowed values.
-        pattern: a regular expression that the whole text must match.
-    """
-
-    name: str
-    type: SqlType
-    meaning: str
-    nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    allowed: tuple[str, ...] | None = None
-    pattern: str | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table.
-
-    Attributes:
-        meaning: one phrase, without a full stop, for the UI and the comments in the database.
-        key: the columns that identify a row.
-        date_column: the column by which windows select rows.
-        derived: whether its asset can rebuild the table from other tables. When the columns of a derived table
-            change, the table is dropped and created again, and catch-up asks for its days.
-    """
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...] = ()
-    date_column: str | None = None
-    derived: bool = False
-
-    def __getitem__(self, name: str) -> Column:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names of the columns, in the order of the table."""
-        return [column.name for column in self.columns]
-
-    @property
-    def ddl(self) -> str:
-        """The `CREATE TABLE IF NOT EXISTS` statement in Snowflake SQL, with types, nullability and meanings."""
-        lines = [
-            f"{c.name} {c.type}{'' if c.nullable else ' NOT NULL'} COMMENT {_text_literal(c.meaning)}"
-            for c in self.columns
-        ]
-        body = ",\n  ".join(lines)
-        return f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {body}\n) COMMENT = {_text_literal(self.meaning)}"
-
-
-def _text_literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _count(name: str, meaning: str) -> Column:
@@ -191,6 +143,20 @@ SCORES = Table(
         Column("MODEL_VERSION", "VARCHAR", "The version that scored the session"),
         Column("SCORE", "DOUBLE", "Probability that the session ends in a purchase", minimum=0, maximum=1),
         Column("SCORED_AT", "TIMESTAMP_NTZ", "When the session was scored, Asia/Tokyo"),
+        Column(
+            "CHOSEN_AS",
+            "VARCHAR",
+            "How the version was chosen: as champion, as champion at the time, or by name. NULL: an earlier release",
+            nullable=True,
+            allowed=("champion", "at_the_time", "version"),
+        ),
+        Column(
+            "MOVE",
+            "INTEGER",
+            "Number of the champion's last move when the session was scored; NULL if there was none",
+            nullable=True,
+            minimum=1,
+        ),
     ),
     key=("UID", "SESSION_DATE"),
     date_column="SESSION_DATE",
@@ -233,21 +199,29 @@ EVALUATIONS = Table(
     date_column="MONTH",
 )
 
+_MOVE = (
+    Column("MOVE", "INTEGER", "Number of the move, from 1, without gaps", minimum=1),
+    Column("MOVED_AT", "TIMESTAMP_NTZ", "When the pointer was moved, Asia/Tokyo"),
+    Column("EFFECTIVE_DATE", "DATE", "First session date for which the new champion counts as champion"),
+    Column("FROM_VERSION", "VARCHAR", "The champion before the move; NULL if there was none", nullable=True),
+    Column("TO_VERSION", "VARCHAR", "The champion after the move"),
+    Column("CAUSE", "VARCHAR", "Why the pointer moved", allowed=("first", "promotion", "force", "rollback", "repair")),
+    Column("REASON", "VARCHAR", "The reason in words"),
+    Column("METRICS", "VARCHAR", "Metrics known at the move, a JSON object"),
+    Column("RUN_ID", "VARCHAR", "The Dagster run that moved the pointer"),
+)
+
 CHAMPION_HISTORY = Table(
     "CHAMPION_HISTORY",
     "The ledger: who was champion when, and why. Append-only",
-    (
-        Column("MOVE", "INTEGER", "Number of the move, from 1, without gaps", minimum=1),
-        Column("MOVED_AT", "TIMESTAMP_NTZ", "When the pointer was moved, Asia/Tokyo"),
-        Column("EFFECTIVE_DATE", "DATE", "First session date for which the new champion counts as champion"),
-        Column("FROM_VERSION", "VARCHAR", "The champion before the move; NULL if there was none", nullable=True),
-        Column("TO_VERSION", "VARCHAR", "The champion after the move"),
-        Column("CAUSE", "VARCHAR", "Why the pointer moved", allowed=("first", "promotion", "force", "rollback")),
-        Column("REASON", "VARCHAR", "The reason in words"),
-        Column("METRICS", "VARCHAR", "Metrics known at the move, a JSON object"),
-        Column("RUN_ID", "VARCHAR", "The Dagster run that moved the pointer"),
-    ),
+    _MOVE,
     key=("MOVE",),
+)
+
+CHAMPION_INTENTS = Table(
+    "CHAMPION_INTENTS",
+    "Moves of the champion that have begun. A row that stays describes a move that was cut off",
+    _MOVE,
 )
 
 #: Not derived: measuring a day again needs the scores of that time, and its flags already raised alerts.
@@ -270,4 +244,13 @@ MONITORING = Table(
     date_column="SESSION_DATE",
 )
 
-TABLES = (SOURCE, SOURCE_REJECTED, DATASET, SCORES, EVALUATIONS, CHAMPION_HISTORY, MONITORING)
+TABLES = (
+    SOURCE,
+    SOURCE_REJECTED,
+    DATASET,
+    SCORES,
+    EVALUATIONS,
+    CHAMPION_HISTORY,
+    CHAMPION_INTENTS,
+    MONITORING,
+)
