@@ -1,76 +1,142 @@
-"""Compares existing tables with the contract, and handles tables whose columns come from another release.
+"""Compares existing tables with the contract, and changes tables that another release has made.
 
-A derived table is dropped and created again. For any other table, the error names the statements that change it. The
+Each table has a version, which `TABLE_VERSIONS` records. A table without optional columns of this release gets them. A
+derived table is dropped and created again. For any other table, the error names the statements that change it. The
 adapters list the columns and run the statements.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from intent_platform.errors import WarehouseError
-from intent_platform.tables import TABLES, Column, Table
-
-#: The existing tables by name, each with its columns and their types in the terms of the contract.
-ExistingColumns = Mapping[str, Mapping[str, str]]
+from intent_platform.tables import TABLE_VERSIONS, TABLES, Column, Table
 
 _log = logging.getLogger(__name__)
 
 
-def tables_to_make(existing: ExistingColumns, place: str) -> list[Table]:
-    """The tables of the contract that are missing, and the derived tables whose columns differ from it.
+@dataclass(frozen=True)
+class ExistingColumn:
+    """A column of an existing table. `type` is in the terms of the contract."""
+
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class ExistingTables:
+    """The tables of a warehouse: the columns by table and name, and the recorded versions by table.
+
+    A table from before the first record has no version.
+    """
+
+    columns: Mapping[str, Mapping[str, ExistingColumn]]
+    versions: Mapping[str, int]
+
+    @classmethod
+    def listed(
+        cls,
+        rows: Iterable[tuple[str, str, str, bool]],
+        fetch: Callable[[str], Iterable[tuple[str, int]]],
+    ) -> "ExistingTables":
+        """The tables in a listing of columns.
+
+        Args:
+            rows: table, column, type in the terms of the contract, and nullability of each column.
+            fetch: returns the rows of a query. It reads the versions if there is a table of them.
+        """
+        columns: dict[str, dict[str, ExistingColumn]] = {}
+        for table, column, kind, nullable in rows:
+            columns.setdefault(table, {})[column] = ExistingColumn(kind, nullable)
+        recorded = TABLE_VERSIONS.name in columns
+        return cls(columns, dict(fetch(f"SELECT NAME, VERSION FROM {TABLE_VERSIONS.name}")) if recorded else {})
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What one table needs.
+
+    Attributes:
+        table: the table of the contract.
+        dropped: the columns in which the table differs, if it must be dropped and created again.
+        created: whether it must be created.
+        added: the columns that it gets.
+    """
+
+    table: Table
+    dropped: tuple[str, ...] = ()
+    created: bool = False
+    added: tuple[Column, ...] = ()
+
+
+def changes_of(existing: ExistingTables, place: str) -> list[TableChange]:
+    """What the tables need to meet the contract; empty if they meet it.
+
+    A table of a newer release is used as it is if it has all columns of this one and its others may be empty.
 
     Args:
         existing: the existing tables.
         place: the database or file of the tables, for messages.
 
     Raises:
-        WarehouseError: a table that is not derived has other columns.
+        WarehouseError: a table that is not derived has other columns, and they cannot be added.
     """
-    to_make = []
+    changes = []
     for table in TABLES:
-        columns = existing.get(table.name)
-        if columns is None or (table.derived and _differences(table, columns)):
-            to_make.append(table)
-        elif differences := _differences(table, columns):
-            raise WarehouseError(
-                f"table {table.name} in {place} was created by another release (it differs in "
-                f"{', '.join(differences)}): make a copy of it, then run "
-                f"{'; '.join(mending_statements(table, columns))}"
-            )
-    return to_make
+        columns = existing.columns.get(table.name)
+        if columns is None:
+            changes.append(TableChange(table, created=True))
+            continue
+        version = existing.versions.get(table.name, 0)
+        added = tuple(column for column in table.columns if column.name not in columns)
+        removed = [name for name in columns if name not in table.column_names]
+        if not added and (not removed or version > table.version):
+            if all(columns[name].nullable for name in removed):
+                changes += [TableChange(table)] if version < table.version else []
+                continue
+        elif not removed and version <= table.version and all(column.nullable for column in added):
+            changes.append(TableChange(table, added=added))
+            continue
+        if not table.derived:
+            raise _refusal(table, columns, version, place)
+        changes.append(TableChange(table, dropped=tuple(_differences(table, columns)), created=True))
+    return changes
 
 
-def make_tables(
-    existing: ExistingColumns,
+def make_changes(
+    changes: Iterable[TableChange],
     place: str,
     execute: Callable[[str], object],
     definition: Callable[[Table], Iterable[str]] = lambda table: (table.ddl,),
 ) -> None:
-    """Create the tables of `tables_to_make`, and log a warning for each table that is dropped first.
+    """Make the changes, record the versions, and log a warning for each table that is dropped first.
 
     Args:
-        existing: the existing tables.
+        changes: the result of `changes_of`. The table of versions comes first in it.
         place: the database or file of the tables, for messages.
         execute: runs one statement.
         definition: returns the statements that create one table.
-
-    Raises:
-        WarehouseError: a table that is not derived has other columns. Nothing was changed.
     """
-    for table in tables_to_make(existing, place):
-        if table.name in existing:
-            differences = ", ".join(_differences(table, existing[table.name]))
+    for change in changes:
+        table = change.table
+        if change.dropped:
             _log.warning(
                 "table %s in %s was created by another release (it differs in %s): it is empty now, and "
                 "catch_up_sensor requests its days again",
-                *(table.name, place, differences),
+                *(table.name, place, ", ".join(change.dropped)),
             )
             execute(f"DROP TABLE {table.name}")
-        for statement in definition(table):
-            execute(statement)
+        if change.created:
+            for statement in definition(table):
+                execute(statement)
+        for column in change.added:
+            _log.info("table %s in %s gets the column %s", table.name, place, column.name)
+            execute(_addition(table, column))
+        execute(f"DELETE FROM {TABLE_VERSIONS.name} WHERE NAME = '{table.name}'")
+        execute(f"INSERT INTO {TABLE_VERSIONS.name} (NAME, VERSION) VALUES ('{table.name}', {table.version})")
 
 
-def mending_statements(table: Table, columns: Mapping[str, str]) -> Iterator[str]:
+def mending_statements(table: Table, columns: Mapping[str, ExistingColumn]) -> Iterator[str]:
     """The statements that give an existing table the columns of the contract.
 
     If one column was removed and one of the same type was added, the statement renames the column. Snowflake and
@@ -78,17 +144,32 @@ def mending_statements(table: Table, columns: Mapping[str, str]) -> Iterator[str
     """
     removed = [name for name in columns if name not in table.column_names]
     added = [column for column in table.columns if column.name not in columns]
-    if len(removed) == len(added) == 1 and columns[removed[0]] == added[0].type:
+    if len(removed) == len(added) == 1 and columns[removed[0]].type == added[0].type:
         yield f"ALTER TABLE {table.name} RENAME COLUMN {removed[0]} TO {added[0].name}"
         return
     for column in added:
-        yield f"ALTER TABLE {table.name} ADD COLUMN {column.name} {_portable_type(column)}"
+        yield _addition(table, column)
     for name in removed:
         yield f"ALTER TABLE {table.name} DROP COLUMN {name}"
 
 
-def _portable_type(column: Column) -> str:
-    return "TIMESTAMP" if column.type == "TIMESTAMP_NTZ" else column.type
+def _refusal(table: Table, columns: Mapping[str, ExistingColumn], version: int, place: str) -> WarehouseError:
+    differences = ", ".join(_differences(table, columns))
+    if version > table.version:
+        return WarehouseError(
+            f"table {table.name} in {place} was written by a newer release (version {version} of the table, this "
+            f"release knows {table.version}; it differs in {differences}): install the newer release again, or "
+            "restore a backup of this one"
+        )
+    return WarehouseError(
+        f"table {table.name} in {place} was created by another release (it differs in {differences}): make a copy of "
+        f"it, then run {'; '.join(mending_statements(table, columns))}"
+    )
+
+
+def _addition(table: Table, column: Column) -> str:
+    kind = "TIMESTAMP" if column.type == "TIMESTAMP_NTZ" else column.type
+    return f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
 
 
 def _differences(table: Table, columns: Iterable[str]) -> list[str]:

@@ -23,6 +23,7 @@ __all__ = [
     "SOURCE",
     "SOURCE_REJECTED",
     "TABLES",
+    "TABLE_VERSIONS",
     "UUID_PATTERN",
     "VISITOR_TYPES",
     "Column",
@@ -160,6 +161,7 @@ SCORES = Table(
     ),
     key=("UID", "SESSION_DATE"),
     date_column="SESSION_DATE",
+    version=2,
 )
 
 EVALUATIONS = Table(
@@ -244,7 +246,19 @@ MONITORING = Table(
     date_column="SESSION_DATE",
 )
 
+TABLE_VERSIONS = Table(
+    "TABLE_VERSIONS",
+    "The version of each table, by which a release recognizes tables of another one",
+    (
+        Column("NAME", "VARCHAR", "Name of the table"),
+        Column("VERSION", "INTEGER", "Version of its columns", minimum=1),
+    ),
+    key=("NAME",),
+)
+
+#: All tables. The versions come first, because each change of another table is recorded in them.
 TABLES = (
+    TABLE_VERSIONS,
     SOURCE,
     SOURCE_REJECTED,
     DATASET,

@@ -35,6 +35,7 @@ class Table:
         meaning: one phrase, without a full stop, for the UI and the comments in the database.
         key: the columns that identify a row.
         date_column: the column by which windows select rows.
+        version: rises by one with every change of the columns.
         derived: whether its asset can rebuild the table from other tables. When the columns of a derived table
             change, the table is dropped and created again, and catch-up asks for its days.
     """
@@ -45,6 +46,7 @@ class Table:
     key: tuple[str, ...] = ()
     date_column: str | None = None
     derived: bool = False
+    version: int = 1
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:

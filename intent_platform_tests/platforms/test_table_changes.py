@@ -28,7 +28,7 @@ from intent_platform_tests.platforms.conftest import log_version
 DAY = Window(date(2024, 7, 1), date(2024, 7, 2))
 AT = datetime(2024, 7, 2, 5)  # noqa: DTZ001  wall clock
 SCORED = (
-    "SELECT UID, SESSION_DATE, 'PURCHASE_INTENT', 'v_240701_000000', 0.5, :at FROM SOURCE "
+    "SELECT UID, SESSION_DATE, 'PURCHASE_INTENT', 'v_240701_000000', 0.5, :at, 'champion', 1 FROM SOURCE "
     "WHERE SESSION_DATE >= :start AND SESSION_DATE < :end"
 )
 FEED = SimulatedFeed(seed=0, sessions_per_day=10, first_day=DAY.start)
@@ -124,6 +124,49 @@ class TestDerivedTable:
                 raise AssertionError("another process writes")
             assert connection.execute("SELECT COUNT(*) FROM DATASET").fetchall() == [(20,)]
         assert row_counts(platform)["DATASET"] == 0
+
+
+class TestTableOfAnEarlierRelease:
+    """SCORES lacks the optional columns of this release, and nobody has recorded its version."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def reopened(cls, new_platform: Callable[[], Platform]) -> Platform:
+        return reopened_after(
+            load(new_platform()),
+            "ALTER TABLE SCORES DROP COLUMN CHOSEN_AS",
+            "ALTER TABLE SCORES DROP COLUMN MOVE",
+            "DROP TABLE TABLE_VERSIONS",
+        )
+
+    def test_gets_the_columns_and_keeps_its_rows(self, reopened):
+        with reopened.warehouse.connect() as connection:
+            scores = connection.fetch("SELECT * FROM SCORES")
+        assert scores.column_names == SCORES.column_names
+        assert (scores.num_rows, scores["MOVE"].null_count) == (20, 20)
+
+    def test_has_the_version_of_this_release(self, reopened):
+        with reopened.warehouse.connect() as connection:
+            versions = connection.fetch("SELECT NAME, VERSION FROM TABLE_VERSIONS ORDER BY NAME").to_pylist()
+        expected = sorted((table.name, table.version) for table in TABLES)
+        assert [tuple(row.values()) for row in versions] == expected
+
+
+class TestTableOfANewerRelease:
+    """SCORES has a version that this release does not know."""
+
+    NEWER = f"UPDATE TABLE_VERSIONS SET VERSION = {SCORES.version + 1} WHERE NAME = 'SCORES'"
+
+    def test_is_used_if_its_further_columns_may_be_empty(self, new_platform):
+        platform = reopened_after(load(new_platform()), "ALTER TABLE SCORES ADD COLUMN MOOD VARCHAR", self.NEWER)
+        with platform.warehouse.connect(writing=True) as connection:
+            assert replace_window(connection, SCORES, DAY, SCORED, at=AT) == 20
+            assert connection.fetch("SELECT MOOD FROM SCORES")["MOOD"].null_count == 20
+
+    def test_is_refused_if_it_lacks_a_column(self, new_platform):
+        platform = reopened_after(load(new_platform()), "ALTER TABLE SCORES DROP COLUMN MOVE", self.NEWER)
+        with pytest.raises(WarehouseError, match=r"newer release .* MOVE.* install the newer release again"):
+            row_counts(platform)
 
 
 class Refused(NamedTuple):

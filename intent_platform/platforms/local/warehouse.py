@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -19,7 +19,7 @@ from intent_platform.platforms.local.files import attach, contract_type, describ
 from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
-from intent_platform.platforms.table_changes import make_tables, tables_to_make
+from intent_platform.platforms.table_changes import ExistingTables, changes_of, make_changes
 from intent_platform.tables import Table
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             self._create(timeout_seconds)
         with closing(Staging(Path(self.path))) as staging:
             with self._opened(timeout_seconds, writing=writing) as connection:
-                if not tables_to_make(_existing_columns(connection), self.path):
+                if not changes_of(_existing_tables(connection), self.path):
                     yield self._wrapped(connection, staging, timeout_seconds)
                     return
             self._create(timeout_seconds)  # after closing, because a connection that only reads cannot create tables
@@ -172,7 +172,8 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         with self._opened(timeout_seconds, writing=True) as connection:
             # The tables are listed again: another process may have created them while this one waited for the file.
             connection.execute("BEGIN TRANSACTION")
-            make_tables(_existing_columns(connection), self.path, connection.execute, _definition)
+            changes = changes_of(_existing_tables(connection), self.path)
+            make_changes(changes, self.path, connection.execute, _definition)
             connection.execute("COMMIT")
 
     @contextmanager
@@ -200,12 +201,16 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             ) from error
 
 
-def _existing_columns(connection: "duckdb.DuckDBPyConnection") -> dict[str, dict[str, str]]:
-    listed = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
-    existing: dict[str, dict[str, str]] = {}
-    for table, column, kind in connection.execute(listed).fetchall():
-        existing.setdefault(table, {})[column] = contract_type(kind)
-    return existing
+def _existing_tables(connection: "duckdb.DuckDBPyConnection") -> ExistingTables:
+    def rows(sql: str) -> list[tuple[Any, ...]]:
+        return connection.execute(sql).fetchall()
+
+    listed = rows(
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE database_name = current_database()"
+    )
+    columns = ((table, name, contract_type(kind), nullable) for table, name, kind, nullable in listed)
+    return ExistingTables.listed(columns, rows)
 
 
 def _definition(table: Table) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.platforms.table_changes import make_tables
+from intent_platform.platforms.table_changes import ExistingTables, changes_of, make_changes
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection as Client
@@ -30,21 +30,22 @@ class SnowflakeWarehouse:
         with self.connector.open(lock_seconds=wait) as client:
             connection = SnowflakeConnection(client, self.connector.parameters)
             if not self._checked:
-                make_tables(_existing_columns(connection), self.connector.place, connection.execute)
+                place = self.connector.place
+                make_changes(changes_of(_existing_tables(connection), place), place, connection.execute)
                 self._checked = True
             yield connection
 
 
-def _existing_columns(connection: SnowflakeConnection) -> dict[str, dict[str, str]]:
-    listed = connection.fetch(
-        "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS "
+def _existing_tables(connection: SnowflakeConnection) -> ExistingTables:
+    def rows(sql: str) -> Iterator[tuple[Any, ...]]:
+        return (tuple(row.values()) for row in connection.fetch(sql).to_pylist())
+
+    listed = rows(
+        "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE FROM INFORMATION_SCHEMA.COLUMNS "
         "WHERE TABLE_SCHEMA = CURRENT_SCHEMA()"
     )
-    existing: dict[str, dict[str, str]] = {}
-    for row in listed.to_pylist():
-        kind = row["DATA_TYPE"]
-        existing.setdefault(row["TABLE_NAME"], {})[row["COLUMN_NAME"]] = _CONTRACT_TYPES.get(kind, kind)
-    return existing
+    columns = ((table, name, _CONTRACT_TYPES.get(kind, kind), null == "YES") for table, name, kind, null in listed)
+    return ExistingTables.listed(columns, rows)
 
 
 @dataclass(frozen=True)
