@@ -3,14 +3,17 @@
 Another family is another module with these functions. `folds`, `search`, `training` and `model` use nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from intent_platform.errors import TrainingRefused, VersionUnfit
+from intent_platform.errors import TrainingRefused, VersionUnfit, first_line
 from intent_platform.modelling.calibration import PlattScaling
 from intent_platform.modelling.metrics import Labels, Scores
 from intent_platform.settings.training import TrainingSettings
@@ -23,6 +26,7 @@ Rows = npt.NDArray[np.intp]
 
 #: The package that a version needs to score.
 PACKAGE = "catboost"
+_RECORDED_AS_GIVEN = ("depth", "learning_rate", "l2_leaf_reg", "random_strength", "rsm")
 
 
 def quantized(matrix: npt.NDArray[np.float32], labels: Labels, settings: TrainingSettings) -> "Pool":
@@ -121,19 +125,51 @@ def drop_identity(model: "CatBoostClassifier") -> None:
         metadata[name] = ""
 
 
-def loaded(path: Path) -> tuple["CatBoostClassifier", tuple[str, ...]]:
-    """Read a model in CatBoost's binary format, with its features in order.
+def saved(model: "CatBoostClassifier") -> bytes:
+    """Return the model file, in CatBoost's binary format."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "model"
+        model.save_model(str(file))
+        return file.read_bytes()
+
+
+def loaded(content: bytes) -> tuple["CatBoostClassifier", tuple[str, ...]]:
+    """Read a model file, and return the model with its features in order.
 
     Raises:
         VersionUnfit: the file is not a CatBoost model.
     """
-    from catboost import CatBoostClassifier, CatBoostError
+    from catboost import CatBoostClassifier
 
     model = CatBoostClassifier()
+    with _damage_explained():
+        model.load_model(blob=content)
+        return model, tuple(model.feature_names_)
+
+
+def contradictions(model: "CatBoostClassifier", parameters: Parameters, iterations: int) -> list[str]:
+    """Return what a loaded model says about its training other than `parameters` and its `iterations` trees.
+
+    Only parameters that CatBoost records as they were given are compared. It records them as float32.
+
+    Raises:
+        VersionUnfit: the model cannot say it, because its file is damaged.
+    """
+    with _damage_explained():
+        recorded = {"the number of trees": trees_of(model), **model.get_all_params()}
+    expected = {"the number of trees": iterations, **parameters}
+    return [
+        f"{name} is {recorded[name]:g} instead of {expected[name]}"
+        for name in ("the number of trees", *_RECORDED_AS_GIVEN)
+        if name in recorded and name in expected
+        if not math.isclose(recorded[name], float(expected[name]), rel_tol=1e-6)
+    ]
+
+
+@contextmanager
+def _damage_explained() -> Iterator[None]:
+    """Raise one error for the many types that a damaged file makes CatBoost raise."""
     try:
-        model.load_model(str(path))
-    except CatBoostError as error:
-        raise VersionUnfit(
-            f"{path.name} is not a readable CatBoost model: choose another version, or train one"
-        ) from error
-    return model, tuple(model.feature_names_)
+        yield
+    except Exception as error:
+        raise VersionUnfit(f"the file is not a readable CatBoost model ({first_line(error)})") from error

@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,17 +103,15 @@ class IntentModel:
         values = family.contributions(self.classifier, matrix, self.features)
         return pa.table(dict(zip((*self.features, "BASE"), values.T, strict=True)))
 
+    def to_bytes(self) -> bytes:
+        """Return the model file, including calibration and feature names."""
+        return family.saved(self.classifier)
+
     @classmethod
-    def load(cls, path: Path, features: Sequence[str]) -> "IntentModel":
-        """Read a model file, including calibration and feature names.
+    def from_bytes(cls, content: bytes) -> "IntentModel":
+        """Read a model file.
 
         Raises:
-            VersionUnfit: the file is not a model of the family, or its features differ from `features` or their order.
+            VersionUnfit: the file is not a model of the family.
         """
-        classifier, stored = family.loaded(path)
-        if stored != tuple(features):
-            raise VersionUnfit(
-                f"{path.name} takes the features {', '.join(stored)}, but its version lists {', '.join(features)}: "
-                "choose another version"
-            )
-        return cls(classifier, stored)
+        return cls(*family.loaded(content))

@@ -133,7 +133,7 @@ class ModelRegistry(Protocol):
 
         Raises:
             UnknownVersion: the version was deleted.
-            VersionUnfit: its artifact cannot be read.
+            VersionUnfit: its artifact or its provenance cannot be read, or the artifact is not the one that was logged.
         """
 
     def scoring_model(self, version: ModelVersion) -> ScoringModel:
@@ -176,6 +176,9 @@ class Platform:
 
 
 def challenger_of(versions: Iterable[ModelVersion], month: date) -> ModelVersion | None:
-    """The challenger of a month: the version that was trained last for it. None if the month has no version."""
-    candidates = [version for version in versions if version.provenance.month == month]
+    """The challenger of a month: the version that was trained last for it. None if the month has no version.
+
+    A version whose provenance this release cannot read has no known month.
+    """
+    candidates = [version for version in versions if version.is_readable and version.provenance.month == month]
     return max(candidates, key=lambda version: version.name, default=None)

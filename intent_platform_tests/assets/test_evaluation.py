@@ -45,7 +45,7 @@ class TestTestWindow:
         champion = shop.platform.registry.version(shop.champion)
         september = {"training_window": Window(day_of("2024-06-01"), day_of("2024-09-01"))}
         provenance = Provenance.model_validate(champion.provenance.model_dump() | september)
-        challenger = champion.model_copy(update={"provenance": provenance})
+        challenger = champion.model_copy(update={"record": provenance})
 
         def gathered(**changes: object):
             gate = shop.settings.gate.model_copy(update={"pool_below_purchases": 10, **changes})

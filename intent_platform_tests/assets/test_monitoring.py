@@ -202,7 +202,7 @@ class TestMeasures:
 
         def without_profiles(self: MlflowRegistry, name: str) -> ModelVersion:
             found = version(self, name)
-            return found.model_copy(update={"provenance": found.provenance.model_copy(update={"profiles": {}})})
+            return found.model_copy(update={"record": found.provenance.model_copy(update={"profiles": {}})})
 
         monkeypatch.setattr(MlflowRegistry, "version", without_profiles)
         with in_july() as (shop, failed):

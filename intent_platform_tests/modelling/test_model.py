@@ -74,23 +74,19 @@ class TestFeatureMatrix:
         assert np.isposinf(feature_matrix([pa.array([1e300])])[0, 0])
 
 
-class TestLoad:
-    @pytest.fixture
-    def file(self, trained, tmp_path):
-        trained.model.classifier.save_model(tmp_path / "model.cb")
-        return tmp_path / "model.cb"
-
-    def test_a_loaded_model_scores_as_before(self, trained, file):
-        loaded = IntentModel.load(file, trained.model.features)
+class TestFile:
+    def test_is_read_into_a_model_that_scores_as_before(self, trained):
+        loaded = IntentModel.from_bytes(trained.model.to_bytes())
         np.testing.assert_array_equal(loaded.predict(UNSEEN_SESSIONS), trained.model.predict(UNSEEN_SESSIONS))
         assert loaded.features == trained.model.features
 
-    def test_refuses_features_in_another_order(self, trained, file):
-        with pytest.raises(VersionUnfit, match="PAGEVALUES"):
-            IntentModel.load(file, trained.model.features[::-1])
+    @pytest.mark.parametrize("content", [b"", b"not a model", bytes(1_000)], ids=["empty", "text", "zeros"])
+    def test_without_a_model_is_refused(self, content):
+        with pytest.raises(VersionUnfit, match="not a readable CatBoost model"):
+            IntentModel.from_bytes(content)
 
-    @pytest.mark.parametrize("name", ["text.cb", "missing.cb"])
-    def test_names_a_file_without_a_model(self, trained, tmp_path, name):
-        (tmp_path / "text.cb").write_text("not a model")
-        with pytest.raises(VersionUnfit, match=name):
-            IntentModel.load(tmp_path / name, trained.model.features)
+    def test_cut_anywhere_is_refused(self, trained):
+        content = trained.model.to_bytes()
+        for end in np.random.default_rng(0).integers(len(content), size=20):
+            with pytest.raises(VersionUnfit, match="not a readable CatBoost model"):
+                IntentModel.from_bytes(content[:end])

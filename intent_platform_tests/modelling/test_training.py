@@ -89,12 +89,10 @@ class TestCalibrationByTraining:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def scores(cls, quick, tmp_path_factory):
+    def scores(cls, quick):
         """Calibrated and raw scores of rows that the model has not seen, from a model that was saved and loaded."""
-        file = tmp_path_factory.mktemp("distorted") / "model.cb"
         distorted = quick.model_copy(update={"fixed": {**quick.fixed, "scale_pos_weight": 6.0}})
-        train(ROWS, distorted).model.classifier.save_model(file)
-        model = IntentModel.load(file, distorted.features)
+        model = IntentModel.from_bytes(train(ROWS, distorted).model.to_bytes())
         calibrated = model.predict(cls.held_out)
         model.classifier.set_scale_and_bias(1.0, 0.0)
         return calibrated, model.predict(cls.held_out)

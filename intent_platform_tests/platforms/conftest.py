@@ -98,7 +98,13 @@ def model() -> IntentModel:
     rows = random.random((300, 3))
     bought = rows[:, 0] + 0.2 * random.random(300) > 0.6
     classifier = CatBoostClassifier(
-        iterations=8, depth=2, random_seed=0, thread_count=1, allow_writing_files=False, logging_level="Silent"
+        iterations=8,
+        depth=2,
+        learning_rate=0.1,
+        random_seed=0,
+        thread_count=1,
+        allow_writing_files=False,
+        logging_level="Silent",
     )
     classifier.fit(Pool(rows, bought, feature_names=list(FEATURES)))
     return IntentModel(classifier, FEATURES)

@@ -4,7 +4,6 @@ Each version has an MLflow alias with its name, and the alias `champion` is the 
 own format. The registry stores and finds versions and moves the pointer, but decides nothing.
 """
 
-import json
 import os
 import shutil
 import time
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from filelock import FileLock
 
-from intent_platform.errors import StillNeeded, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.errors import StillNeeded, UnknownVersion, WarehouseError
 from intent_platform.loggers import quiet_loggers
 from intent_platform.modelling.catboost_family import PACKAGE
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.platforms.local.trials import log_trials
+from intent_platform.platforms.model_file import digest_of, read_model
 from intent_platform.platforms.ports import ScoringModel
 from intent_platform.platforms.versions import (
     MODEL_NAME,
@@ -31,6 +31,7 @@ from intent_platform.platforms.versions import (
     Provenance,
     ensure_champion,
     free_version_name,
+    read_provenance,
     validated_version_name,
 )
 
@@ -42,6 +43,7 @@ _CHAMPION_ALIAS = "champion"
 _NAME_TAG = "version_name"
 _PROVENANCE_TAG = "provenance"
 _QUARANTINE_TAG = "quarantine"
+_DIGEST_TAG = "sha256"
 _ARTIFACTS = "mlartifacts"
 _MODEL_FOLDER = "model"
 _MODEL_FILE = "model.cb"  # the name that MLflow's CatBoost flavour gives it
@@ -121,11 +123,12 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
             )
             log_trials(self._client, experiment, run_id, trials)
             _save(model, self._model_folder(run_id))
+            digest = digest_of((self._model_folder(run_id) / _MODEL_FILE).read_bytes())
             stored = self._client.create_model_version(
                 MODEL_NAME,
                 self._model_folder(run_id).as_uri(),
                 run_id,
-                tags={_NAME_TAG: name, _PROVENANCE_TAG: provenance.model_dump_json()},
+                tags={_NAME_TAG: name, _PROVENANCE_TAG: provenance.model_dump_json(), _DIGEST_TAG: digest},
                 description=f"Challenger of {provenance.month:%Y-%m}",
             )
             self._client.set_registered_model_alias(MODEL_NAME, name, stored.version)
@@ -133,7 +136,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
             self._client.set_terminated(run_id, "FAILED")
             raise
         self._client.set_terminated(run_id)
-        return ModelVersion(name=name, provenance=provenance)
+        return ModelVersion(name=name, provenance=provenance, digest=digest)
 
     def versions(self) -> list[ModelVersion]:
         """All versions, oldest first. Those without their alias were not stored completely and are left out."""
@@ -150,13 +153,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
     def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, read from its file."""
         stored = self._stored(version.name)
-        try:
-            path = self._model_folder(str(stored.run_id)) / _MODEL_FILE
-            return IntentModel.load(path, version.provenance.features)
-        except (VersionUnfit, OSError) as error:
-            raise VersionUnfit(
-                f"version {version.name} cannot be loaded ({error}): choose another version of the registry"
-            ) from error
+        return read_model(version, self._model_folder(str(stored.run_id)) / _MODEL_FILE)
 
     def scoring_model(self, version: ModelVersion) -> ScoringModel:
         """That version with its model, because DuckDB scores in this process."""
@@ -232,8 +229,9 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
 def _version(stored: "StoredVersion") -> ModelVersion:
     return ModelVersion(
         name=stored.tags[_NAME_TAG],
-        provenance=Provenance.model_validate(json.loads(stored.tags[_PROVENANCE_TAG])),
+        provenance=read_provenance(stored.tags.get(_PROVENANCE_TAG, "")),
         quarantine=stored.tags.get(_QUARANTINE_TAG),
+        digest=stored.tags.get(_DIGEST_TAG),
     )
 
 

@@ -16,6 +16,7 @@ from intent_platform.errors import VersionUnfit
 from intent_platform.loggers import quiet_loggers
 from intent_platform.modelling.catboost_family import PACKAGE
 from intent_platform.modelling.model import IntentModel
+from intent_platform.platforms.model_file import read_model
 from intent_platform.platforms.versions import MODEL_NAME, ModelVersion, Provenance
 
 if TYPE_CHECKING:
@@ -63,17 +64,12 @@ def exported_model(folder: Path, version: ModelVersion) -> IntentModel:
     """The model from the files of an exported version.
 
     Raises:
-        VersionUnfit: the files contain no model, or the model is damaged.
+        VersionUnfit: the files contain no model, or the model is damaged or that of another version.
     """
     files = sorted(folder.rglob("model.bin"))
     if not files:
         raise VersionUnfit(f"the files of version {version.name} contain no CatBoost model: choose another version")
-    try:
-        return IntentModel.load(files[0], version.provenance.features)
-    except VersionUnfit as error:
-        raise VersionUnfit(
-            f"version {version.name} cannot be loaded ({error}): choose another version of the registry"
-        ) from error
+    return read_model(version, files[0])
 
 
 @contextmanager

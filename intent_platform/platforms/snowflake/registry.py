@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from intent_platform.errors import StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
+from intent_platform.platforms.model_file import digest_of
 from intent_platform.platforms.ports import ScoringModel
 from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
 from intent_platform.platforms.versions import (
@@ -23,6 +24,7 @@ from intent_platform.platforms.versions import (
     Provenance,
     ensure_champion,
     free_version_name,
+    read_provenance,
     validated_version_name,
 )
 
@@ -32,25 +34,30 @@ if TYPE_CHECKING:
 
 #: The metric of a version that holds the platform's record: provenance, trials and marks.
 _RECORD = "intent_platform"
-_PROVENANCE, _QUARANTINE, _TRIALS = "provenance", "quarantine", "trials"
+_PROVENANCE, _QUARANTINE, _TRIALS, _DIGEST = "provenance", "quarantine", "trials", "sha256"
 #: The mark of a version that Snowflake made the default because it was the first. It is not champion.
 _AUTOMATIC_DEFAULT = "default_unasked"
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """One row of SHOW VERSIONS: the name, the platform's record, and whether it is the default version."""
+    """One row of SHOW VERSIONS: the name, the platform's record (empty without one), and whether it is the default."""
 
     name: str
     record: dict[str, Any]
     is_default: bool
 
     @property
+    def is_complete(self) -> bool:
+        return _PROVENANCE in self.record
+
+    @property
     def version(self) -> ModelVersion:
         return ModelVersion(
             name=self.name,
-            provenance=Provenance.model_validate(self.record[_PROVENANCE]),
+            provenance=read_provenance(json.dumps(self.record[_PROVENANCE])),
             quarantine=self.record.get(_QUARANTINE),
+            digest=self.record.get(_DIGEST),
         )
 
 
@@ -69,6 +76,7 @@ class SnowflakeRegistry:
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
         """Store a version. The library writes its record in the last step, and only then the version is found."""
+        digest = digest_of(model.to_bytes())
         with self.open_session() as session:
             registry = _registry(session)
             while True:
@@ -76,12 +84,13 @@ class SnowflakeRegistry:
                 name = free_version_name({version.name for version in stored}.__contains__)
                 record = {
                     _PROVENANCE: provenance.model_dump(mode="json"),
+                    _DIGEST: digest,
                     _TRIALS: [asdict(trial) for trial in trials],
                     **({} if stored else {_AUTOMATIC_DEFAULT: True}),
                 }
                 # If another process used the name meanwhile, the loop tries the next one.
                 if log_artifact(registry, model, name, provenance, {_RECORD: record}):
-                    return ModelVersion(name=name, provenance=provenance)
+                    return ModelVersion(name=name, provenance=provenance, digest=digest)
 
     def versions(self) -> list[ModelVersion]:
         """All versions, oldest first. Those without their record were not stored completely and are left out."""
@@ -147,7 +156,12 @@ class SnowflakeRegistry:
 
 
 def _stored_versions(session: "Session") -> list[_Stored]:
-    """All versions with a record, oldest first; empty if the model does not exist yet."""
+    """All complete versions, oldest first."""
+    return [stored for stored in _all_versions(session) if stored.is_complete]
+
+
+def _all_versions(session: "Session") -> list[_Stored]:
+    """All versions, oldest first; empty if the model does not exist yet."""
     if not session.sql(
         f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA {session.get_fully_qualified_current_schema()}"
     ).collect():
@@ -155,10 +169,9 @@ def _stored_versions(session: "Session") -> list[_Stored]:
     versions = []
     for row in session.sql(f"SHOW VERSIONS IN MODEL {MODEL_NAME}").collect():
         columns = row.as_dict()
-        record = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_RECORD)
-        if record and _PROVENANCE in record:
-            is_default = str(columns["is_default_version"]).lower() == "true"
-            versions.append(_Stored(columns["name"].lower(), record, is_default))
+        record = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_RECORD) or {}
+        is_default = str(columns["is_default_version"]).lower() == "true"
+        versions.append(_Stored(columns["name"].lower(), record, is_default))
     return sorted(versions, key=lambda stored: stored.name)
 
 
