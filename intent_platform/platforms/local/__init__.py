@@ -15,5 +15,5 @@ def local_platform(settings: Settings) -> Platform:
             memory_gb=settings.warehouse.memory_gb,
             attached=None if settings.table.file is None else str(settings.table.file),
         ),
-        registry=MlflowRegistry(home=str(settings.home)),
+        registry=MlflowRegistry(home=str(settings.home), timeout_seconds=settings.warehouse.timeout_seconds),
     )

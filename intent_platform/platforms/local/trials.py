@@ -8,7 +8,10 @@ from intent_platform.modelling.search import Trial
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_PARENT_TAG = "mlflow.parentRunId"
+#: The tag of a trial that holds the id of its parent, the run of the version.
+PARENT_TAG = "mlflow.parentRunId"
+#: The tag of a trial that holds its state.
+STATE_TAG = "state"
 
 
 def log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Sequence[Trial]) -> None:
@@ -17,7 +20,7 @@ def log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Seq
 
     for trial in trials:
         run = client.create_run(
-            experiment, run_name=f"trial {trial.number}", tags={_PARENT_TAG: parent, "state": trial.state}
+            experiment, run_name=f"trial {trial.number}", tags={PARENT_TAG: parent, STATE_TAG: trial.state}
         ).info
         measured = {"seconds": trial.seconds, "pr_auc": trial.value}
         client.log_batch(
