@@ -16,14 +16,15 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(keep: int) -> None:
-    """Delete all versions but the newest `keep` and those in the ledger, and print what was deleted.
+    """Delete leftovers and all versions but the newest `keep` and those in the ledger, and print what was deleted.
 
     Raises:
         SettingsError: `keep` is below 1.
     """
     if keep < 1:
         raise SettingsError(f"keep is {keep}, but at least one version must stay: set it to 1 or more")
-    deleted = prune(platform_for(load_settings()), keep)
-    Console().print(
-        f"Deleted {len(deleted)} versions" + (f": {', '.join(deleted)}." if deleted else "."), soft_wrap=True
-    )
+    pruned = prune(platform_for(load_settings()), keep)
+    names = f": {', '.join(pruned.versions)}" if pruned.versions else ""
+    Console().print(f"Deleted {len(pruned.versions)} versions{names}.", soft_wrap=True)
+    if pruned.leftovers:
+        Console().print(f"Deleted {pruned.leftovers} leftovers of interrupted trainings or deletions.", soft_wrap=True)

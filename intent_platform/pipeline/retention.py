@@ -1,10 +1,19 @@
-"""Deleting old versions that never were champion."""
+"""Deleting old versions that never were champion, and what interrupted trainings and deletions left."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from intent_platform.platforms.ledger import Ledger, read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.versions import ModelVersion
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was deleted: the names of versions, and the number of leftovers of interruptions."""
+
+    versions: Sequence[str]
+    leftovers: int
 
 
 def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> list[ModelVersion]:
@@ -14,15 +23,16 @@ def dispensable(versions: Sequence[ModelVersion], ledger: Ledger, keep: int) -> 
     return [version for version in ordered[: max(0, len(ordered) - keep)] if version.name not in in_ledger]
 
 
-def prune(platform: Platform, keep: int) -> list[str]:
-    """Delete the dispensable versions and return their names. Every past champion stays, so any rollback works.
+def prune(platform: Platform, keep: int) -> Pruned:
+    """Delete leftovers and the dispensable versions. Every past champion stays, so any rollback works.
 
     Raises:
         StillNeeded: the registry refuses to delete one of them. Those before it are deleted.
     """
     with platform.warehouse.connect() as connection:
         ledger = read_ledger(connection)
+    leftovers = platform.registry.sweep()
     deleted = dispensable(platform.registry.versions(), ledger, keep)
     for version in deleted:
         platform.registry.delete(version)
-    return [version.name for version in deleted]
+    return Pruned([version.name for version in deleted], leftovers)

@@ -163,6 +163,12 @@ class ModelRegistry(Protocol):
             StillNeeded: the version is the champion, or the registry does not allow its deletion.
         """
 
+    def sweep(self) -> int:
+        """Delete what interrupted loggings and deletions left, and return how many things that were.
+
+        It never touches what another process is still logging.
+        """
+
     def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Quarantine a version for `reason`: no evaluation may promote it. None lifts the quarantine."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from intent_platform.errors import ChampionMoved, InvalidVersionName, StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
-from intent_platform.pipeline.retention import prune
+from intent_platform.pipeline.retention import Pruned, prune
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ports import ModelRegistry, Platform, challenger_of
 from intent_platform.platforms.versions import ModelVersion
@@ -221,8 +221,8 @@ class TestDeletion:
 class TestPruning:
     @pytest.fixture(scope="class")
     @classmethod
-    def pruned(cls, new_platform: Callable[[], Platform], model) -> tuple[Platform, list[ModelVersion], list[str]]:
-        """A platform, its five versions before pruning, and the names of the pruned ones."""
+    def pruned(cls, new_platform: Callable[[], Platform], model) -> tuple[Platform, list[ModelVersion], Pruned]:
+        """A platform, its five versions before pruning, and the result."""
         platform = new_platform()
         versions = [log_version(platform, model) for _ in range(5)]
         for before, after in [(None, versions[1]), (versions[1], versions[2])]:
@@ -230,12 +230,12 @@ class TestPruning:
         return platform, versions, prune(platform, keep=1)
 
     def test_deletes_old_versions_that_never_were_champion(self, pruned):
-        _, versions, names = pruned
-        assert names == [versions[0].name, versions[3].name]
+        _, versions, result = pruned
+        assert result == Pruned([versions[0].name, versions[3].name], leftovers=0)
 
     def test_keeps_the_newest_and_every_version_in_the_ledger(self, pruned):
         platform, versions, _ = pruned
         assert platform.registry.versions() == [versions[1], versions[2], versions[4]]
 
     def test_changes_nothing_when_it_is_repeated(self, pruned):
-        assert prune(pruned[0], keep=1) == []
+        assert prune(pruned[0], keep=1) == Pruned([], leftovers=0)

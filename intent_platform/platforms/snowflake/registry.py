@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from intent_platform.errors import StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
+from intent_platform.partitions import now
 from intent_platform.platforms.model_file import digest_of
 from intent_platform.platforms.ports import ScoringModel
 from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
@@ -24,8 +26,10 @@ from intent_platform.platforms.versions import (
     Provenance,
     ensure_champion,
     free_version_name,
+    is_version_name,
     read_provenance,
     validated_version_name,
+    version_name,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 #: The metric of a version that holds the platform's record: provenance, trials and marks.
 _RECORD = "intent_platform"
 _PROVENANCE, _QUARANTINE, _TRIALS, _DIGEST = "provenance", "quarantine", "trials", "sha256"
+#: An incomplete version may be deleted after this time. Nothing locks the registry, and logging takes minutes.
+_LONGEST_LOGGING = timedelta(days=1)
 #: The mark of a version that Snowflake made the default because it was the first. It is not champion.
 _AUTOMATIC_DEFAULT = "default_unasked"
 
@@ -143,6 +149,20 @@ class SnowflakeRegistry:
                     f"version {version.name} is the default version of the model: make another version champion first"
                 )
             session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}").collect()
+
+    def sweep(self) -> int:
+        """Delete the incomplete versions whose names are older than a day. Snowflake keeps the default version."""
+        limit = version_name(now() - _LONGEST_LOGGING)
+        with self.open_session() as session:
+            abandoned = [
+                stored.name
+                for stored in _all_versions(session)
+                if not stored.is_complete and not stored.is_default
+                if is_version_name(stored.name) and stored.name < limit
+            ]
+            for name in abandoned:
+                session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {name.upper()}").collect()
+        return len(abandoned)
 
     def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Quarantine a version for `reason`, or lift its quarantine if that is None."""
