@@ -40,7 +40,7 @@ def platform(target, make_settings, empty_registry, snowflake_settings) -> Platf
     """Each platform in turn, empty."""
     if target != "local":
         return platform_for(snowflake_settings(target))
-    settings = make_settings(deployment="local", warehouse={"timeout_seconds": 5})
+    settings = make_settings(deployment="local")
     empty_registry(settings.home)
     return platform_for(settings)
 
@@ -53,7 +53,7 @@ def new_local_settings(tmp_path_factory, empty_registry) -> Callable[[], Setting
         home = tmp_path_factory.mktemp("local") / "home"
         empty_registry(home)
         with clean_environment():
-            return load_settings(home=home, deployment="local", warehouse={"timeout_seconds": 5})
+            return load_settings(home=home, deployment="local")
 
     return make
 

@@ -32,7 +32,7 @@ def template(tmp_path_factory, empty_registry, model) -> tuple[Path, ModelVersio
 
 
 @pytest.fixture
-def home(template, tmp_path) -> Path:
+def home(template: tuple[Path, ModelVersion], tmp_path: Path) -> Path:
     shutil.copytree(template[0], tmp_path / "home")
     return tmp_path / "home"
 
