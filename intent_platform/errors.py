@@ -10,8 +10,18 @@ def first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
+_LONGEST_MESSAGE, _END_OF_MESSAGE = 1_500, 400  # characters
+
+
 class IntentPlatformError(Exception):
     """Base class of all failures that a user can mend."""
+
+    def __str__(self) -> str:
+        """Return the message. The middle of a long one is cut, because it repeats what somebody typed."""
+        text = super().__str__()
+        if len(text) <= _LONGEST_MESSAGE:
+            return text
+        return f"{text[: _LONGEST_MESSAGE - _END_OF_MESSAGE]} … {text[-_END_OF_MESSAGE:]}"
 
 
 class SettingsError(IntentPlatformError):
