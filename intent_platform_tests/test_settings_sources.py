@@ -12,13 +12,14 @@ from intent_platform.settings.training import IntRange
 
 
 @pytest.fixture
-def config_file(monkeypatch, tmp_path) -> Callable[[str], None]:
-    """Write the `config.yml` that settings are read from."""
+def config_file(monkeypatch, tmp_path: Path) -> Callable[[str], Path]:
+    """Write the `config.yml` that settings are read from, and return its path."""
 
-    def write(text: str) -> None:
+    def write(text: str) -> Path:
         (tmp_path / "config.yml").write_text(text)
+        return tmp_path / "config.yml"
 
-    monkeypatch.setitem(Settings.model_config, "yaml_file", tmp_path / "config.yml")
+    monkeypatch.setattr("intent_platform.settings.CONFIG_FILE", tmp_path / "config.yml")
     return write
 
 
@@ -41,6 +42,34 @@ class TestConfigFile:
         with pytest.raises(SettingsError, match=r"^setting training.*: there is no such setting"):
             load_settings()
 
+    @pytest.mark.parametrize(
+        ("content", "mistake"),
+        [
+            (b"feed: landing: now", "is not YAML in UTF-8: correct the mistake in line 1"),
+            (b"owner: caf\xe9", "is not YAML in UTF-8"),
+            (b"first_day: 2024-13-45", "is not YAML in UTF-8"),
+            (b"[" * 5_000, "is not YAML in UTF-8"),
+            (b"- feed", "must be a mapping"),
+            (b"1: landing", "must be a mapping"),
+        ],
+        ids=["not YAML", "not UTF-8", "no such day", "nested too deeply", "list", "name that is a number"],
+    )
+    def test_in_another_form_is_refused(self, config_file, content: bytes, mistake: str):
+        config_file("").write_bytes(content)
+        with pytest.raises(SettingsError, match=rf"config\.yml {mistake}"):
+            load_settings()
+
+    def test_that_is_a_folder_is_refused(self, config_file):
+        file = config_file("")
+        file.unlink()
+        file.mkdir()
+        with pytest.raises(SettingsError, match="cannot be read"):
+            load_settings()
+
+    def test_may_be_missing(self, config_file):
+        config_file("feed: landing").unlink()
+        assert load_settings().feed != "landing"
+
 
 class TestEnvironment:
     @pytest.mark.parametrize(
@@ -52,8 +81,9 @@ class TestEnvironment:
             ("INTENT_PLATFORM_TRAINING_TRIALS", "3", lambda s: s.training.trials == 3),
             ("INTENT_PLATFORM_FIRST_DAY", "2023-02-01", lambda s: s.first_day.year == 2023),
             ("INTENT_PLATFORM_TRAINING_FEATURES", '["PAGEVALUES"]', lambda s: s.training.features == ("PAGEVALUES",)),
+            ("INTENT_PLATFORM_TRAINING_FEATURES", "WEEKEND, REGION", lambda s: len(s.training.features) == 2),
         ],
-        ids=["setting", "setting of a section", "path", "number", "date", "list"],
+        ids=["setting", "setting of a section", "path", "number", "date", "list", "list with commas"],
     )
     def test_overrides_one_value_and_keeps_the_others(self, monkeypatch, settings, variable, value, read):
         monkeypatch.setenv(variable, value)

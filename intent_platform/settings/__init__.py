@@ -1,20 +1,21 @@
 """The typed `Settings` object. `config.yml` overrides the defaults of its fields, and the environment overrides both.
 
 The variable `INTENT_PLATFORM_A_B` overrides the field `a.b`, and deeper values are JSON. Only `load_settings()` reads
-the file and the environment, not the import of this module. It reports the first mistake in one sentence.
+the file and the environment, not the import of this module. It reports the first mistake in one sentence, which may
+show a value but never a secret.
 """
 
 import os
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 from pydantic_settings.sources import DefaultSettingsSource
 
@@ -23,11 +24,20 @@ from intent_platform.settings.evaluation import EvaluationSettings, GateSettings
 from intent_platform.settings.feeds import LandingSettings, SimulatedSettings, TableSettings, UciSettings
 from intent_platform.settings.operation import AlertSettings, MonitoringSettings, ScheduleSettings, ScoringSettings
 from intent_platform.settings.platforms import SnowflakeSettings, WarehouseSettings
+from intent_platform.settings.sources import Environment, read_config_file
 from intent_platform.settings.training import TrainingSettings
 from intent_platform.settings.types import ENVIRONMENT_PREFIX, AbsolutePath, Positive, Section, variable_of
 
 CONFIG_FILE = Path(__file__).with_name("config.yml")
 _REFERENCE = "See docs/settings.md for all settings"
+#: Pydantic's mistakes that a text in a variable leads to if it should be JSON.
+_NOT_JSON = {"dict_type", "model_type", "tuple_type"}
+
+
+def _without_options(home: Path) -> Path:
+    if "?" in str(home) or "%" in str(home):
+        raise ValueError(f"{home} contains ? or %, which DuckDB or MLflow take for options: choose another folder")
+    return home
 
 
 class Settings(BaseSettings):
@@ -41,22 +51,26 @@ class Settings(BaseSettings):
         env_nested_delimiter="_",
         env_nested_max_split=1,
         env_parse_none_str="null",
-        yaml_file=CONFIG_FILE,
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     deployment: Literal["local", "dev", "prod"] = Field(
         "local",
         description="`local` is DuckDB and MLflow in `home`. `dev` and `prod` are Snowflake; see docs/snowflake.md.",
     )
-    home: AbsolutePath = Field(Path(".intent_platform"), description="Folder of all files of the local platform.")
+    home: Annotated[AbsolutePath, AfterValidator(_without_options)] = Field(
+        Path(".intent_platform"), description="Folder of all files of the local platform."
+    )
     first_day: date = Field(
         date(2024, 1, 1), description="First daily partition. Its month is the first monthly partition."
     )
     demo_months: Positive = Field(12, description="Number of months that `make demo` runs: the last ones of the feed.")
     owner: str = Field(
-        "team:intent_platform", description="Owner shown in the asset catalogue: `team:…` or an e-mail address."
+        "team:intent_platform",
+        pattern=r"^(team:.+|[A-Za-z0-9_][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$",  # Dagster's rule
+        description="Owner shown in the asset catalogue: `team:…` or an e-mail address.",
     )
     # load_settings() replaces "auto" by the feed that it means.
     feed: Literal["auto", "uci", "landing", "simulated", "table"] = Field(
@@ -117,8 +131,8 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources of the settings, first the one that overrides all others.
@@ -126,7 +140,8 @@ class Settings(BaseSettings):
         The defaults are a source as well. Sources are merged entry by entry, so a mapping keeps its other defaults.
         """
         defaults = DefaultSettingsSource(settings_cls, nested_model_default_partial_update=True)
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls), defaults
+        changes = read_config_file(CONFIG_FILE)
+        return init_settings, Environment(settings_cls), InitSettingsSource(settings_cls, changes), defaults
 
     @property
     def landing_folder(self) -> Path:
@@ -150,7 +165,8 @@ def load_settings(**overrides: Any) -> Settings:
     An override may be a part of a section: `training={"months": 1}` does not change the other settings of `training`.
 
     Raises:
-        SettingsError: a name is unknown or a value is out of range. The message names it.
+        SettingsError: a name is unknown or a value is out of range. The message names it. Or `config.yml` or the home
+            folder cannot be read.
     """
     unknown = sorted(name for name in os.environ if _is_misspelt(name))
     if unknown:
@@ -158,7 +174,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError(_first_mistake(error)) from error
+        raise SettingsError(_first_mistake(error)) from None
     return _completed(settings)
 
 
@@ -168,9 +184,12 @@ def _first_mistake(error: ValidationError) -> str:
     unknown = [mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"]
     first = [*unknown, *mistakes][0]
     # Pydantic adds parts that are not names, such as the alternatives of a union.
-    name = ".".join(part for part in map(str, first["loc"]) if part.isidentifier()) or "settings"
+    names = [part for part in map(str, first["loc"]) if part.isidentifier()]
     mistake = f"there is no such setting. {_REFERENCE}" if unknown else first["msg"].removeprefix("Value error, ")
-    return f"setting {name}: {mistake}"
+    variables = [variable_of(*names[:length]) for length in (2, 1) if variable_of(*names[:length]) in os.environ]
+    source = f" ({variables[0]})" if variables else ""
+    form = f", written as JSON. {_REFERENCE}" if variables and first["type"] in _NOT_JSON else ""
+    return f"setting {'.'.join(names) or 'settings'}{source}: {mistake}{form}"
 
 
 def environment_of_paths(settings: Settings) -> dict[str, str]:
@@ -214,7 +233,13 @@ def _completed(settings: Settings) -> Settings:
 
 def _automatic_feed(settings: Settings) -> Literal["uci", "simulated"]:
     """The feed that `auto` means: `uci` if the UCI file is available or on Snowflake, otherwise `simulated`."""
-    has_file = settings.uci.csv is not None or settings.uci_copy.exists()
+    try:
+        has_file = settings.uci.csv is not None or settings.uci_copy.exists()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read the home folder {settings.home} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder "
+            "that you can read and write"
+        ) from error
     return "uci" if has_file or settings.deployment != "local" else "simulated"
 
 

@@ -38,7 +38,7 @@ class GateSettings(Section):
         "They are months that neither model was trained on.",
     )
     pool_months: Count = Field(
-        12, description="How many months back the evaluation looks for such months. 0 adds none."
+        12, le=120, description="How many months back the evaluation looks for such months. 0 adds none."
     )
     cluster_days: Annotated[int, Field(ge=2)] = Field(
         7,

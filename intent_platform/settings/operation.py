@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, HttpUrl, Secret
 
 from intent_platform.settings.types import (
+    Days,
     Factor,
     Hour,
     Margin,
@@ -19,10 +20,10 @@ from intent_platform.settings.types import (
 class ScoringSettings(Section):
     """How far back days are scored again, and how far back missing work is caught up."""
 
-    rescore_days: Positive = Field(
+    rescore_days: Days = Field(
         31, description="Number of days that are scored again after the champion changed, up to the newest scored day."
     )
-    catch_up_days: Positive = Field(
+    catch_up_days: Days = Field(
         14, description="How many days back catch-up looks for missing days, challengers and evaluations."
     )
     catch_up_attempts: Positive = Field(
@@ -33,7 +34,7 @@ class ScoringSettings(Section):
 class MonitoringSettings(Section):
     """When a measure of the live scores or of the sessions is flagged."""
 
-    days: Positive = Field(7, description="Days that are measured together: a day and the days before it.")
+    days: Days = Field(7, description="Days that are measured together: a day and the days before it.")
     minimum_purchases: Positive = Field(
         20, description="With fewer purchases in these days, the scores are not judged."
     )
@@ -57,7 +58,7 @@ class MonitoringSettings(Section):
     rejected_share: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.05, description="A load is flagged if a larger share of its rows was rejected."
     )
-    volume_days: Annotated[int, Field(ge=7)] = Field(
+    volume_days: Annotated[int, Field(ge=7, le=3_660)] = Field(
         28, description="The number of sessions of a day is compared with the median of this many earlier days."
     )
     volume_factor: Factor = Field(
@@ -82,7 +83,7 @@ class ScheduleSettings(Section):
 class AlertSettings(Section):
     """Where alerts go besides the log."""
 
-    webhook_url: str | None = Field(
+    webhook_url: Secret[HttpUrl] | None = Field(
         None,
         repr=False,
         description='Receives `{"text": …}` when a run fails or a check finds an error. `null` means the log only.',

@@ -16,7 +16,7 @@ class WarehouseSettings(Section):
         description="Seconds to wait for a local warehouse that another process holds, or for a lock on Snowflake.",
     )
     memory_gb: float = Field(
-        2.0, ge=0.25, description="Memory of the local warehouse, in GB. Work that needs more goes to disk."
+        2.0, ge=0.25, le=100_000, description="Memory of the local warehouse, in GB. Work that needs more goes to disk."
     )
 
 
@@ -26,7 +26,7 @@ class SnowflakeSettings(Section):
     The names are those of Snowflake's connector.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     connection: str | None = Field(
         None, description="Name of a connection in `connections.toml`. `null` means `parameters_file`, if it exists."

@@ -39,7 +39,7 @@ Write lists, mappings and the whole of `simulated.scenario` as JSON:
 """
 _HEADER = "| setting | type and limits | default | meaning |\n|---|---|---|---|\n"
 _LIMITS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-_WORDS = {"password": "secret", "string": "text", "boolean": "`true` or `false`", "null": "`null`"}
+_WORDS = {"password": "secret", "uri": "secret URL", "string": "text", "boolean": "`true` or `false`", "null": "`null`"}
 
 
 def reference() -> str:

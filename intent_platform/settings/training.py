@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from intent_platform.settings.types import Entries, Positive, Section, variable_of
+from intent_platform.settings.types import Entries, Months, Positive, Section, variable_of
 from intent_platform.tables import DATASET, MODEL_INPUTS
 
 
@@ -76,6 +76,10 @@ _SEARCH_SPACE: dict[str, IntRange | FloatRange] = {
 }
 
 
+def _split(names: object) -> object:
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+
+
 class TrainingSettings(Section):
     """How a challenger is trained: its window, the purchases that it needs, its features and the search."""
 
@@ -84,7 +88,7 @@ class TrainingSettings(Section):
         description="`process` trains in the Dagster run. `warehouse` calls the stored procedure of "
         "`make deploy-sproc`, on Snowflake only.",
     )
-    months: Positive = Field(
+    months: Months = Field(
         3, description="Months of the training window, which ends before the month of the partition."
     )
     minimum_purchases: Positive = Field(30, description="With fewer purchases in the window, no model is trained.")
@@ -118,7 +122,10 @@ class TrainingSettings(Section):
     border_count: Annotated[int, Field(ge=1, le=254)] = Field(
         32, description="Number of borders by which a feature is quantized, once for the whole search."
     )
-    features: tuple[str, ...] = Field(_FEATURES, description="Columns of `DATASET` that the model uses.")
+    features: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        _FEATURES,
+        description="Columns of `DATASET` that the model uses. A variable can also separate them by commas.",
+    )
     fixed: Entries[str, str | int | float | bool] = Field(
         {"leaf_estimation_iterations": 1},
         description="CatBoost parameters with a fixed value. `null` removes an entry.",

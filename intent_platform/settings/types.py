@@ -9,6 +9,9 @@ from pydantic_core import CoreSchema, core_schema
 ENVIRONMENT_PREFIX = "INTENT_PLATFORM_"
 
 Positive = Annotated[int, Field(gt=0)]
+#: At most ten years, so no window begins before the calendar does.
+Days = Annotated[int, Field(gt=0, le=3_660)]
+Months = Annotated[int, Field(gt=0, le=120)]
 Count = Annotated[int, Field(ge=0)]
 Resamples = Annotated[int, Field(ge=200)]
 Hour = Annotated[int, Field(ge=0, le=23)]
@@ -16,8 +19,22 @@ MonthDay = Annotated[int, Field(ge=1, le=28)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Margin = Annotated[float, Field(ge=0)]
 Factor = Annotated[float, Field(gt=1)]
-#: A path that becomes absolute. A relative path starts at the current folder.
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+def absolute_path(path: str | Path) -> Path:
+    """Return the path with `~` expanded. A relative path starts at the current folder.
+
+    Raises:
+        ValueError: the user after `~` does not exist.
+    """
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"{path} begins with an unknown user: write the whole path") from None
+
+
+#: A path that becomes absolute.
+AbsolutePath = Annotated[Path, AfterValidator(absolute_path)]
 
 
 class _NullRemoves:
@@ -40,9 +57,9 @@ Entries = Annotated[dict[_Key, _Value], _NullRemoves()]
 
 
 class Section(BaseModel):
-    """A group of settings. It is immutable, and an unknown name is an error."""
+    """A group of settings. It is immutable, an unknown name is an error, and errors do not show values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def variable_of(*names: str) -> str:

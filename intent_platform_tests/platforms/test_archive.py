@@ -39,7 +39,7 @@ class TestArchive:
             gate={"guardrail_margins": {"brier": None}},
         )
         (tmp_path / "config.yml").write_text(packed_config(tmp_path, settings))
-        monkeypatch.setitem(Settings.model_config, "yaml_file", tmp_path / "config.yml")
+        monkeypatch.setattr("intent_platform.settings.CONFIG_FILE", tmp_path / "config.yml")
         inside = load_settings()
         assert inside.training == settings.training.model_copy(update={"place": "process"})
         assert (inside.deployment, inside.feed, inside.gate) == ("dev", settings.feed, settings.gate)
