@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from intent_platform.errors import WarehouseError
+
 _PREFIX = ".staged-"
 
 
@@ -25,10 +27,25 @@ class Staging:
         self._files: Counter[str] = Counter()
 
     def append(self, name: str, batch: pa.Table) -> str:
-        """Write `batch` to a file, and return a glob pattern for all files of that name."""
+        """Write `batch` to a file, and return a glob pattern for all files of that name.
+
+        Raises:
+            WarehouseError: the folder of the warehouse is full or cannot be written.
+        """
+        try:
+            return self._append(name, batch)
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot stage sessions in {self._parent} ({error.strerror or error}): free space on its disk, and "
+                "check that you can write the folder"
+            ) from error
+
+    def _append(self, name: str, batch: pa.Table) -> str:
         if self._folder is None:
             self._remove_leftovers()
-            self._folder = TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent)
+            self._folder = TemporaryDirectory(
+                prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent, ignore_cleanup_errors=True
+            )
         folder = Path(self._folder.name) / name
         folder.mkdir(exist_ok=True)
         # An empty batch is written only if it is the first, because the first file defines the columns.

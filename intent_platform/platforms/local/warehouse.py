@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+#: DuckDB would download an extension for a file of another database.
+_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
+
+
 class DuckDBConnection(Connection):
     """An open connection to DuckDB; see `ports.Connection`."""
 
@@ -141,9 +145,9 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
     def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[DuckDBConnection]:
         """Open a connection and close it at the end; see `ports.Warehouse`."""
         timeout_seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        if not Path(self.path).exists():
-            self._create(timeout_seconds)
-        with closing(Staging(Path(self.path))) as staging:
+        with self._failures_of_the_file(), closing(Staging(Path(self.path))) as staging:
+            if self._is_new():
+                self._create(timeout_seconds)
             with self._opened(timeout_seconds, writing=writing) as connection:
                 if not changes_of(_existing_tables(connection), self.path):
                     yield self._wrapped(connection, staging, timeout_seconds)
@@ -160,15 +164,44 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             return DuckDBConnection(connection, staging)
         return DuckDBConnection(connection, staging, lambda: attach(connection, attached, timeout_seconds))
 
-    def _create(self, timeout_seconds: float) -> None:
-        """Create the file and the tables that it needs, in one transaction."""
+    @contextmanager
+    def _failures_of_the_file(self) -> Iterator[None]:
+        """Raise a `WarehouseError` for a failure of the file, its disk or the memory.
+
+        A mistake in a statement or in its values is a mistake of the program, and stays the error of DuckDB.
+        """
+        import duckdb
+
+        mistakes = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError, duckdb.NotSupportedError)
+        try:
+            yield
+        except (*mistakes, duckdb.InterruptException):
+            raise
+        except duckdb.OutOfMemoryException as error:
+            raise WarehouseError(
+                f"the warehouse {self.path} needs more than {self.memory_gb:g} GB of memory: raise "
+                f"warehouse.memory_gb, or free disk space for what does not fit. DuckDB says: {first_line(error)}"
+            ) from error
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"the warehouse {self.path} cannot be read or written: check that its disk has space and that it is a "
+                "DuckDB database that you can write. Restore a damaged one with `make restore from=…`. "
+                f"DuckDB says: {first_line(error)}"
+            ) from error
+
+    def _is_new(self) -> bool:
+        """Whether the file does not exist. Its folder is created."""
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            return not Path(self.path).exists()
         except OSError as error:
             raise WarehouseError(
-                f"cannot create the folder of {self.path} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder "
-                "that you can write"
+                f"cannot use the folder of {self.path} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder that "
+                "you can write"
             ) from error
+
+    def _create(self, timeout_seconds: float) -> None:
+        """Create the file and the tables that it needs, in one transaction."""
         with self._opened(timeout_seconds, writing=True) as connection:
             # The tables are listed again: another process may have created them while this one waited for the file.
             connection.execute("BEGIN TRANSACTION")
@@ -178,7 +211,13 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
 
     @contextmanager
     def _opened(self, timeout_seconds: float, *, writing: bool) -> Iterator["duckdb.DuckDBPyConnection"]:
-        connection = self._open_file(timeout_seconds, writing=writing)
+        import duckdb
+
+        connection = retry_while_busy(
+            lambda: duckdb.connect(self.path, read_only=not writing, config=_NO_DOWNLOADS),
+            f"the warehouse {self.path}",
+            timeout_seconds,
+        )
         try:
             connection.execute(f"SET TimeZone = '{TIMEZONE_NAME}'")
             connection.execute(f"SET memory_limit = '{self.memory_gb}GB'")
@@ -186,19 +225,6 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             yield connection
         finally:
             connection.close()
-
-    def _open_file(self, timeout_seconds: float, *, writing: bool) -> "duckdb.DuckDBPyConnection":
-        import duckdb
-
-        try:
-            return retry_while_busy(
-                lambda: duckdb.connect(self.path, read_only=not writing), f"the warehouse {self.path}", timeout_seconds
-            )
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            raise WarehouseError(
-                f"cannot open the warehouse {self.path}: check that it is a DuckDB database that you can write, or "
-                f"set INTENT_PLATFORM_HOME to another folder. DuckDB says: {first_line(error)}"
-            ) from error
 
 
 def _existing_tables(connection: "duckdb.DuckDBPyConnection") -> ExistingTables:
