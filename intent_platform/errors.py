@@ -44,11 +44,15 @@ class NoChampion(IntentPlatformError):
     """A run needs a champion, and there is none yet or was none on the day."""
 
 
-class InvalidVersionName(IntentPlatformError):
+class Mistyped(IntentPlatformError):
+    """What a person typed cannot be meant. This person reads the message, so nobody else is alerted."""
+
+
+class InvalidVersionName(Mistyped):
     """A version name does not have the form `v_YYMMDD_HHMMSS`."""
 
 
-class UnknownVersion(IntentPlatformError):
+class UnknownVersion(Mistyped):
     """The registry does not have a version of this name."""
 
 
@@ -68,5 +72,5 @@ class EvaluationRefused(IntentPlatformError):
     """A month cannot be evaluated, because its test window is not over or it has no challenger."""
 
 
-class PromotionRefused(IntentPlatformError):
-    """A forced promotion is incomplete: it needs the name of a version and a reason for the ledger."""
+class PromotionRefused(Mistyped):
+    """The config of a promotion is incomplete or wrong. A forced one needs a version and a reason for the ledger."""

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.presentation import markdown_table
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import TIMEZONE_NAME, monthly_partitions
@@ -33,6 +34,7 @@ def define_challenger_model(settings: Settings) -> dg.AssetsDefinition:
         ],
         partitions_def=monthly_partitions(settings.first_day),
     )
+    @fails_with_its_message
     def challenger_model(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult[None]:

@@ -3,10 +3,12 @@
 The gate is in the code that moves the pointer. Checks only report.
 """
 
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import markdown_table
 from intent_platform.errors import PromotionRefused
@@ -47,15 +49,14 @@ def define_champion_alias() -> dg.AssetsDefinition:
         deps=["evaluation"],
         pool=WRITER_POOL,
     )
+    @fails_with_its_message
     def champion_alias(
         context: dg.AssetExecutionContext,
         config: ChampionAliasConfig,
         platform: dg.ResourceParam[Platform],
     ) -> dg.MaterializeResult[None]:
-        settled = settle(platform)
-        champion = settled.version
-        for sentence in settled.repairs:
-            context.log.warning(sentence)
+        effective = _typed_date(config.effective_date)
+        champion = platform.registry.champion()
         if config.reason and not config.force:
             raise PromotionRefused("the config has a reason but no force: name in force the version to make champion")
         if config.force:
@@ -66,12 +67,18 @@ def define_champion_alias() -> dg.AssetsDefinition:
         if request is None:
             context.log.info(f"the champion stays {name_or_nobody(champion)}: nothing asks for a move")
         else:
-            effective = day_of(config.effective_date) if config.effective_date else None
             carry_out(platform, request, champion, run_id=context.run.run_id, effective_date=effective)
             context.log.info(f"champion moved from {name_or_nobody(champion)} to {request.to.name} ({request.cause})")
         return dg.MaterializeResult(metadata=champion_metadata(platform, request.to if request else champion))
 
     return champion_alias
+
+
+def _typed_date(text: str) -> date | None:
+    try:
+        return day_of(text) if text else None
+    except ValueError:
+        raise PromotionRefused(f"effective_date {text!r} is not a date: write YYYY-MM-DD, or leave it empty") from None
 
 
 def champion_metadata(platform: Platform, champion: ModelVersion | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.presentation import markdown_table
 from intent_platform.partitions import tagged_window
 from intent_platform.pipeline.checks import ALL_DAYS, Check, CheckContext, Severity, Verdict, all_checks
@@ -29,6 +30,7 @@ def build_checks(settings: Settings, source: Feed | ObservedTable) -> Sequence[d
 
 def _asset_check(check: Check, settings: Settings, source: Feed | ObservedTable) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=check.asset, name=check.name, description=check.description_for(settings))
+    @fails_with_its_message
     def asset_check(
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.AssetCheckResult:

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from intent_platform.assets.data_versions import dataset_version
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.observed_source import observations
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import record_row_counts, table_metadata
@@ -33,6 +34,7 @@ def define_dataset(settings: Settings, sessions: Feed | ObservedTable) -> dg.Ass
         metadata=table_metadata(DATASET),
         pool=WRITER_POOL,
     )
+    @fails_with_its_message
     def dataset(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
         build = build_dataset(platform, window, sessions)

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.figures import calibration_figure, precision_recall_figure
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import markdown_table, table_metadata
@@ -38,6 +39,7 @@ def define_evaluation(settings: Settings) -> dg.AssetsDefinition:
         metadata=table_metadata(EVALUATIONS),
         pool=WRITER_POOL,
     )
+    @fails_with_its_message
     def evaluation(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult[None]:

@@ -5,6 +5,7 @@ What is measured and when it is flagged is in `pipeline.monitoring`. Nothing her
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import markdown_table, table_metadata
 from intent_platform.partitions import daily_partitions, days_window
@@ -30,6 +31,7 @@ def define_monitoring(settings: Settings) -> dg.AssetsDefinition:
         metadata=table_metadata(MONITORING),
         pool=WRITER_POOL,
     )
+    @fails_with_its_message
     def monitoring(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult[None]:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.figures import score_histogram
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import record_row_counts, table_metadata
@@ -34,6 +35,7 @@ def define_scores(settings: Settings) -> dg.AssetsDefinition:
         metadata=table_metadata(SCORES),
         pool=WRITER_POOL,
     )
+    @fails_with_its_message
     def scores(
         context: dg.AssetExecutionContext, config: ScoresConfig, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult[None]:

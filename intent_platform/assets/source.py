@@ -5,6 +5,7 @@ Rows that break the contract go to SOURCE_REJECTED with the reasons: accepted + 
 
 import dagster as dg
 
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.observed_source import observed_source
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import record_row_counts, table_metadata
@@ -40,6 +41,7 @@ def _loaded_source(settings: Settings, feed: Feed) -> dg.AssetsDefinition:
         metadata=table_metadata(SOURCE),
         pool=WRITER_POOL,
     )
+    @fails_with_its_message
     def source(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[None]:
         window = days_window(context.partition_keys)
         for sentence in feed.deferred(window):

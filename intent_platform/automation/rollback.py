@@ -10,6 +10,7 @@ import dagster as dg
 
 from intent_platform.assets.champion_alias import ASSET, champion_metadata
 from intent_platform.assets.checks import check_result
+from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.pipeline.checks import CheckContext
 from intent_platform.pipeline.checks.champion import CHECKS
@@ -39,6 +40,7 @@ def define_rollback_job(settings: Settings, source: Feed | ObservedTable) -> dg.
     """Return the job. Its only op moves the champion completely or not at all."""
 
     @dg.op(pool=WRITER_POOL, out=dg.Out(dg.Nothing))
+    @fails_with_its_message
     def rollback_champion(
         context: dg.OpExecutionContext, config: RollbackConfig, platform: dg.ResourceParam[Platform]
     ) -> None:

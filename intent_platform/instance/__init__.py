@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from intent_platform.errors import SettingsError
+from intent_platform.errors import IntentPlatformError, SettingsError
 from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
 
@@ -71,7 +71,7 @@ def run_job(
 ) -> dg.ExecuteInProcessResult:
     """Run a job in this process.
 
-    An error of an asset is raised unchanged, and the run is recorded as failed.
+    The platform's own error is raised as the asset raised it, and the run is recorded as failed.
 
     Args:
         definitions: the code location that has the job.
@@ -99,6 +99,10 @@ def run_job(
             run_config=run_config,
             asset_selection=[dg.AssetKey(only)] if only else None,
         )
+    except dg.Failure as failure:  # the assets' form of the platform's own errors
+        if isinstance(failure.__context__, IntentPlatformError):
+            raise failure.__context__  # noqa: B904  it has its own cause
+        raise
     except dg.DagsterExecutionInterruptedError as error:  # Dagster's error for Ctrl-C
         raise KeyboardInterrupt from error
 

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from intent_platform.definitions import build_definitions
+from intent_platform.instance import run_job
 from intent_platform.partitions import Window, day_of
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
@@ -36,15 +37,13 @@ class Shop:
     def run(self, job: str, key: str = "", last: str = "", config: dict[str, Any] | None = None) -> Any:
         """Run a job for one partition, for the range `key` to `last`, or without either."""
         tags = {"dagster/asset_partition_range_start": key, "dagster/asset_partition_range_end": last}
-        return (
-            build_definitions(self.settings)
-            .resolve_job_def(job)
-            .execute_in_process(
-                instance=self.instance,
-                partition_key=key if key and not last else None,
-                tags=tags if last else None,
-                run_config=config or {},
-            )
+        return run_job(
+            build_definitions(self.settings),
+            self.instance,
+            job,
+            partition=key if key and not last else None,
+            tags=tags if last else None,
+            config=config,
         )
 
     def materialize_alias(self) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError
+from intent_platform.instance import run_job
 from intent_platform.partitions import Window
 from intent_platform.settings import Settings
 from intent_platform_tests.builders.observed_table import (
     Filler,
     NewTable,
-    days,
     in_a_file,
     in_snowflake,
     new_table,
@@ -34,8 +34,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def build(filler: Filler, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     """Build dataset for the day."""
-    job = build_definitions(filler.settings).resolve_job_def("sessions_job")
-    return job.execute_in_process(instance=instance, tags=days(ONE))
+    return run_job(build_definitions(filler.settings), instance, "sessions_job", window=ONE)
 
 
 class TestFile:
