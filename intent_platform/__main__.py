@@ -2,11 +2,12 @@
 
 import argparse
 import ast
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
-from intent_platform.errors import IntentPlatformError
+from intent_platform.errors import IntentPlatformError, first_line, shortened
 
 _COMMANDS = Path(__file__).parent / "commands"
 
@@ -18,8 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: the name of the command and its options; those of the process if None.
 
     Returns:
-        0 after success, 1 after a failure that the user can mend, 130 after Ctrl-C. Stderr explains a failure in one
-        line.
+        0 after success, 1 after a failure, 130 after Ctrl-C, 141 if the reader of the output stopped, as `head` does.
+        Stderr explains a failure in one line. For an unforeseen one, a file has the traceback.
 
     Raises:
         SystemExit: the arguments are invalid, or ask for help.
@@ -38,13 +39,29 @@ def main(arguments: list[str] | None = None) -> int:
     name = options.pop("command")
     try:
         command.run(**options)
+        sys.stdout.flush()  # here, where a broken pipe is caught
     except IntentPlatformError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
         print(f"{name}: interrupted, run it again to continue", file=sys.stderr)  # noqa: T201
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it exits
+        return 141
+    except Exception as error:  # noqa: BLE001  the last net
+        print(f"{name}: {_unforeseen(error)}", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
+
+
+def _unforeseen(error: Exception) -> str:
+    from intent_platform.crashes import record_crash  # only now, because it imports the settings
+
+    file = record_crash(error)
+    place = f"Its traceback is in {file}" if file else "Its traceback could not be written: check the disk"
+    cause = shortened(f"{type(error).__name__}: {first_line(error)}")
+    return f"an unforeseen error stopped the command ({cause}). {place}"
 
 
 def command_meanings() -> dict[str, str]:

@@ -13,15 +13,19 @@ def first_line(error: Exception) -> str:
 _LONGEST_MESSAGE, _END_OF_MESSAGE = 1_500, 400  # characters
 
 
+def shortened(message: str) -> str:
+    """The message without the middle of a long one, which repeats what somebody typed."""
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    return f"{message[: _LONGEST_MESSAGE - _END_OF_MESSAGE]} … {message[-_END_OF_MESSAGE:]}"
+
+
 class IntentPlatformError(Exception):
     """Base class of all failures that a user can mend."""
 
     def __str__(self) -> str:
-        """Return the message. The middle of a long one is cut, because it repeats what somebody typed."""
-        text = super().__str__()
-        if len(text) <= _LONGEST_MESSAGE:
-            return text
-        return f"{text[: _LONGEST_MESSAGE - _END_OF_MESSAGE]} … {text[-_END_OF_MESSAGE:]}"
+        """Return the message, shortened."""
+        return shortened(super().__str__())
 
 
 class SettingsError(IntentPlatformError):

@@ -33,7 +33,8 @@ BELOW["terminal"] = set()
 BELOW["instance"] = {"errors", "partitions", "settings"}
 BELOW["rehearsal"] = {"definitions", "instance", "terminal", *BELOW["definitions"]}
 BELOW["commands"] = {"rehearsal", *BELOW["rehearsal"]}
-BELOW["__main__"] = {"errors"}  # it finds the commands by their files
+BELOW["crashes"] = {"partitions", "settings"}
+BELOW["__main__"] = {"crashes", "errors"}  # it finds the commands by their files
 TEST_MODULES = sorted(Path(__file__).parent.rglob("*.py"))
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
