@@ -81,6 +81,10 @@ class TestFeed:
     def test_is_uci_if_the_home_has_a_copy_of_the_file(self, make_settings):
         assert make_settings().feed == "uci"
 
+    def test_needs_a_home_that_can_be_looked_into(self, make_settings):
+        with pytest.raises(SettingsError, match="cannot read the home folder"):
+            make_settings(home="/" + "x" * 300)
+
     @pytest.mark.usefixtures("uci_copy")
     def test_is_never_uci_if_another_is_named(self, make_settings):
         assert make_settings(feed="simulated").feed == "simulated"

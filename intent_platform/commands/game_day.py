@@ -11,6 +11,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import track
 
+from intent_platform.errors import SettingsError
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.rehearsal.game_day import (
@@ -29,6 +30,7 @@ from intent_platform.rehearsal.rehearsal import Rehearsal
 from intent_platform.sessions.simulated.scenarios import meaning_of
 
 _WEEK = 7
+_MOST_DAYS = 366
 
 
 def options(parser: ArgumentParser) -> None:
@@ -49,6 +51,8 @@ def run(scenario: str, strength: float, days: int, sessions_per_day: int) -> Non
     Raises:
         SettingsError: the scenario does not exist, or a value is out of range.
     """
+    if not 1 <= days <= _MOST_DAYS:
+        raise SettingsError(f"--days must be from 1 to {_MOST_DAYS}, not {days}")
     settings = rehearsal_settings(scenario, strength, sessions_per_day)
     console = Console()
     shutil.rmtree(settings.home, ignore_errors=True)

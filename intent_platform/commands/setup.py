@@ -8,7 +8,7 @@ from rich.console import Console
 
 from intent_platform.automation.jobs import SESSIONS_JOB
 from intent_platform.definitions import build_definitions
-from intent_platform.errors import FeedError
+from intent_platform.errors import FeedError, SettingsError
 from intent_platform.instance import open_instance, run_job
 from intent_platform.pipeline.observation import prepare_observed
 from intent_platform.pipeline.summary import other_feed, row_counts
@@ -17,6 +17,7 @@ from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.choice import session_source
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings, load_settings
+from intent_platform.settings.types import absolute_path
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
 
 _EXCLUSIVE_FEEDS = ("simulated", "uci")  # each is a complete past, so one warehouse holds only one of them
@@ -35,7 +36,7 @@ def csv_option(parser: ArgumentParser) -> None:
     """Declare the path of the UCI file. The shell does not expand `~` after `make … csv=`, so the option does."""
     parser.add_argument(
         "--csv",
-        type=lambda text: Path(text).expanduser(),
+        type=absolute_path,
         metavar="CSV",
         help="the UCI file; without it, the feed uci downloads the file once",
     )
@@ -45,16 +46,21 @@ def settings_with(csv: Path | None) -> Settings:
     """Return the settings. A `csv` selects the feed `uci` and is its file.
 
     Raises:
-        FeedError: the file does not exist, or the home holds the sessions of another file.
+        FeedError: the file does not exist or cannot be read, or the home holds the sessions of another file.
     """
     settings = load_settings() if csv is None else load_settings(feed="uci")
     if csv is not None:
         settings = settings.model_copy(update={"uci": settings.uci.model_copy(update={"csv": csv.absolute()})})
     given = settings.uci.csv
     if settings.feed == "uci" and given is not None:
-        if not given.is_file():
-            raise FeedError(f"there is no file {given}: give the path of online_shoppers_intention.csv")
-        _refuse_another_file(settings, given)
+        try:
+            if not given.is_file():
+                raise FeedError(f"there is no file {given}: give the path of online_shoppers_intention.csv")
+            _refuse_another_file(settings, given)
+        except OSError as error:
+            raise FeedError(
+                f"the file {given} cannot be read ({error.strerror}): give the path of online_shoppers_intention.csv"
+            ) from error
     return settings
 
 
@@ -89,6 +95,16 @@ def refuse_a_mixture(settings: Settings, platform: Platform) -> None:
         )
 
 
+def _make_landing_folder(settings: Settings) -> None:
+    try:
+        settings.landing_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeedError(
+            f"cannot create the landing folder {settings.landing_folder} ({error.strerror}): set "
+            "INTENT_PLATFORM_LANDING_FOLDER to a folder that you can write"
+        ) from error
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
@@ -102,8 +118,14 @@ def run(csv: Path | None, admin_role: str | None, *, dry_run: bool) -> None:
 
     Raises:
         FeedError: the source cannot deliver, or the warehouse has sessions of another file or feed.
+        SettingsError: an option for Snowflake was given, and the deployment is local.
     """
     settings = settings_with(csv)
+    if settings.deployment == "local" and (dry_run or admin_role is not None):
+        raise SettingsError(
+            f"{'dry_run' if dry_run else 'admin_role'} is for Snowflake, and the deployment is local: leave it out, or "
+            "set INTENT_PLATFORM_DEPLOYMENT to dev or prod"
+        )
     platform = platform_for(settings)
     if settings.deployment != "local":
         from intent_platform.platforms.snowflake.connector import SnowflakeConnector
@@ -119,7 +141,7 @@ def run(csv: Path | None, admin_role: str | None, *, dry_run: bool) -> None:
         if extent is not None:
             run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=extent, only="source")
         elif observed is None:
-            settings.landing_folder.mkdir(parents=True, exist_ok=True)
+            _make_landing_folder(settings)
     sessions = observed.table if observed else SOURCE
     with platform.warehouse.connect() as connection:  # creates the tables that are missing
         if observed:

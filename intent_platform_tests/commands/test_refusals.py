@@ -45,6 +45,13 @@ class TestUnusableFile:
         assert main(["demo", "--csv", str(truncated)]) == 1
         assert "cannot be read as a table" in capsys.readouterr().err
 
+    @pytest.mark.usefixtures("unchanged_home")
+    def test_with_a_very_long_name_is_not_repeated_whole(self, capsys):
+        assert main(["setup", "--csv", "x" * 5_000]) == 1
+        sentence = capsys.readouterr().err
+        assert "give the path of online_shoppers_intention.csv" in sentence
+        assert len(sentence) < 1_600
+
 
 class TestDeployment:
     @pytest.mark.parametrize("command", ["demo", "setup"])
@@ -53,6 +60,33 @@ class TestDeployment:
         monkeypatch.setenv("INTENT_PLATFORM_DEPLOYMENT", "prod")
         assert main([command, "--csv", str(csv)]) == 1
         assert "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("unchanged_home")
+class TestImpossibleOption:
+    @pytest.mark.parametrize(
+        ("command", "named"),
+        [
+            (["setup", "--dry-run"], "dry_run is for Snowflake"),
+            (["setup", "--admin-role", "ACCOUNTADMIN"], "admin_role is for Snowflake"),
+            (["game-day", "--scenario", "none", "--days", "0"], "--days must be from 1"),
+            (["game-day", "--scenario", "none", "--days", "-5"], "--days must be from 1"),
+        ],
+        ids=["dry run on local", "role on local", "no days", "negative days"],
+    )
+    def test_is_refused_before_anything_is_created(self, capsys, command, named):
+        assert main(command) == 1
+        sentence = capsys.readouterr().err
+        assert named in sentence
+        assert sentence.count("\n") == 1
+
+
+class TestLandingFolder:
+    def test_that_is_a_file_names_its_setting(self, home, monkeypatch, capsys):
+        monkeypatch.setenv("INTENT_PLATFORM_FEED", "landing")
+        (home / "landing").touch()
+        assert main(["setup"]) == 1
+        assert "set INTENT_PLATFORM_LANDING_FOLDER" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("home")
@@ -69,14 +103,15 @@ class TestHome:
 class TestRollback:
     @pytest.mark.parametrize(
         ("version", "named"),
-        [("v2", "v_YYMMDD_HHMMSS"), ("previous", "none was ever promoted")],
-        ids=["to a malformed name", "to the previous of no champion"],
+        [("v2", "v_YYMMDD_HHMMSS"), ("x" * 5_000, "for example v_"), ("previous", "none was ever promoted")],
+        ids=["to a malformed name", "to a very long name", "to the previous of no champion"],
     )
     def test_gives_one_sentence(self, capsys, version, named):
         assert main(["rollback", "--version", version]) == 1
         sentence = capsys.readouterr().err
         assert named in sentence
         assert sentence.count("\n") == 1
+        assert len(sentence) < 1_600
 
 
 @pytest.mark.usefixtures("home")
