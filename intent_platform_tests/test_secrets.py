@@ -1,14 +1,12 @@
 """Secrets of the settings: neither the settings nor an error that they lead to shows one."""
 
-import traceback
-from collections.abc import Iterator
-
 import pytest
 
 from intent_platform.definitions import defs
 from intent_platform.errors import SettingsError
 from intent_platform.settings import changes_of, load_settings
 from intent_platform.settings.reference import reference
+from intent_platform_tests.builders.errors import everything_shown
 
 SECRETS = {
     "INTENT_PLATFORM_ALERTS_WEBHOOK_URL": "https://hooks.invalid/hook-hush",
@@ -32,22 +30,6 @@ MISTAKES = {
     "in an address without a scheme": ("ALERTS_WEBHOOK_URL", "hooks.invalid/hush"),
     "in the form of the alerts": ("ALERTS", '"hush"'),
 }
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, its causes and its contexts, also those that a traceback leaves out."""
-    yield error
-    for earlier in {error.__cause__, error.__context__}:
-        if earlier is not None:
-            yield from chain(earlier)
-
-
-def everything_shown(error: BaseException) -> str:
-    """The traceback, the text and the repr of an error and of all errors behind it."""
-    shown = [*traceback.format_exception(error)]
-    for behind in chain(error):
-        shown += [*traceback.format_exception(behind, chain=False), str(behind), repr(behind)]
-    return "\n".join(shown)
 
 
 @pytest.fixture

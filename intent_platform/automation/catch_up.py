@@ -1,7 +1,7 @@
 """The sensor that asks for what `gaps` finds, and for promotions that nobody carried out.
 
 It needs no memory of its requests: a filled gap no longer exists, and Dagster knows the runs under way. The cursor
-holds only the gaps that it gave up, to announce each of them once.
+holds only the gaps that it gave up and announced, to announce each of them once.
 """
 
 import json
@@ -9,7 +9,7 @@ import json
 import dagster as dg
 
 from intent_platform.automation import SENSOR_TIMEOUT_SECONDS
-from intent_platform.automation.alerts import announce
+from intent_platform.automation.alerts import AlertNotDelivered, announce
 from intent_platform.automation.gaps import GAP_TAG, Gap, GapFinder
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.errors import WarehouseError
@@ -53,22 +53,23 @@ def define_catch_up_sensor(
         if not source.is_available():
             # Every run would fail until somebody fetches the file, and be given up before that.
             return dg.SkipReason(f"the feed {source.name} was not fetched yet: run make demo or make setup")
-        given_up: set[str] = set(json.loads(context.cursor)) if context.cursor else set()
+        announced: set[str] = set(json.loads(context.cursor)) if context.cursor else set()
         promotion = _pending_promotion(context.instance, platform)
         requests = [promotion] if promotion else []
-        gaps = _gaps(GapFinder(settings, source, context.instance), platform, given_up)
-        for gap in gaps:
-            failures = context.instance.get_runs_count(
-                dg.RunsFilter(tags={GAP_TAG: gap.identity}, statuses=_FAILED, job_name=gap.job)
-            )
-            if failures >= settings.scoring.catch_up_attempts:
-                if gap.identity not in given_up:
-                    announce(settings, context.log, _farewell(gap, failures, settings.deployment))
-                    given_up.add(gap.identity)
-            elif not _is_under_way(context.instance, gap.job):
+        attempts = settings.scoring.catch_up_attempts
+        gaps = _gaps(GapFinder(settings, source, context.instance), platform, attempts)
+        for gap, failures in gaps.items():
+            if failures < attempts and not _is_under_way(context.instance, gap.job):
                 requests.append(gap.request(failures + 1))
+        try:
+            for gap, failures in gaps.items():
+                if failures >= attempts and gap.identity not in announced:
+                    announce(settings, context.log, _farewell(gap, failures, settings.deployment))
+                    announced.add(gap.identity)
+        except AlertNotDelivered as error:
+            context.log.warning(str(error))  # the requests must not wait for the webhook
         # A gap that was filled or changed its cause leaves the cursor, so it is announced again if it ever returns.
-        cursor = json.dumps(sorted(given_up & {gap.identity for gap in gaps}))
+        cursor = json.dumps(sorted(announced & {gap.identity for gap in gaps}))
         if requests:
             return dg.SensorResult(run_requests=requests, cursor=cursor)
         return dg.SensorResult(
@@ -79,19 +80,23 @@ def define_catch_up_sensor(
     return catch_up_sensor
 
 
-def _gaps(finder: GapFinder, platform: Platform, given_up: set[str]) -> list[Gap]:
-    """The gaps in the order of the pipeline.
+def _gaps(finder: GapFinder, platform: Platform, attempts: int) -> dict[Gap, int]:
+    """The gaps in the order of the pipeline, with the number of failed runs of each.
 
     A challenger or an evaluation made from incomplete days would be wrong for ever, so months wait until no day is
     missing. Days that were given up hold nothing back: one bad file must not stop training for good.
     """
     gaps = finder.sessions()
-    if all(gap.identity in given_up for gap in gaps):
+    if all(_failures(finder.instance, gap) >= attempts for gap in gaps):
         gaps += finder.months()
     scores = finder.scores()
     if scores and _has_champion(platform):  # before the first champion nobody can score
         gaps += scores
-    return gaps
+    return {gap: _failures(finder.instance, gap) for gap in gaps}
+
+
+def _failures(instance: dg.DagsterInstance, gap: Gap) -> int:
+    return instance.get_runs_count(dg.RunsFilter(tags={GAP_TAG: gap.identity}, statuses=_FAILED, job_name=gap.job))
 
 
 def _farewell(gap: Gap, failures: int, deployment: str) -> str:

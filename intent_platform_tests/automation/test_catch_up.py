@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import pytest
 
 from intent_platform.automation import catch_up
+from intent_platform.automation.alerts import AlertNotDelivered
 from intent_platform.partitions import TIMEZONE, clock_set_to, now, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform.settings import Settings
-from intent_platform_tests.automation.conftest import begin_run, landing_settings, requested, run_range
-from intent_platform_tests.builders.sensors import carry_out, days_of, jobs_asked_for, move, tick
+from intent_platform_tests.automation.conftest import begin_run, landing_settings, record, requested, run_range
+from intent_platform_tests.builders.sensors import YESTERDAY, carry_out, days_of, jobs_asked_for, move, tick
 from intent_platform_tests.builders.sessions import write_uci_csv
 
 
@@ -107,6 +108,38 @@ class TestFailingLoad:
         assert len(announced) == 1
         assert carry_out(landing, instance, request).success
         assert tick(landing, "catch_up_sensor", instance, cursor).cursor == "[]"
+
+
+class TestDeadWebhook:
+    """Days on both sides of a loaded day are missing. The earlier ones are given up, and the webhook is dead."""
+
+    @pytest.fixture
+    def later(self, landing, instance) -> dg.RunRequest:
+        """The request for the later days."""
+        record(instance, ("source", "dataset"), [YESTERDAY - timedelta(days=5)])
+        earlier, later = tick(landing, "catch_up_sensor", instance).run_requests
+        for _ in range(landing.scoring.catch_up_attempts):
+            instance.report_run_failed(begin_run(landing, instance, earlier.job_name, tags=dict(earlier.tags)))
+        return later
+
+    @pytest.fixture
+    def result(self, landing, instance, later) -> dg.SensorResult:
+        """The answer of the sensor while nobody can be reached."""
+
+        def announce(*arguments: object) -> None:
+            raise AlertNotDelivered("the webhook is dead")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(catch_up, "announce", announce)
+            return tick(landing, "catch_up_sensor", instance)
+
+    def test_stops_no_request(self, result, later):
+        assert [days_of(request) for request in result.run_requests] == [days_of(later)]
+
+    def test_leaves_the_gap_to_be_announced(self, landing, instance, result, announced):
+        cursor = tick(landing, "catch_up_sensor", instance, result.cursor).cursor
+        tick(landing, "catch_up_sensor", instance, cursor)
+        assert len(announced) == 1
 
 
 class TestPendingPromotion:
