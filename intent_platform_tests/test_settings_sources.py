@@ -111,6 +111,11 @@ class TestOverride:
         assert training.search_space["depth"] == IntRange(low=2, high=3)
         assert set(training.search_space) == set(Settings.model_fields["training"].default.search_space)
 
+    def test_that_is_wrong_blames_no_variable(self, monkeypatch):
+        monkeypatch.setenv("INTENT_PLATFORM_TRAINING_MONTHS", "1")
+        with pytest.raises(SettingsError, match=r"^setting training\.months: "):
+            load_settings(training={"months": 0})
+
     @pytest.mark.parametrize("overrides", [{"trainings": {}}, {"training": {"trails": 3}}], ids=["section", "setting"])
     def test_of_an_unknown_name_is_refused(self, overrides):
         with pytest.raises(SettingsError, match=r"^setting training.*: there is no such setting"):

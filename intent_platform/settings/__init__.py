@@ -6,6 +6,7 @@ show a value but never a secret.
 """
 
 import os
+from collections.abc import Container
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -174,19 +175,20 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError(_first_mistake(error)) from None
+        raise SettingsError(_first_mistake(error, overrides)) from None
     return _completed(settings)
 
 
-def _first_mistake(error: ValidationError) -> str:
-    """A sentence about the first unknown name, or else about the first wrong value."""
+def _first_mistake(error: ValidationError, overrides: Container[str]) -> str:
+    """A sentence about the first unknown name, or else about the first wrong value, with the variable that has it."""
     mistakes = error.errors()
     unknown = [mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"]
     first = [*unknown, *mistakes][0]
     # Pydantic adds parts that are not names, such as the alternatives of a union.
     names = [part for part in map(str, first["loc"]) if part.isidentifier()]
     mistake = f"there is no such setting. {_REFERENCE}" if unknown else first["msg"].removeprefix("Value error, ")
-    variables = [variable_of(*names[:length]) for length in (2, 1) if variable_of(*names[:length]) in os.environ]
+    possible = [] if not names or names[0] in overrides else [variable_of(*names[:2]), variable_of(names[0])]
+    variables = [variable for variable in possible if variable in os.environ]
     source = f" ({variables[0]})" if variables else ""
     form = f", written as JSON. {_REFERENCE}" if variables and first["type"] in _NOT_JSON else ""
     return f"setting {'.'.join(names) or 'settings'}{source}: {mistake}{form}"

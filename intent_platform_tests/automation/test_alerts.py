@@ -43,7 +43,7 @@ def webhook(status: int = 200, *, endless: bool = False) -> Iterator[tuple[str, 
                 while not ended.wait(0.01):
                     self.wfile.write(b"x")
             self.send_response(status)
-            self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/elsewhere")
+            self.send_header("Location", "/elsewhere")
             self.end_headers()
 
         def do_GET(self):

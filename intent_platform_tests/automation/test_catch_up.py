@@ -114,7 +114,7 @@ class TestDeadWebhook:
     """Days on both sides of a loaded day are missing. The earlier ones are given up, and the webhook is dead."""
 
     @pytest.fixture
-    def later(self, landing, instance) -> dg.RunRequest:
+    def later(self, landing, instance):
         """The request for the later days."""
         record(instance, ("source", "dataset"), [YESTERDAY - timedelta(days=5)])
         earlier, later = tick(landing, "catch_up_sensor", instance).run_requests
@@ -123,7 +123,7 @@ class TestDeadWebhook:
         return later
 
     @pytest.fixture
-    def result(self, landing, instance, later) -> dg.SensorResult:
+    def result(self, landing, instance, later):
         """The answer of the sensor while nobody can be reached."""
 
         def announce(*arguments: object) -> None:

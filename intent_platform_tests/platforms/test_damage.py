@@ -40,7 +40,8 @@ def count(settings: Settings) -> int:
         return int(connection.fetch(SUM)["COUNTED"][0].as_py())
 
 
-def other_database(file: Path) -> None:
+def become_another_database(file: Path) -> None:
+    file.unlink()
     with sqlite3.connect(file) as connection:
         connection.execute("CREATE TABLE T (A)")
     connection.close()
@@ -59,7 +60,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
     "corrupt header": lambda file: flip(file, 12),
     "corrupt block": lambda file: flip(file, 12_288 + 1_000),
-    "of another database": lambda file: (file.unlink(), other_database(file)),
+    "of another database": become_another_database,
 }
 
 
