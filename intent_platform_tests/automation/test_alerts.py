@@ -11,10 +11,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from intent_platform.assets import champion_alias
 from intent_platform.automation import alerts
 from intent_platform.automation.alerts import AlertNotDelivered, announce, failure_sentence
 from intent_platform.definitions import build_definitions
-from intent_platform.errors import NoChampion
+from intent_platform.errors import NoChampion, UnknownVersion
 from intent_platform.settings import Settings, load_settings
 from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.builders.errors import everything_shown
@@ -135,6 +136,20 @@ class TestMistypedConfig:
         with webhook() as (address, received):
             build_definitions(alerting(settings, address)).resolve_sensor_def("failure_sensor")(context)
         assert received == []
+
+    def test_that_nobody_typed_is_sent(self, settings, instance, empty_registry, monkeypatch):
+        """The evaluation names a version that somebody deleted."""
+        empty_registry(settings.home)
+
+        def newest_promotion(*arguments: object) -> None:
+            raise UnknownVersion("the registry has no version v_240101_000000")
+
+        monkeypatch.setattr(champion_alias, "newest_promotion", newest_promotion)
+        job = build_definitions(settings).resolve_job_def("promotion_job")
+        context = failure_context(job.execute_in_process(instance=instance, raise_on_error=False), instance)
+        with webhook() as (address, received):
+            build_definitions(alerting(settings, address)).resolve_sensor_def("failure_sensor")(context)
+        assert "v_240101_000000" in received[0]
 
 
 class TestUndeliveredAlert:
