@@ -29,6 +29,7 @@ _FIND_REPEATED = f"""
     QUALIFY ROW_NUMBER() OVER (PARTITION BY {_KEY} ORDER BY ARRIVAL) > 1
 """
 _IS_REPEATED = "ARRIVAL IN (SELECT ARRIVAL FROM REPEATED)"
+_FORGET_ACCEPTED = f"DELETE FROM SOURCE WHERE ({_KEY}) IN (SELECT {_KEY} FROM RECEIVED WHERE NOT {_IS_REPEATED})"
 _ACCEPT = f"""
     INSERT INTO SOURCE ({", ".join(SOURCE.column_names)})
     SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED WHERE NOT {_IS_REPEATED}
@@ -41,14 +42,16 @@ _REJECT = """
         ELSE SESSION_DATE END, RAW, REASONS, :feed, ORIGIN, :at
     FROM REFUSED
 """
-#: If a feed delivers a file again, its rejected rows replace the earlier copies.
-_FORGET_REFUSED = """
-    DELETE FROM SOURCE_REJECTED WHERE FEED = :feed AND (ORIGIN, RAW) IN (SELECT ORIGIN, RAW FROM REFUSED)
-"""
-_FORGET_REPEATED = f"""
+#: If a feed delivers a file again, its rejected rows replace the earlier copies. The statement compares distinct
+#: digests, because the texts of millions of rows do not fit into memory.
+_FORGET = """
     DELETE FROM SOURCE_REJECTED WHERE FEED = :feed
-    AND (ORIGIN, RAW) IN (SELECT ORIGIN, {_AS_JSON} FROM RECEIVED WHERE {_IS_REPEATED})
+    AND MD5(ORIGIN || RAW) IN (SELECT DISTINCT MD5(ORIGIN || RAW) FROM {rejected})
 """
+_FORGET_REFUSED = _FORGET.format(rejected="REFUSED")
+_FORGET_REPEATED = _FORGET.format(
+    rejected=f"(SELECT ORIGIN, {_AS_JSON} AS RAW FROM RECEIVED WHERE {_IS_REPEATED}) AGAIN"
+)
 _REJECT_REPEATED = f"""
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
     SELECT SESSION_DATE, {_AS_JSON}, :reasons, :feed, ORIGIN, :at FROM RECEIVED WHERE {_IS_REPEATED}
@@ -139,9 +142,7 @@ def load_sessions(
             delete_window(connection, SOURCE, window)
             delete_window(connection, SOURCE_REJECTED, window, "FEED = :feed", feed=feed)
         else:
-            connection.execute(
-                "DELETE FROM SOURCE WHERE (UID, SESSION_DATE) IN (SELECT UID, SESSION_DATE FROM RECEIVED)"
-            )
+            connection.execute(_FORGET_ACCEPTED)
             connection.execute(_FORGET_REFUSED, feed=feed)
             connection.execute(_FORGET_REPEATED, feed=feed)
         accepted = connection.execute(_ACCEPT, feed=feed, at=at)

@@ -9,6 +9,7 @@ import pytest
 
 from intent_platform.partitions import Window
 from intent_platform.platforms.loading import LoadCounts, load_sessions
+from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.tables import SESSION_COLUMNS
@@ -108,3 +109,57 @@ class TestLoad:
         with pytest.raises(RuntimeError, match="the feed is gone"):
             load_batches(load.platform, failing_feed())
         assert loaded_regions(load.platform) == before
+
+
+class TestRejectedRowsOfAnotherDelivery:
+    """A file has four rows that break the contract and two that repeat a key. Then it or another file is delivered."""
+
+    @staticmethod
+    def broken(origin: str, region: int = -1) -> list[ValidatedBatch]:
+        return [batch(ROWS.slice(0, 4), region, origin), batch(ROWS.take([5, 5, 5]), 1, origin)]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def platform(cls, new_platform) -> Platform:
+        """With the rows of `a.csv`, which every test leaves as they are."""
+        platform: Platform = new_platform()
+        load_batches(platform, cls.broken("a.csv"), replacing=False)
+        return platform
+
+    def rejected(self, platform: Platform, origin: str) -> int:
+        with platform.warehouse.connect() as connection:
+            sql = "SELECT COUNT(*) AS COUNTED FROM SOURCE_REJECTED WHERE ORIGIN = :origin"
+            return int(connection.value(sql, origin=origin))
+
+    def test_replace_their_earlier_copies(self, platform):
+        counts = load_batches(platform, self.broken("a.csv"), replacing=False)
+        assert (counts.rejected, self.rejected(platform, "a.csv")) == (6, 6)
+
+    def test_stay_beside_those_of_another_file(self, platform):
+        load_batches(platform, self.broken("b.csv"), replacing=False)
+        assert (self.rejected(platform, "a.csv"), self.rejected(platform, "b.csv")) == (6, 6)
+
+    def test_stay_beside_other_rows_of_a_file_of_the_name(self, platform):
+        load_batches(platform, self.broken("c.csv"), replacing=False)
+        load_batches(platform, self.broken("c.csv", region=-2), replacing=False)
+        assert (self.rejected(platform, "a.csv"), self.rejected(platform, "c.csv")) == (6, 10)
+
+
+class TestManyEqualRows:
+    """More rows than fit into the memory of the warehouse, all equal, in batches."""
+
+    BATCHES, ROWS = 4, 50_000
+
+    @pytest.fixture
+    def warehouse(self, tmp_path) -> DuckDBWarehouse:
+        return DuckDBWarehouse(path=str(tmp_path / "warehouse.duckdb"), timeout_seconds=5, memory_gb=0.1)
+
+    @pytest.mark.parametrize(("region", "accepted"), [(1, 1), (-1, 0)], ids=["of one key", "that break the contract"])
+    def test_are_loaded_and_counted(self, warehouse, region, accepted):
+        equal = batch(ROWS.slice(0, 1).take([0] * self.ROWS), region)
+        with warehouse.connect(writing=True) as connection:
+            counts = load_sessions(
+                connection, DAY, [equal] * self.BATCHES, feed="landing", replacing=False, undated=DAY.start, at=AT
+            )
+        received = self.BATCHES * self.ROWS
+        assert counts == LoadCounts(received, accepted, received - accepted)
