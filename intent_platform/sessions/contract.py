@@ -4,17 +4,15 @@ The rules are in `tables.SESSION_COLUMNS`. A feed delivers batches, so only the 
 finds repeated keys.
 """
 
-import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_platform.partitions import Window
+from intent_platform.sessions.rejection import REJECTED_SCHEMA, Flags, Violation, rejected_rows
 from intent_platform.tables import LARGEST_INTEGER, SESSION_COLUMNS, Column, SqlType
 
 ARROW_TYPES: dict[SqlType, pa.DataType] = {
@@ -27,17 +25,11 @@ ARROW_TYPES: dict[SqlType, pa.DataType] = {
 ACCEPTED_SCHEMA = pa.schema(
     [*((column.name, ARROW_TYPES[column.type]) for column in SESSION_COLUMNS), ("ORIGIN", pa.string())]
 )
-REJECTED_SCHEMA = pa.schema(
-    [("SESSION_DATE", pa.date32()), ("RAW", pa.string()), ("REASONS", pa.string()), ("ORIGIN", pa.string())]
-)
 
 _INTEGER_BITS = 32  # signed integers of this width never exceed LARGEST_INTEGER
-_SHOWN_CHARACTERS = 40  # of a cell in a reason
 _TRUE, _FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -73,14 +65,6 @@ class ValidatedBatch:
         return cls(ACCEPTED_SCHEMA.empty_table(), REJECTED_SCHEMA.empty_table())
 
 
-@dataclass(frozen=True)
-class _Violation:
-    """The rows that break one rule. `reason` turns the text of a broken cell into the reason for the rejection."""
-
-    rows: Flags
-    reason: Callable[[str], str]
-
-
 def validate(received: RawBatch, within: Window) -> ValidatedBatch:
     """Split a batch into accepted and rejected rows.
 
@@ -91,16 +75,16 @@ def validate(received: RawBatch, within: Window) -> ValidatedBatch:
         within: the allowed dates, half-open, Asia/Tokyo. A date outside breaks the contract.
     """
     values: dict[str, pa.ChunkedArray] = {}
-    violations: list[tuple[Column, _Violation]] = []
+    violations: list[Violation] = []
     for column in SESSION_COLUMNS:
         raw = received.rows.column(column.name)
         values[column.name] = typed(raw, column.type)
         if column.pattern is not None:  # UUIDs are equal regardless of case, so the stored key has one spelling
             values[column.name] = pc.ascii_lower(values[column.name])
         of_column = _violations(column, raw, values[column.name], within)
-        violations += [(column, violation) for violation in of_column if violation.rows.any()]
+        violations += [violation for violation in of_column if violation.rows.any()]
     rejected = np.zeros(received.rows.num_rows, dtype=bool)
-    for _, violation in violations:
+    for violation in violations:
         rejected |= violation.rows
     accepted = pa.table(values)
     if violations:
@@ -108,7 +92,7 @@ def validate(received: RawBatch, within: Window) -> ValidatedBatch:
     origins = pa.repeat(pa.scalar(received.origin, pa.string()), accepted.num_rows)
     return ValidatedBatch(
         accepted=accepted.append_column("ORIGIN", origins).cast(ACCEPTED_SCHEMA),
-        rejected=_rejected_rows(received, values["SESSION_DATE"], violations, np.flatnonzero(rejected)),
+        rejected=rejected_rows(received.rows, received.origin, values["SESSION_DATE"], violations, rejected),
     )
 
 
@@ -201,22 +185,22 @@ def _on_the_calendar(days: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(known, days, pa.scalar(None, pa.date32()))
 
 
-def _violations(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, within: Window) -> list[_Violation]:
+def _violations(column: Column, raw: pa.ChunkedArray, value: pa.ChunkedArray, within: Window) -> list[Violation]:
     """The rules that cells of one column break. Each cell breaks at most one of them."""
     name = column.name
-    violations: list[_Violation] = []
+    violations: list[Violation] = []
     if value.null_count:
         missing = _flags(pc.is_null(value))
         empty = _flags(pc.is_null(_text(raw) if _may_be_blank(raw.type) else raw))
         violations = [
-            _Violation(empty, lambda _: f"{name} is empty"),
-            _Violation(missing & ~empty, lambda cell: f"{name} is {cell}, not {_EXPECTED[column.type]}"),
+            Violation(name, empty, lambda _: f"{name} is empty"),
+            Violation(name, missing & ~empty, lambda cell: f"{name} is {cell}, not {_EXPECTED[column.type]}"),
         ]
 
     def forbid(broken: pa.ChunkedArray, why: str) -> None:
         if pc.any(broken).as_py():  # rarely true, and this test is cheaper than the flags of every row
             readable = _flags(pc.is_valid(value))
-            violations.append(_Violation(_flags(broken) & readable, lambda cell: f"{name} is {cell}, {why}"))
+            violations.append(Violation(name, _flags(broken) & readable, lambda cell: f"{name} is {cell}, {why}"))
 
     if column.minimum is not None:
         forbid(pc.less(value, column.minimum), f"below {column.minimum:g}")
@@ -250,51 +234,3 @@ _EXPECTED: dict[SqlType, str] = {
 def _flags(condition: pa.ChunkedArray) -> Flags:
     """A condition as a numpy array; null counts as false."""
     return np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _rejected_rows(
-    received: RawBatch,
-    dates: pa.ChunkedArray,
-    violations: Sequence[tuple[Column, _Violation]],
-    rows: npt.NDArray[np.intp],
-) -> pa.Table:
-    """The rejected rows, complete and with every reason."""
-    cells = [
-        {name: _json_value(cell) for name, cell in row.items()}
-        for row in _dictionaries(received.rows.take(pa.array(rows)))
-    ]
-    reasons = [
-        [violation.reason(_shortened(cell[column.name])) for column, violation in violations if violation.rows[row]]
-        for row, cell in zip(rows, cells, strict=True)
-    ]
-    return pa.table(
-        {
-            "SESSION_DATE": dates.take(pa.array(rows)),
-            "RAW": [json.dumps(cell, ensure_ascii=False) for cell in cells],
-            "REASONS": [json.dumps(reason, ensure_ascii=False) for reason in reasons],
-            "ORIGIN": [received.origin] * len(rows),
-        },
-        schema=REJECTED_SCHEMA,
-    )
-
-
-def _dictionaries(rows: pa.Table) -> list[dict[str, object]]:
-    """Rows as Python dictionaries. Dates and times become text, because some of Arrow's are outside Python's range."""
-    for at, field in enumerate(rows.schema):
-        if pa.types.is_temporal(field.type):
-            rows = rows.set_column(at, field.name, pc.cast(rows.column(at), pa.string()))
-    dictionaries: list[dict[str, object]] = rows.to_pylist()
-    return dictionaries
-
-
-def _json_value(cell: object) -> str | int | float | bool | None:
-    """A cell as a JSON value. Values that JSON lacks (dates, NaN, infinity) become text."""
-    if isinstance(cell, float):
-        return cell if np.isfinite(cell) else str(cell)
-    return cell if cell is None or isinstance(cell, str | int | bool) else str(cell)
-
-
-def _shortened(cell: object) -> str:
-    """A cell as the text of a reason, of limited length."""
-    text = repr(cell) if isinstance(cell, str) else str(cell)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
