@@ -37,7 +37,7 @@ class RawBatch:
     """A batch as a feed delivers it.
 
     Attributes:
-        rows: one column for each of `SESSION_COLUMNS`, as text or typed.
+        rows: one column for each of `SESSION_COLUMNS`, of text, booleans, numbers or times.
         origin: the file or delivery that the batch comes from.
         ignored_columns: further columns of the file, which are not loaded.
     """
@@ -129,12 +129,7 @@ def typed(raw: pa.ChunkedArray, sql_type: SqlType) -> pa.ChunkedArray:
 
 def _text(raw: pa.ChunkedArray) -> pa.ChunkedArray:
     """Cells as trimmed text. Blank cells become null."""
-    try:
-        text = raw if pa.types.is_string(raw.type) else pc.cast(raw, pa.string())
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # Arrow cannot cast nested or binary cells
-        shown = [None if cell is None else repr(cell) for cell in raw.to_pylist()]
-        text = pa.chunked_array([pa.array(shown, pa.string())])
-    text = pc.utf8_trim_whitespace(text)
+    text = pc.utf8_trim_whitespace(pc.cast(raw, pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 

@@ -1,10 +1,13 @@
 """How landing files are read, and why some of them are refused."""
 
 import os
+from datetime import datetime
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
 
+from intent_platform.sessions import files
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform_tests.builders.sessions import landing_rows
 from intent_platform_tests.sessions.landing_folder import (
@@ -64,6 +67,63 @@ class TestColumns:
         assert batch.ignored_columns == ()
 
 
+class TestLineBreaks:
+    def test_within_quotes_are_allowed_anywhere(self, landing, monkeypatch):
+        monkeypatch.setattr(files, "_BLOCK_BYTES", 1000)  # so that some blocks end within quotes
+        rows = landing_rows(MONDAY, 40)
+        noted = pa.table({"first\nnote": ["line one\nline two"] * 40} | {name: rows[name] for name in NAMES})
+        drop(landing, "monday.csv", noted)
+        received = take(landing, PAST)
+        assert pa.concat_tables([batch.rows for batch in received]).equals(rows.select(NAMES))
+
+
+class TestParquetTypes:
+    def load(self, landing: LandingFeed, name: str, cells: pa.Array) -> tuple[int, int]:
+        """How many of three rows are accepted and rejected if `cells` are the column `name`."""
+        rows = landing_rows(MONDAY, 3)
+        drop(landing, "monday.parquet", rows.set_column(rows.column_names.index(name), name, cells))
+        (batch,) = validated(landing, take(landing, PAST))
+        assert (landing.unreadable(), accepted_files(landing)) == ([], ["monday.parquet"])
+        return batch.accepted.num_rows, batch.rejected.num_rows
+
+    TEXT = pa.array(["Other", "Other", "New_Visitor"])
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            *(pa.string_view(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary_view()),
+            pa.dictionary(pa.int32(), pa.string()),
+        ],
+        ids=str,
+    )
+    def test_of_text_are_accepted(self, landing, kind):
+        assert self.load(landing, "VISITORTYPE", self.TEXT.cast(kind)) == (3, 0)
+
+    @pytest.mark.parametrize("kind", [pa.float16(), pa.decimal64(5, 2), pa.decimal256(40, 2), pa.uint8()], ids=str)
+    def test_of_numbers_are_accepted(self, landing, kind):
+        assert self.load(landing, "BROWSER", pa.array([1, 2, 3], pa.int8()).cast(kind)) == (3, 0)
+
+    def test_of_uuids_are_accepted(self, landing):
+        cells = pa.array([UUID(int=number, version=4).bytes for number in range(3)], pa.uuid())
+        assert self.load(landing, "UID", cells) == (3, 0)
+
+    @pytest.mark.parametrize("name", ["UID", "SESSION_DATE", "BROWSER", "PAGEVALUES", "WEEKEND", "MONTH"])
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            pa.array([[1], [], None]),
+            pa.array([{"a": {"b": [1]}}] * 3),
+            pa.array([[("a", 1)]] * 3, pa.map_(pa.string(), pa.int64())),
+            pa.array([b"\xff", b"", None], pa.binary_view()),
+            pa.array([1_000] * 3, pa.duration("us")),
+            pa.array([2**62] * 3, pa.timestamp("us", "Asia/Tokyo")),
+        ],
+        ids=lambda cells: str(cells.type),
+    )
+    def test_of_other_cells_are_rejected(self, landing, name, cells):
+        assert self.load(landing, name, cells) == (0, 3)
+
+
 class TestRefusal:
     def fault(self, feed: LandingFeed) -> str:
         """The sentence about the one unreadable file. It stays, and another file is loaded nevertheless."""
@@ -107,3 +167,34 @@ class TestRefusal:
         path = drop(landing, "monday.csv", landing_rows(MONDAY, 3))
         path.write_bytes(path.read_bytes().replace(b"May", "März".encode("latin-1")))
         assert self.fault(landing).startswith(f"{path} cannot be read")
+
+    @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+    def test_names_a_parquet_file_in_another_encoding(self, landing, kind):
+        cells = pa.array(["März".encode("latin-1")] * 3).cast(
+            pa.binary_view() if kind == pa.string_view() else pa.binary()
+        )
+        rows = landing_rows(MONDAY, 3)
+        path = drop(
+            landing,
+            "monday.parquet",
+            rows.set_column(rows.column_names.index("MONTH"), "MONTH", cells.cast(kind, safe=False)),
+        )
+        assert self.fault(landing).startswith(f"{path} cannot be read as a table (In column 12: Invalid: Invalid UTF8")
+
+    @pytest.mark.parametrize("name", ["SESSION_DATE", "UID", "PAGEVALUES", "WEEKEND", "MONTH"])
+    def test_names_a_file_with_an_unknown_time_zone(self, landing, name):
+        times = pa.array([datetime(2024, 5, 13)] * 3, pa.timestamp("us", "Mars/Base"))  # noqa: DTZ001  the column has it
+        rows = landing_rows(MONDAY, 3)
+        path = drop(landing, "monday.parquet", rows.set_column(rows.column_names.index(name), name, times))
+        assert self.fault(landing).startswith(f"{path} cannot be read as a table (Cannot locate or parse timezone")
+
+    @pytest.mark.parametrize(
+        "raised", [MemoryError(), LookupError("x"), OverflowError("x")], ids=lambda e: str(type(e))
+    )
+    def test_names_a_file_whatever_it_makes_arrow_raise(self, landing, monkeypatch, raised):
+        def refused(*_: object) -> None:
+            raise raised
+
+        path = drop(landing, "monday.parquet", landing_rows(MONDAY, 3))
+        monkeypatch.setattr(files, "plain", refused)
+        assert self.fault(landing).startswith(f"{path} cannot be read as a table")
