@@ -15,7 +15,7 @@ from intent_platform.automation.catch_up import define_catch_up_sensor
 from intent_platform.automation.gaps import range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
 from intent_platform.automation.observation import define_table_sensor
-from intent_platform.errors import WarehouseError
+from intent_platform.errors import FeedError, WarehouseError
 from intent_platform.partitions import Window, merged, now, trailing_window
 from intent_platform.pipeline.counts import newest_day
 from intent_platform.pipeline.scoring import outdated_scores
@@ -63,13 +63,16 @@ def _define_landing_sensor(source: Feed | ObservedTable, status: dg.DefaultSenso
         today = now().date()
         yesterday = Window(today - timedelta(days=1), today)
         # A file without readable days joins yesterday's load, whose check `feed_is_readable` reports it.
-        files = [(file, file.span or yesterday) for file in source.pending(_SCAN_SECONDS)]
+        try:
+            files = [(file, file.span or yesterday) for file in source.pending(_SCAN_SECONDS)]
+        except FeedError as error:
+            return dg.SkipReason(str(error))
         ready = [(file, span) for file, span in files if span.end <= today]
         if not ready:
             return dg.SkipReason(f"no file in {source.folder} is ready: it must be complete and contain only past days")
         requests = []
         for window in merged(span for _, span in ready):
-            names = sorted(f"{f.name}:{f.size}:{f.mtime_ns}" for f, span in ready if span.overlaps(window))
+            names = sorted(f"{f.name}:{f.state.size}:{f.state.mtime_ns}" for f, span in ready if span.overlaps(window))
             digest = sha256("\n".join(names).encode()).hexdigest()[:16]
             requests.append(range_request(SESSIONS_JOB.name, window, f"landing-{digest}-asked-{today}"))
         return dg.SensorResult(run_requests=requests)

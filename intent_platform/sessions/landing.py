@@ -7,21 +7,21 @@ never removes rows, so loading the same file twice changes nothing.
 import time
 from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import file_digest
 from pathlib import Path
 from typing import ClassVar
 
+from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, now
+from intent_platform.sessions.accepted import AcceptedFolder, has_done_file
 from intent_platform.sessions.contract import RawBatch
+from intent_platform.sessions.faults import UnreadableFile, printable
 from intent_platform.sessions.feed import Feed
-from intent_platform.sessions.file_scans import COLUMNS, forget_scan, scan_file
+from intent_platform.sessions.file_scans import COLUMNS, FileState, forget_absent, mark_unreadable, scan_file
 from intent_platform.sessions.files import header_of, read_batches
 from intent_platform.settings.feeds import LandingSettings
-
-_SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -29,41 +29,37 @@ class LandingFile:
     """A file that waits to be loaded.
 
     Attributes:
-        size, mtime_ns: the state of the file when it was scanned.
+        state: the state of the file when it was scanned.
         span: the window from its first to its last accepted day; None if no row has an accepted day.
         fault: why the file is unreadable; None if it is readable.
     """
 
     path: Path
-    size: int
-    mtime_ns: int
+    state: FileState
     span: Window | None
     fault: str | None
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
-        return self.path.name
+        """The file's name without its folder, in printable characters."""
+        return printable(self.path.name)
 
     @property
     def is_unchanged(self) -> bool:
         """Whether the file is still in the state that was scanned."""
-        try:
-            state = self.path.stat()
-        except FileNotFoundError:
-            return False
-        return (state.st_size, state.st_mtime_ns) == (self.size, self.mtime_ns)
+        return FileState.of(self.path) == self.state
 
 
 @dataclass(frozen=True)
 class LandingFeed(Feed):
-    """The `.csv` and `.parquet` files directly in the landing folder. Names that begin with a dot are ignored.
+    """The `.csv` and `.parquet` files directly in the landing folder.
 
+    Folders, names that begin with a dot and names that end in `.done` are ignored. Any other file is unreadable.
     A file is loaded when it is complete:
 
     - It has its final name. Write it elsewhere or under a name that begins with a dot, then rename it.
     - Nobody wrote to it for `landing.quiet_seconds`.
-    - With `landing.done_files`, `NAME.done` is beside it.
+    - With `landing.done_files`, `NAME.done` is beside it, written after the file.
     """
 
     name: ClassVar[str] = "landing"
@@ -81,35 +77,54 @@ class LandingFeed(Feed):
         """The complete files that wait, by name. Each file is scanned once, when it is first seen.
 
         After `timeout_seconds` the call returns without the files whose scans are still running. A later call returns
-        these files.
+        these files. Notes and done files of files that are gone are removed.
+
+        Raises:
+            FeedError: the folder cannot be listed.
         """
-        if not self.folder.is_dir():
-            return []
-        paths = sorted(
-            path
-            for path in self.folder.iterdir()
-            if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
-        scans = []
-        for path in paths:
-            try:
-                state = path.stat()
-            except FileNotFoundError:  # a load moved it away in the meantime
-                continue
-            if self._is_complete(path, state.st_mtime):
-                scans.append((path, state, scan_file(path, state.st_size, state.st_mtime_ns)))
+        paths = self._paths()
+        forget_absent(self.folder)
+        self._accepted.remove_stale_done_files()
+        states = {path: FileState.of(path) for path in paths}
+        scans = [
+            (path, state, scan_file(path, state))
+            for path, state in states.items()
+            if state is not None and self._is_complete(path, state)
+        ]
         wait([scan for _, _, scan in scans], timeout_seconds)
         accepted = self.accepted_days()
         return [
-            LandingFile(path, state.st_size, state.st_mtime_ns, scan.result().span(accepted), scan.result().fault)
+            LandingFile(path, state, scan.result().span(accepted), scan.result().fault)
             for path, state, scan in scans
             if scan.done()
         ]
 
-    def _is_complete(self, path: Path, written: float) -> bool:
-        if self.settings.done_files and not _done_file(path).exists():
+    @property
+    def _accepted(self) -> AcceptedFolder:
+        return AcceptedFolder(self.folder)
+
+    def _paths(self) -> list[Path]:
+        """What the folder contains, sorted, without names that are ignored. Empty before the folder exists.
+
+        Raises:
+            FeedError: the folder cannot be listed.
+        """
+        try:
+            paths = sorted(self.folder.iterdir())
+            (self.folder / "..").stat()  # fails if the files can be listed but not reached
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise FeedError(
+                f"the landing folder {self.folder} cannot be listed ({error.strerror}): make it a folder that the "
+                "platform can read and write, or set landing.folder to another one"
+            ) from error
+        return [path for path in paths if not path.name.startswith(".") and path.suffix != ".done"]
+
+    def _is_complete(self, path: Path, state: FileState) -> bool:
+        if self.settings.done_files and not has_done_file(path):
             return False
-        return time.time() - written >= self.settings.quiet_seconds
+        return time.time() - state.mtime_ns / 1e9 >= self.settings.quiet_seconds
 
     def split(self, window: Window) -> tuple[list[LandingFile], list[LandingFile]]:
         """The readable files that a load of `window` takes, and those that wait for a wider window."""
@@ -134,36 +149,39 @@ class LandingFeed(Feed):
     def deliver(self, window: Window) -> Iterator[Iterator[RawBatch]]:
         """Deliver the rows of every file whose days all lie in `window`. On success these files are moved.
 
-        A file that changes in the meantime stays, and a later load delivers it.
+        A file that changes in the meantime stays, and a later load delivers it. A file that cannot be read, or whose
+        rows raise `UnreadableFile` in the context, is left out of later deliveries and named by `unreadable`.
+
+        Raises:
+            FeedError: the folder cannot be listed, or its files cannot be moved.
+            UnreadableFile: a file cannot be read.
         """
         files, _ = self.split(window)
-        yield (batch for file in files if file.is_unchanged for batch in _batches(file.path))
-        for file in files:
-            if file.is_unchanged:  # a file that was written to during the load has rows that were not loaded
-                _move(file.path, self.folder / "accepted")
-                _done_file(file.path).unlink(missing_ok=True)
-                forget_scan(file.path)
+        if files:
+            self._accepted.make_room([file.path for file in files])
+        delivered: list[LandingFile] = []
+        try:
+            yield _batches(files, delivered)
+        except UnreadableFile as error:
+            for file in files:
+                if file.path.name == error.name:
+                    mark_unreadable(file.path, file.state, str(error))
+            raise
+        with ExitStack() as moves:  # each file is moved, even if another one cannot be
+            for file in delivered:
+                moves.callback(self._take, file)
+        forget_absent(self.folder)
+
+    def _take(self, file: LandingFile) -> None:
+        if file.is_unchanged:  # a file that was written to during the load has rows that were not loaded
+            self._accepted.take(file.path)
 
 
-def _done_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.done")
-
-
-def _batches(path: Path) -> Iterator[RawBatch]:
-    ignored = tuple(sorted(name for name in header_of(path) if name.upper() not in COLUMNS))
-    for rows in read_batches(path, COLUMNS):
-        yield RawBatch(rows, origin=path.name, ignored_columns=ignored)
-
-
-def _move(path: Path, folder: Path) -> None:
-    """Move `path` into `folder`. If a file of this name with other content exists, the name gets a hash."""
-    folder.mkdir(exist_ok=True)
-    target = folder / path.name
-    if target.exists() and _digest(target) != _digest(path):
-        target = folder / f"{path.stem}-{_digest(path)[:12]}{path.suffix}"
-    path.replace(target)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+def _batches(files: list[LandingFile], delivered: list[LandingFile]) -> Iterator[RawBatch]:
+    """The rows of the files that are unchanged. Each of these files is added to `delivered` after its last row."""
+    for file in files:
+        if file.is_unchanged:
+            ignored = tuple(sorted(name for name in header_of(file.path) if name.upper() not in COLUMNS))
+            for rows in read_batches(file.path, COLUMNS):
+                yield RawBatch(rows, origin=file.path.name, ignored_columns=ignored)
+            delivered.append(file)

@@ -1,5 +1,6 @@
 """The sensors that look at the landing folder and at the champion: what they request, and when they wait."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 
 from intent_platform.automation import sensors
 from intent_platform.automation.alerts import failed_checks
+from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, clock_set_to, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform.sessions.file_scans import FileScan
@@ -148,6 +150,28 @@ class TestUnreadableFile:
         drop(landing, YESTERDAY, name="broken.csv", seed=1)
         assert not failed_checks(instance, load_dropped(landing, instance).run_id)
         assert count(landing, "SOURCE") == 40
+
+
+class TestUnusableFolder:
+    def test_is_told_by_the_tick(self, landing, instance):
+        landing.landing_folder.rmdir()
+        landing.landing_folder.write_text("not a folder")
+        assert "cannot be listed (Not a directory)" in tick(landing, "landing_sensor", instance).skip_message
+
+    def test_fails_the_load_without_loading_anything(self, landing, instance):
+        (landing.landing_folder / "accepted").write_text("not a folder")
+        drop(landing, YESTERDAY)
+        with pytest.raises(FeedError, match="files cannot be moved"):
+            load_dropped(landing, instance)
+        assert count(landing, "SOURCE") == 0
+
+
+def test_file_with_a_name_that_is_not_utf8_is_requested(landing, instance):
+    drop(landing, YESTERDAY, name="a.csv")
+    (landing.landing_folder / "a.csv").rename(landing.landing_folder / os.fsdecode(b"caf\xe9.csv"))
+    run = load_dropped(landing, instance)
+    (failed,) = failed_checks(instance, run.run_id)
+    assert "caf\\udce9.csv has a name that is not UTF-8: rename it" in (failed.description or "")
 
 
 class TestOutdatedScores:

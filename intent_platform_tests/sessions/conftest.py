@@ -1,15 +1,13 @@
 """The UCI feed over a file, and the landing feed over an empty folder, each in a folder of the test's own."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from intent_platform.partitions import TIMEZONE, clock_set_to
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.sessions.uci import UciFeed
-from intent_platform_tests.sessions.landing_folder import AT_ONCE, FIRST_DAY, TODAY
+from intent_platform_tests.sessions.landing_folder import open_landing
 
 
 @pytest.fixture
@@ -28,7 +26,5 @@ def open_uci(make_settings):
 @pytest.fixture
 def landing(tmp_path: Path) -> Iterator[LandingFeed]:
     """The feed over an empty folder, at noon of `TODAY`."""
-    folder = tmp_path / "landing"
-    folder.mkdir()
-    with clock_set_to(datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=TIMEZONE)):
-        yield LandingFeed(folder, FIRST_DAY, AT_ONCE)
+    with open_landing(tmp_path / "landing") as feed:
+        yield feed

@@ -1,13 +1,15 @@
 """Files in a landing folder, and what the feed takes from it."""
 
-from datetime import date, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from intent_platform.partitions import Window
+from intent_platform.partitions import TIMEZONE, Window, clock_set_to
 from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.settings.feeds import LandingSettings
@@ -21,6 +23,14 @@ PAST = Window(FIRST_DAY, TODAY)
 AT_ONCE = LandingSettings(done_files=False, quiet_seconds=0)
 
 in_both_formats = pytest.mark.parametrize("name", ["monday.csv", "monday.parquet"])
+
+
+@contextmanager
+def open_landing(folder: Path) -> Iterator[LandingFeed]:
+    """The feed over a new folder, at noon of `TODAY`."""
+    folder.mkdir()
+    with clock_set_to(datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=TIMEZONE)):
+        yield LandingFeed(folder, FIRST_DAY, AT_ONCE)
 
 
 def drop(feed: LandingFeed, name: str, rows: pa.Table) -> Path:

@@ -48,7 +48,7 @@ def read_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def forget_scans_of_this_process() -> None:
     """What follows happens as in another process."""
-    file_scans.scan_file.cache_clear()
+    file_scans._SCANS.clear()
 
 
 class TestScan:

@@ -81,36 +81,6 @@ class TestFailedLoad:
         assert len(uids(take(failed, PAST))) == 6
 
 
-class TestFileOfTheSameName:
-    @pytest.fixture
-    def with_equal_content(self, landing) -> list[list[str]]:
-        """The UIDs of two loads of the same file."""
-        loads = []
-        for _ in range(2):
-            drop(landing, "monday.csv", landing_rows(MONDAY, 5))
-            loads.append(uids(take(landing, PAST)))
-        return loads
-
-    def test_gives_the_same_sessions_for_equal_content(self, with_equal_content):
-        first, second = with_equal_content
-        assert len(first) == 5
-        assert second == first
-
-    @pytest.mark.usefixtures("with_equal_content")
-    def test_is_kept_once_for_equal_content(self, landing):
-        assert (waiting_files(landing), accepted_files(landing)) == ([], ["monday.csv"])
-
-    def test_is_kept_beside_the_first_for_other_content(self, landing):
-        for seed in range(3):
-            drop(landing, "sessions.csv", landing_rows(MONDAY, 5, seed=seed))
-            take(landing, PAST)
-        kept = accepted_files(landing)
-        assert len(kept) == 3
-        assert "sessions.csv" in kept
-        assert all(name.startswith("sessions") and name.endswith(".csv") for name in kept)
-        assert len({(landing.folder / "accepted" / name).read_bytes() for name in kept}) == 3
-
-
 class TestFileThatChangesDuringALoad:
     def test_is_loaded_again_if_it_changes_after_it_was_read(self, landing):
         drop(landing, "monday.csv", landing_rows(MONDAY, 5))
@@ -127,6 +97,14 @@ class TestFileThatChangesDuringALoad:
             assert list(batches) == []
         assert (waiting_files(landing), accepted_files(landing)) == (["monday.csv"], [])
         assert len(uids(take(landing, one_day(TUESDAY)))) == 8
+
+    def test_is_not_moved_if_it_was_not_delivered(self, landing):
+        path = drop(landing, "monday.csv", landing_rows(MONDAY, 5))
+        with landing.deliver(PAST) as batches:
+            elsewhere = path.rename(landing.folder / ".monday.csv")
+            assert list(batches) == []
+            elsewhere.rename(path)
+        assert (waiting_files(landing), accepted_files(landing)) == (["monday.csv"], [])
 
     def test_may_disappear_without_an_error(self, landing):
         path = drop(landing, "monday.csv", landing_rows(MONDAY, 5))
@@ -205,8 +183,8 @@ class TestAcceptedDays:
 
 
 class TestPendingFiles:
-    def test_are_csv_and_parquet_files_directly_in_the_folder(self, landing):
-        for name in (".hidden.csv", ".upload.parquet", "notes.txt", "monday.csv.part", "csv"):
+    def test_are_directly_in_the_folder_and_not_hidden(self, landing):
+        for name in (".hidden.csv", ".upload.parquet", "monday.csv.done"):
             (landing.folder / name).write_text("UID\n")
         for folder in ("accepted", "sub", "folder.csv"):
             (landing.folder / folder).mkdir()

@@ -15,9 +15,10 @@ class TestEqualRows:
     def test_are_each_kept_complete_with_every_reason(self):
         rejected = validated([self.ROW] * 3).rejected
         assert [json.loads(raw) for raw in rejected["RAW"].to_pylist()] == [self.ROW] * 3
-        assert reasons([self.ROW] * 3) == [
-            ["BROWSER is 'x', not a whole number up to 2,147,483,647", "REGION is '-1', below 0"]
-        ] * 3
+        assert (
+            reasons([self.ROW] * 3)
+            == [["BROWSER is 'x', not a whole number up to 2,147,483,647", "REGION is '-1', below 0"]] * 3
+        )
 
     @pytest.mark.parametrize("rows", [1, 1000])
     def test_are_written_once(self, monkeypatch, rows):
