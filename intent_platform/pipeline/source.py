@@ -6,17 +6,23 @@ With an observed table nothing is loaded; how its rows are read is in `observati
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from textwrap import shorten
 
+from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.pipeline.counts import rows_by_day
 from intent_platform.pipeline.observation import observed_extent
 from intent_platform.platforms.loading import LoadCounts, load_sessions
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.contract import ValidatedBatch, validate
+from intent_platform.sessions.faults import UnreadableFile, printable, reading
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.sessions.prefetch import prefetch
 from intent_platform.tables import SOURCE
+
+_SHOWN_CHARACTERS = 500  # of the names of a load's files
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,26 @@ class SourceLoad:
 def load_window(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
     """Load what `feed` delivers for `window`, in one transaction.
 
+    If a file is unreadable, a feed that delivers additions leaves it out, and the load starts again.
+
     Raises:
-        FeedError: the feed cannot deliver; nothing was loaded.
+        FeedError: the feed cannot deliver; nothing was loaded. Or a loaded file cannot be moved.
+        WarehouseError: the warehouse cannot load the rows; nothing was loaded.
     """
+    while True:
+        try:
+            return _load_once(platform, feed, window)
+        except UnreadableFile:
+            if feed.replaces_window:  # without the file, the window would lose rows
+                raise
+
+
+def _load_once(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
     accepted_days, loaded_at = feed.accepted_days(), wall_clock(now())
     # A load that replaces the window may accept no other day: that day's own load would not know of the row.
     allowed = window if feed.replaces_window else accepted_days
     ignored: set[str] = set()
+    origins: dict[str, None] = {}
 
     with (
         platform.warehouse.connect(writing=True) as connection,
@@ -52,17 +71,24 @@ def load_window(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
         def validated() -> Iterator[ValidatedBatch]:
             for batch in batches:
                 ignored.update(batch.ignored_columns)
-                yield validate(batch, allowed)
+                origins[batch.origin] = None
+                with reading(Path(batch.origin)):
+                    rows = validate(batch, allowed)
+                yield rows
 
-        counts = load_sessions(
-            connection,
-            window,
-            validated(),
-            feed=feed.name,
-            replacing=feed.replaces_window,
-            undated=accepted_days.start if feed.replaces_window else window.start,
-            at=loaded_at,
-        )
+        try:
+            counts = load_sessions(
+                connection,
+                window,
+                validated(),
+                feed=feed.name,
+                replacing=feed.replaces_window,
+                undated=accepted_days.start if feed.replaces_window else window.start,
+                at=loaded_at,
+            )
+        except WarehouseError as error:
+            names = shorten(", ".join(map(printable, origins)), _SHOWN_CHARACTERS, placeholder=" …")
+            raise WarehouseError(f"nothing was loaded from {names}: {error}") from error
         return SourceLoad(counts, rows_by_day(connection, SOURCE, window), frozenset(ignored), loaded_at)
 
 

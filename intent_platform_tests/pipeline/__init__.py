@@ -1,0 +1,1 @@
+"""Tests of what the assets do to the platform."""
