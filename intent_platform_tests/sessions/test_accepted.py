@@ -148,7 +148,7 @@ class TestLink:
 
 class TestKillBetweenMoveAndDoneFile:
     @pytest.fixture
-    def killed(self, landing) -> LandingFeed:
+    def killed(self, landing: LandingFeed) -> LandingFeed:
         """The folder after such a kill, with a done file and a note of a file in `accepted/`."""
         path = drop(landing, "monday.csv", landing_rows(MONDAY, 2))
         path.with_name("monday.csv.done").touch()

@@ -22,8 +22,14 @@ class TestEqualRows:
 
     @pytest.mark.parametrize("rows", [1, 1000])
     def test_are_written_once(self, monkeypatch, rows):
-        written = []
-        monkeypatch.setattr(rejection, "_as_json", lambda cell: written.append(cell) or "0")
+        written: list[object] = []
+        as_json = rejection._as_json
+
+        def counted(cell: object) -> str:
+            written.append(cell)
+            return as_json(cell)
+
+        monkeypatch.setattr(rejection, "_as_json", counted)
         assert validated([self.ROW] * rows).rejected.num_rows == rows
         assert len(written) == len(VALID) + 2
 
