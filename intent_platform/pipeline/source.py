@@ -15,7 +15,7 @@ from intent_platform.pipeline.counts import rows_by_day
 from intent_platform.pipeline.observation import observed_extent
 from intent_platform.platforms.loading import LoadCounts, load_sessions
 from intent_platform.platforms.ports import Platform
-from intent_platform.sessions.contract import ValidatedBatch, validate
+from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.faults import UnreadableFile, printable, reading
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.observed_table import ObservedTable
@@ -45,7 +45,7 @@ def load_window(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
 
     Raises:
         FeedError: the feed cannot deliver; nothing was loaded. Or a loaded file cannot be moved.
-        WarehouseError: the warehouse cannot load the rows; nothing was loaded.
+        WarehouseError: the warehouse cannot load the rows. The message names their files, which stay in place.
     """
     while True:
         try:
@@ -62,34 +62,35 @@ def _load_once(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
     ignored: set[str] = set()
     origins: dict[str, None] = {}
 
-    with (
-        platform.warehouse.connect(writing=True) as connection,
-        feed.deliver(window) as delivered,
-        prefetch(delivered) as batches,
-    ):
+    def validated(batches: Iterator[RawBatch]) -> Iterator[ValidatedBatch]:
+        for batch in batches:
+            origins[batch.origin] = None
+            ignored.update(batch.ignored_columns)
+            with reading(Path(batch.origin)):
+                rows = validate(batch, allowed)
+            yield rows
 
-        def validated() -> Iterator[ValidatedBatch]:
-            for batch in batches:
-                ignored.update(batch.ignored_columns)
-                origins[batch.origin] = None
-                with reading(Path(batch.origin)):
-                    rows = validate(batch, allowed)
-                yield rows
-
-        try:
+    try:
+        with (
+            platform.warehouse.connect(writing=True) as connection,
+            feed.deliver(window) as delivered,
+            prefetch(delivered) as batches,
+        ):
             counts = load_sessions(
                 connection,
                 window,
-                validated(),
+                validated(batches),
                 feed=feed.name,
                 replacing=feed.replaces_window,
                 undated=accepted_days.start if feed.replaces_window else window.start,
                 at=loaded_at,
             )
-        except WarehouseError as error:
-            names = shorten(", ".join(map(printable, origins)), _SHOWN_CHARACTERS, placeholder=" …")
-            raise WarehouseError(f"nothing was loaded from {names}: {error}") from error
-        return SourceLoad(counts, rows_by_day(connection, SOURCE, window), frozenset(ignored), loaded_at)
+            return SourceLoad(counts, rows_by_day(connection, SOURCE, window), frozenset(ignored), loaded_at)
+    except WarehouseError as error:
+        if not origins:
+            raise
+        names = shorten(", ".join(map(printable, origins)), _SHOWN_CHARACTERS, placeholder=" …")
+        raise WarehouseError(f"the load of {names} failed: {error}") from error
 
 
 def available_days(platform: Platform, source: Feed | ObservedTable) -> Window | None:

@@ -107,7 +107,7 @@ class TestLoadThatTheWarehouseRefuses:
             raise WarehouseError("the warehouse is out of memory: increase warehouse.memory_gb")
 
         monkeypatch.setattr(source, "load_sessions", fail)
-        sentence = r"^nothing was loaded from a\.csv, b\.csv, c\.csv: the warehouse is out of memory: increase"
+        sentence = r"^the load of a\.csv, b\.csv, c\.csv failed: the warehouse is out of memory: increase"
         with pytest.raises(WarehouseError, match=sentence):
             load_window(platform, three_files, PAST)
         assert (waiting_files(three_files), accepted_files(three_files)) == (["a.csv", "b.csv", "c.csv"], [])
