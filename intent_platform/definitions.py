@@ -13,6 +13,7 @@ from intent_platform.automation.sensors import build_sensors
 from intent_platform.platforms import platform_for
 from intent_platform.sessions.choice import session_source
 from intent_platform.settings import Settings, load_settings
+from intent_platform.workers import locking_executor
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -36,7 +37,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         resources={"platform": platform_for(settings)},
         # All steps share one process. A process for each step would spend seconds on imports, and only one process
         # at a time can write the local warehouse.
-        executor=dg.in_process_executor,
+        executor=locking_executor,
     )
 
 

@@ -19,6 +19,7 @@ BELOW = {
     "tables": set(),
     "settings": {"errors", "tables"},
     "partitions": set(),
+    "workers": set(),
     "sessions": {"partitions", "settings", "tables", "errors"},
     "modelling": {"partitions", "settings", "tables", "errors", "loggers"},
 }
@@ -27,10 +28,10 @@ BELOW["platforms"] = {"sessions", "modelling", "clocks", *BELOW["modelling"]}
 BELOW["pipeline"] = {"platforms", *BELOW["platforms"]}
 BELOW["assets"] = {"pipeline", *BELOW["pipeline"]}
 BELOW["procedures"] = {"pipeline", *BELOW["pipeline"]}
-BELOW["automation"] = {"assets", *BELOW["assets"]}
+BELOW["automation"] = {"assets", "workers", *BELOW["assets"]}
 BELOW["definitions"] = {"automation", *BELOW["automation"]}
 BELOW["terminal"] = set()
-BELOW["instance"] = {"errors", "partitions", "settings"}
+BELOW["instance"] = {"workers", "errors", "partitions", "settings"}
 BELOW["rehearsal"] = {"definitions", "instance", "terminal", *BELOW["definitions"]}
 BELOW["commands"] = {"rehearsal", *BELOW["rehearsal"]}
 BELOW["crashes"] = {"partitions", "settings"}

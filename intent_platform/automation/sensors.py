@@ -1,7 +1,7 @@
 """All sensors together. This module defines those for landing files and for a new champion.
 
-The others are in `alerts`, `catch_up` and `observation`. The docstring of each sensor says whether it is edge-
-or level-triggered. No sensor changes a row.
+The others are in `abandoned_runs`, `alerts`, `catch_up` and `observation`. The docstring of each sensor says whether
+it is edge- or level-triggered. No sensor changes a row.
 """
 
 from datetime import timedelta
@@ -10,6 +10,7 @@ from hashlib import sha256
 import dagster as dg
 
 from intent_platform.automation import SENSOR_TIMEOUT_SECONDS
+from intent_platform.automation.abandoned_runs import define_abandoned_runs_sensor
 from intent_platform.automation.alerts import define_check_sensor, define_failure_sensor
 from intent_platform.automation.catch_up import define_catch_up_sensor
 from intent_platform.automation.gaps import range_request
@@ -32,7 +33,10 @@ _SCAN_SECONDS = 20
 
 
 def build_sensors(settings: Settings, source: Feed | ObservedTable) -> list[dg.SensorDefinition]:
-    """Return all sensors. With `schedules.running_by_default` they run from the start."""
+    """Return all sensors. With `schedules.running_by_default` they run from the start.
+
+    The sensor for abandoned runs always does.
+    """
     running = settings.schedules.running_by_default
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
     return [
@@ -42,6 +46,7 @@ def build_sensors(settings: Settings, source: Feed | ObservedTable) -> list[dg.S
         define_catch_up_sensor(settings, source, status),
         define_failure_sensor(settings, status),
         define_check_sensor(settings, status),
+        define_abandoned_runs_sensor(),
     ]
 
 

@@ -5,18 +5,18 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 
 from intent_platform.errors import IntentPlatformError, SettingsError
 from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
+from intent_platform.workers import executing, fail_abandoned
 
 #: The workspace that `dagster dev` loads.
 WORKSPACE = Path(__file__).with_name("workspace.yaml")
 _TEMPLATE = Path(__file__).with_name("dagster.yaml")
-_PROCESS_TAG = "intent_platform/process"
-_UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -45,16 +45,10 @@ def prepare_home(settings: Settings) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Open the instance, and mark the unfinished runs of stopped commands as failed.
-
-    Such a run would keep its place in the writers' pool, and later runs would wait for it.
-    """
+    """Open the instance, and mark the runs of stopped processes as failed."""
     prepare_home(settings)
     with dg.DagsterInstance.get() as instance:
-        for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-            process = run.tags.get(_PROCESS_TAG)
-            if process is not None and not _is_alive(int(process)):
-                instance.report_run_failed(run, "the command that executed this run was stopped")
+        fail_abandoned(instance)
         yield instance
 
 
@@ -86,32 +80,19 @@ def run_job(
     Raises:
         KeyboardInterrupt: the user stopped the run with Ctrl-C.
     """
-    tags = {_PROCESS_TAG: str(os.getpid()), **(tags or {})}
-    if window is not None:
-        tags |= range_tags(window)
+    tags = {**(tags or {}), **(range_tags(window) if window is not None else {})}
     # The terminal shows the progress of the command. The UI shows the log of the run.
     run_config = {**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    run_id = str(uuid4())
     try:
-        return definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            tags=tags,
-            run_config=run_config,
-            asset_selection=[dg.AssetKey(only)] if only else None,
-        )
-    except dg.Failure as failure:  # the assets' form of the platform's own errors
-        if isinstance(failure.__context__, IntentPlatformError):
-            raise failure.__context__  # noqa: B904  it has its own cause
-        raise
+        with executing(instance, run_id):
+            return definitions.resolve_job_def(job).execute_in_process(
+                run_id=run_id,
+                instance=instance,
+                partition_key=partition,
+                tags=tags,
+                run_config=run_config,
+                asset_selection=[dg.AssetKey(only)] if only else None,
+            )
     except dg.DagsterExecutionInterruptedError as error:  # Dagster's error for Ctrl-C
         raise KeyboardInterrupt from error
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # signal 0 only checks whether the process exists
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it exists and belongs to another user
-        return True
-    return True

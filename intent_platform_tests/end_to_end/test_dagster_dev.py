@@ -185,4 +185,5 @@ class TestCodeLocation:
             "catch_up_sensor",
             "failure_sensor",
             "check_sensor",
+            "abandoned_runs_sensor",
         }
