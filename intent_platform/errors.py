@@ -32,6 +32,10 @@ class SettingsError(IntentPlatformError):
     """A setting in `config.yml` or the environment is missing, unknown or out of range."""
 
 
+class InstanceError(IntentPlatformError):
+    """The Dagster instance cannot be used: its store is damaged, or another process holds its home or its port."""
+
+
 class FeedError(IntentPlatformError):
     """A session source cannot be read: its file or table is missing, truncated or has the wrong columns."""
 

@@ -1,7 +1,5 @@
 """The persistent Dagster instance in the home folder, and how commands run jobs on it."""
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,45 +7,24 @@ from uuid import uuid4
 
 import dagster as dg
 
-from intent_platform.errors import IntentPlatformError, SettingsError
+from intent_platform.instance.home import open_store, prepare_home
 from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
 from intent_platform.workers import executing, fail_abandoned
 
 #: The workspace that `dagster dev` loads.
 WORKSPACE = Path(__file__).with_name("workspace.yaml")
-_TEMPLATE = Path(__file__).with_name("dagster.yaml")
-
-
-def prepare_home(settings: Settings) -> Path:
-    """Create Dagster's home in the home folder and return it.
-
-    The template `dagster.yaml` configures it, and `DAGSTER_HOME` names it for this process and its children. If
-    `DAGSTER_HOME` is already set, nothing is created and that folder is returned.
-
-    Raises:
-        SettingsError: the folder cannot be written.
-    """
-    if configured := os.environ.get("DAGSTER_HOME"):
-        return Path(configured)
-    folder = settings.home / "dagster"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_TEMPLATE, folder / "dagster.yaml")
-    except OSError as error:
-        raise SettingsError(
-            f"cannot write the home folder {settings.home} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder "
-            "that you can write"
-        ) from error
-    os.environ["DAGSTER_HOME"] = str(folder)
-    return folder
 
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Open the instance, and mark the runs of stopped processes as failed."""
-    prepare_home(settings)
-    with dg.DagsterInstance.get() as instance:
+    """Open the instance, and mark the runs of stopped processes as failed.
+
+    Raises:
+        SettingsError: the home cannot be used.
+        InstanceError: the store is damaged or cannot be opened.
+    """
+    with open_store(prepare_home(settings)) as instance:
         fail_abandoned(instance)
         yield instance
 

@@ -1,0 +1,1 @@
+"""Dagster's home and store, as commands prepare and open them."""
