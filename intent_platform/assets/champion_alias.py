@@ -56,7 +56,10 @@ def define_champion_alias() -> dg.AssetsDefinition:
         platform: dg.ResourceParam[Platform],
     ) -> dg.MaterializeResult[None]:
         effective = _typed_date(config.effective_date)
-        champion = platform.registry.champion()
+        settled = settle(platform)
+        champion = settled.version
+        for sentence in settled.repairs:
+            context.log.warning(sentence)
         if config.reason and not config.force:
             raise PromotionRefused("the config has a reason but no force: name in force the version to make champion")
         if config.force:

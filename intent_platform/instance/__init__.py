@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import dagster as dg
 
+from intent_platform.errors import IntentPlatformError
 from intent_platform.instance.home import open_store, prepare_home
 from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
@@ -71,5 +72,9 @@ def run_job(
                 run_config=run_config,
                 asset_selection=[dg.AssetKey(only)] if only else None,
             )
+    except dg.Failure as failure:  # the assets' form of the platform's own errors
+        if isinstance(failure.__context__, IntentPlatformError):
+            raise failure.__context__  # noqa: B904  it has its own cause
+        raise
     except dg.DagsterExecutionInterruptedError as error:  # Dagster's error for Ctrl-C
         raise KeyboardInterrupt from error

@@ -207,7 +207,7 @@ def _write_missing_move(connection: Connection, champion: ModelVersion, latest: 
         reason=f"{intent['CAUSE']}, cut off before its row was written: {intent['REASON']}" if intent else NO_RECORD,
         run_id=intent.get("RUN_ID", "unknown"),
     )
-    metrics = json.loads(intent["METRICS"]) if intent else champion.provenance.metrics
+    metrics = json.loads(intent["METRICS"]) if intent else {}
     write_move(connection, CHAMPION_HISTORY, move, metrics)
     connection.execute("DELETE FROM CHAMPION_INTENTS WHERE MOVE <= :number", number=number)
     return f"the ledger lacked the move from {before or 'nobody'} to {champion.name}: it is written ({move.reason})"

@@ -165,7 +165,8 @@ class TestLostPointer:
         move(platform, one, None, "first")
         move(platform, two, one)
         assert isinstance(platform.registry, MlflowRegistry)
-        platform.registry._client.delete_registered_model_alias(MODEL_NAME, "champion")
+        with platform.registry._store.locked() as client:
+            client.delete_registered_model_alias(MODEL_NAME, "champion")
         assert settle(platform).version == platform.registry.champion() == two
         assert len(moves_of(platform)) == 2
 
