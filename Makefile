@@ -54,6 +54,14 @@ prune: $(READY)  ## delete old versions that never were champion, except the new
 	@test -n "$$keep" || { echo "say how many of the newest versions to keep: make prune keep=24"; exit 2; }
 	@$(RUN) -m intent_platform prune $(call given,keep)
 
+backup: $(READY)  ## copy the home folder, also while make dev runs: to=FOLDER
+	@test -n "$$to" || { echo "name a new folder: make backup to=…"; exit 2; }
+	@$(RUN) -m intent_platform backup $(call given,to)
+
+restore: $(READY)  ## put a backup in the place of the home folder's files: from=FOLDER
+	@test -n "$$from" || { echo "name the folder of a backup: make restore from=…"; exit 2; }
+	@$(RUN) -m intent_platform restore $(call given,from)
+
 game-day: $(READY)  ## rehearse sixty days with an incident: scenario=… [strength=…]
 	@test -n "$$scenario" || { echo "name the scenario: make game-day scenario=meaningless_pagevalues; docs/simulator.md lists them"; exit 2; }
 	@$(RUN) -m intent_platform game-day $(call given,scenario strength)
@@ -85,6 +93,11 @@ test-snowflake: $(READY)  ## run the Snowflake tests on the emulated account; wi
 
 coverage: $(READY)  ## run all tests and list the lines that they do not reach
 	@$(RUN) -m pytest --cov=intent_platform --cov-report=term-missing:skip-covered --cov-report=xml
+
+audit: $(READY)  ## compare the locked packages with known weaknesses (needs network)
+	@found=$$($(VENV)/bin/uv tool run pip-audit@2.10.1 --disable-pip --no-deps --requirement $(LOCK) 2>&1) \
+	  || case "$$found" in *"known vulnerabilit"*) echo "$$found"; exit 1;; *) found="not looked up: $${found##*: }";; esac; \
+	  echo "$$found" | tail -n 1
 
 lint: $(READY)  ## check the style
 	@$(VENV)/bin/ruff check .

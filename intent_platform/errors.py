@@ -44,6 +44,10 @@ class WarehouseError(IntentPlatformError):
     """The warehouse cannot be reached or written, or another process holds it."""
 
 
+class BackupError(IntentPlatformError):
+    """A backup cannot be made or restored, or it is damaged."""
+
+
 class TrainingRefused(IntentPlatformError):
     """No model can be trained, for example because the training window is empty or has too few purchases."""
 

@@ -14,6 +14,8 @@ from typing import Any
 import dagster as dg
 from filelock import FileLock, Timeout
 
+_LOCKS = "workers"
+
 
 @contextmanager
 def executing(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
@@ -44,6 +46,18 @@ def fail_abandoned(instance: dg.DagsterInstance) -> list[str]:
         except Timeout:
             continue  # its process is alive
     return failed
+
+
+def live_runs(home: Path) -> list[str]:
+    """The ids of the runs that a process executes, by their locks in Dagster's home."""
+    live = []
+    for lock_file in sorted((home / _LOCKS).glob("*")):
+        try:
+            with FileLock(lock_file, blocking=False):
+                pass
+        except Timeout:
+            live.append(lock_file.name)
+    return live
 
 
 def fail_unstarted(instance: dg.DagsterInstance) -> None:
@@ -82,4 +96,4 @@ locking_executor = dg.ExecutorDefinition(
 
 
 def _lock_folder(instance: dg.DagsterInstance) -> Path:
-    return Path(instance.root_directory) / "workers"
+    return Path(instance.root_directory) / _LOCKS

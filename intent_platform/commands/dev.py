@@ -3,24 +3,21 @@
 The command runs `dagster dev` on the persistent instance. The UI listens on the loopback address only.
 """
 
-import fcntl
 import os
 import socket
 import sys
 from argparse import ArgumentParser
-from contextlib import suppress
-from pathlib import Path
 
 from rich.console import Console
 
 from intent_platform.errors import InstanceError
 from intent_platform.instance import WORKSPACE, open_instance
+from intent_platform.instance.claim import claim
 from intent_platform.instance.home import prepare_home
 from intent_platform.settings import environment_of_paths, load_settings
 from intent_platform.workers import fail_unstarted
 
 _ADDRESS = "127.0.0.1"
-_SERVICES = (b"dagster._daemon", b"dagster_webserver")
 
 
 def options(parser: ArgumentParser) -> None:
@@ -38,7 +35,7 @@ def run(port: int) -> None:
     settings = load_settings()
     home = prepare_home(settings)
     with open_instance(settings) as instance:
-        _claim(home)
+        claim(home)
         port = _free_port(port)
         fail_unstarted(instance)  # no daemon runs, because this process has claimed the home
     # Dagster's processes start in another folder, where a relative path would name another file.
@@ -48,42 +45,6 @@ def run(port: int) -> None:
     os.chdir(home)
     command = [sys.executable, "-m", "dagster", "dev", "-h", _ADDRESS, "-p", str(port), "-w", str(WORKSPACE)]
     os.execv(sys.executable, command)  # noqa: S606
-
-
-def _claim(home: Path) -> None:
-    """Claim the home for this process. `dagster dev` keeps the claim when it takes the place of this process.
-
-    Its daemon and its webserver do not, so those of a killed `dagster dev` are looked for.
-    """
-    claim = os.open(home / "dev.lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(claim, 20).decode()
-        raise InstanceError(
-            f"make dev is already running on {home} (process {holder}): use its UI, stop it, or set "
-            "INTENT_PLATFORM_HOME to another folder"
-        ) from error
-    if services := " ".join(_services_of(home)):
-        raise InstanceError(
-            f"an earlier make dev was killed, and its processes still run on {home}: end them with kill {services}, "
-            "then try again"
-        )
-    os.truncate(claim, 0)
-    os.write(claim, str(os.getpid()).encode())
-    os.set_inheritable(claim, True)
-
-
-def _services_of(home: Path) -> list[str]:
-    """The process ids of Dagster's daemon and webserver in this home. Only Linux lists them."""
-    variable = f"DAGSTER_HOME={home}".encode()
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # the process has ended, or belongs to another user
-            command, environment = ((process / name).read_bytes().split(b"\0") for name in ("cmdline", "environ"))
-            if variable in environment and any(service in command for service in _SERVICES):
-                found.append(process.name)
-    return found
 
 
 def _free_port(port: int) -> int:

@@ -1,5 +1,6 @@
 """A user who calls commands: the environment, a UCI file, and the contents of the home that a command fills."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
@@ -46,6 +47,18 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def played(made_once: Callable[..., Path], empty_registry, csv: Path) -> Called:
+    """The home after a first demo, and its output. Every test that changes the home does so in a copy."""
+
+    def play(folder: Path) -> None:
+        empty_registry(folder / "home")
+        (folder / "output.txt").write_text(call(folder / "home", "demo", "--csv", str(csv)).output)
+
+    folder = made_once("played", play)
+    return Called(folder / "home", (folder / "output.txt").read_text())
+
+
+@pytest.fixture(scope="session")
 def new_home(tmp_path_factory: pytest.TempPathFactory, empty_registry) -> Callable[[], Path]:
     """Make homes with an empty registry, for fixtures that several tests share."""
 
@@ -55,6 +68,13 @@ def new_home(tmp_path_factory: pytest.TempPathFactory, empty_registry) -> Callab
         return home
 
     return make
+
+
+@pytest.fixture
+def played_home(played: Called, home: Path) -> Path:
+    """A copy of the home after the demo, in the environment of its user."""
+    shutil.rmtree(home)
+    return shutil.copytree(played.home, home)
 
 
 @pytest.fixture

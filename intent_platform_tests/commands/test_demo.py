@@ -19,21 +19,14 @@ from intent_platform_tests.commands.conftest import MONTHS, QUICK, Called, call,
 
 
 @pytest.fixture(scope="module")
-def played(new_home: Callable[[], Path], csv: Path) -> Called:
-    """The home after a first demo. Every test that changes it does so in a copy."""
-    return call(new_home(), "demo", "--csv", str(csv))
-
-
-@pytest.fixture(scope="module")
 def copy_of_home(played: Called, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return lambda: shutil.copytree(played.home, tmp_path_factory.mktemp("copy") / "home")
 
 
 @pytest.fixture
-def home(played: Called, home: Path) -> Path:
+def home(played_home: Path) -> Path:
     """A copy of the home after the demo, in the environment of its user."""
-    shutil.rmtree(home)
-    return shutil.copytree(played.home, home)
+    return played_home
 
 
 class Names(NamedTuple):

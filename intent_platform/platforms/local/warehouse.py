@@ -156,6 +156,20 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             with self._opened(timeout_seconds, writing=writing) as connection:
                 yield self._wrapped(connection, staging, timeout_seconds)
 
+    @contextmanager
+    def copied_to(self, file: Path) -> Iterator[None]:
+        """Copy all tables to the new DuckDB file `file`, and keep everybody else out of the warehouse until the end.
+
+        Raises:
+            WarehouseError: the warehouse is busy for too long or damaged, or the file cannot be written.
+        """
+        with self._failures_of_the_file(), self._opened(self.timeout_seconds, writing=True) as connection:
+            connection.execute(f"ATTACH {literal(str(file), 'duckdb')} AS COPY")
+            (name,) = connection.execute("SELECT current_database()").fetchall()[0]
+            connection.execute(f'COPY FROM DATABASE "{name}" TO COPY')
+            connection.execute("DETACH COPY")
+            yield
+
     def _wrapped(
         self, connection: "duckdb.DuckDBPyConnection", staging: Staging, timeout_seconds: float
     ) -> DuckDBConnection:

@@ -1,0 +1,35 @@
+"""Copy the home folder to a new folder.
+
+The copy holds warehouse, registry and Dagster's store in one consistent state. `make dev` may run meanwhile.
+"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from rich.console import Console
+
+from intent_platform.backup import back_up
+from intent_platform.settings import load_settings
+
+
+def options(parser: ArgumentParser) -> None:
+    """Declare the folder of the backup. The shell does not expand `~` after `make … to=`, so the option does."""
+    parser.add_argument(
+        "--to", required=True, type=lambda text: Path(text).expanduser().absolute(), help="a folder that does not exist"
+    )
+
+
+def run(to: Path) -> None:
+    """Make a backup in the folder `to` and print its size.
+
+    Raises:
+        BackupError: the folder exists or cannot be written.
+        SettingsError: the deployment is not local.
+        WarehouseError: the warehouse or the registry is busy for too long, or damaged.
+    """
+    manifest = back_up(load_settings(), to)
+    Console().print(
+        f"Backed up {len(manifest.files):,} files, {manifest.size / 1e6:,.1f} MB, to {to}. "
+        f"To go back to them: make restore from={to}",
+        soft_wrap=True,
+    )
