@@ -15,6 +15,8 @@ _COMMANDS = Path(__file__).parent / "commands"
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code of the process.
 
+    This process and its children create all files for their user only. Existing files and folders keep their modes.
+
     Args:
         arguments: the name of the command and its options; those of the process if None.
 
@@ -25,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments are invalid, or ask for help.
     """
+    os.umask(0o077)
     typed = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="intent-platform", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)

@@ -23,29 +23,20 @@ _TEMPLATE = Path(__file__).with_name("dagster.yaml")
 _STARTING_SECONDS = 60
 #: In the order in which Dagster creates them.
 _DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
-#: SQLAlchemy reads them as part of an address, in the stores of Dagster and of MLflow.
-_UNUSABLE_CHARACTERS = "?%"
 
 
 def prepare_home(settings: Settings) -> Path:
     """Create Dagster's home in the home folder and return it.
 
     The template `dagster.yaml` configures it, and `DAGSTER_HOME` names it for this process and its children. If
-    `DAGSTER_HOME` is already set, nothing is created and that folder is returned. From here on, this process and its
-    children create all files for their user only. Existing files and folders keep their modes.
+    `DAGSTER_HOME` is already set, nothing is created and that folder is returned.
 
     Raises:
         SettingsError: the folder cannot be written, or `DAGSTER_HOME` does not name a folder with a configuration.
         InstanceError: another command has been starting for a minute.
     """
-    os.umask(0o077)
     if configured := os.environ.get("DAGSTER_HOME"):
         return _configured_home(configured)
-    if any(character in str(settings.home) for character in _UNUSABLE_CHARACTERS):
-        raise SettingsError(
-            f"the home folder {settings.home} has a character that its databases cannot have in their address: set "
-            f"INTENT_PLATFORM_HOME to a folder without {' and '.join(_UNUSABLE_CHARACTERS)}"
-        )
     folder = settings.home / "dagster"
     try:
         folder.mkdir(parents=True, exist_ok=True)

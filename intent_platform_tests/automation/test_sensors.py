@@ -14,7 +14,6 @@ import pytest
 
 from intent_platform.automation import sensors
 from intent_platform.automation.alerts import failed_checks
-from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, clock_set_to, now, trailing_window, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform.sessions.file_scans import FileScan
@@ -161,7 +160,7 @@ class TestUnusableFolder:
     def test_fails_the_load_without_loading_anything(self, landing, instance):
         (landing.landing_folder / "accepted").write_text("not a folder")
         drop(landing, YESTERDAY)
-        with pytest.raises(FeedError, match="files cannot be moved"):
+        with pytest.raises(dg.Failure, match="files cannot be moved"):
             load_dropped(landing, instance)
         assert count(landing, "SOURCE") == 0
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from intent_platform.__main__ import main
 from intent_platform.errors import InstanceError, SettingsError
 from intent_platform.instance import home as home_module
 from intent_platform.instance import open_instance
 from intent_platform.instance.home import prepare_home
 from intent_platform.settings import Settings, load_settings
+from intent_platform_tests.builders.environment import act_as_user
 
 DATABASES = ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"]
 OPEN = """
@@ -33,7 +35,7 @@ with open_instance(settings) as instance, platform_for(settings).warehouse.conne
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`prepare_home` sets DAGSTER_HOME and the umask of the process."""
+    """`prepare_home` sets DAGSTER_HOME, and a command sets the umask of the process."""
     monkeypatch.setenv("DAGSTER_HOME", "")
     before = os.umask(0o022)
     yield
@@ -54,7 +56,9 @@ def store(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
 
 
 class TestNewHome:
-    def test_is_for_its_user_only(self, settings: Settings):
+    def test_is_for_its_user_only(self, settings: Settings, monkeypatch: pytest.MonkeyPatch):
+        act_as_user(monkeypatch, home=settings.home)
+        assert main(["prune", "--keep", "1"]) == 0
         with open_instance(settings):
             pass
         paths = [settings.home, *settings.home.rglob("*")]
