@@ -62,6 +62,10 @@ restore: $(READY)  ## put a backup in the place of the home folder's files: from
 	@test -n "$$from" || { echo "name the folder of a backup: make restore from=…"; exit 2; }
 	@$(RUN) -m intent_platform restore $(call given,from)
 
+forget: $(READY)  ## remove a visitor from all tables and session files: uid=…
+	@test -n "$$uid" || { echo "name the visitor: make forget uid=…"; exit 2; }
+	@$(RUN) -m intent_platform forget $(call given,uid)
+
 game-day: $(READY)  ## rehearse sixty days with an incident: scenario=… [strength=…]
 	@test -n "$$scenario" || { echo "name the scenario: make game-day scenario=meaningless_pagevalues; docs/simulator.md lists them"; exit 2; }
 	@$(RUN) -m intent_platform game-day $(call given,scenario strength)

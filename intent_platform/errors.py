@@ -68,6 +68,14 @@ class UnknownVersion(Mistyped):
     """The registry does not have a version of this name."""
 
 
+class UnknownVisitor(Mistyped):
+    """A text is not the identifier of a visitor."""
+
+
+class StillNamed(IntentPlatformError):
+    """A visitor was forgotten, but something still names the visitor."""
+
+
 class ChampionMoved(IntentPlatformError):
     """The champion changed between the decision to move the pointer and the move."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from intent_platform.backup import back_up
 from intent_platform.settings import load_settings
+from intent_platform.upkeep.backup import back_up
 
 
 def options(parser: ArgumentParser) -> None:

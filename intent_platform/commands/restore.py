@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from intent_platform.backup import restore
 from intent_platform.errors import SettingsError
 from intent_platform.instance.claim import unused
 from intent_platform.settings import load_settings
+from intent_platform.upkeep.backup import restore
 
 
 def options(parser: ArgumentParser) -> None:

@@ -89,6 +89,7 @@ class TestRollback:
             "rolled_back_from": rolled_back.first,
             "champion": rolled_back.second,
             "moved": True,
+            "repairs": [],
             "failed_checks": {},
         }
 

@@ -12,7 +12,7 @@ from intent_platform.automation.rollback import RollbackConfig
 from intent_platform.platforms.snowflake.deployment import procedure_statements
 
 COMMANDS = {
-    *{"demo", "setup", "dev", "rollback", "promote", "prune", "backup", "restore", "replay", "game-day"},
+    *{"demo", "setup", "dev", "rollback", "promote", "prune", "backup", "restore", "forget", "replay", "game-day"},
     *{"deploy-sproc", "deploy-task"},
 }
 DEFAULTS: dict[str, dict[str, object]] = {

@@ -103,12 +103,6 @@ class TestExistingHome:
         ):
             prepare_home(settings)
 
-    @pytest.mark.parametrize("character", ["?", "%20"])
-    def test_with_a_character_of_an_address_is_refused(self, tmp_path: Path, character: str):
-        with pytest.raises(SettingsError, match="without"):
-            prepare_home(load_settings(home=tmp_path / f"a{character}b"))
-        assert list(tmp_path.iterdir()) == []
-
     def test_that_is_a_file_is_refused(self, settings: Settings):
         settings.home.write_text("")
         with pytest.raises(SettingsError, match="INTENT_PLATFORM_HOME"):

@@ -14,7 +14,10 @@ from intent_platform.errors import WarehouseError
 from intent_platform.platforms import platform_for
 from intent_platform.settings import Settings
 
-ROWS = "INSERT INTO SCORES SELECT 'u' || range, DATE '2024-05-01', 'M', 'v_240501_000000', 0.5, NOW() FROM range({})"
+ROWS = (
+    "INSERT INTO SCORES SELECT 'u' || range, DATE '2024-05-01', 'M', 'v_240501_000000', 0.5, NOW(), 'champion', 1 "
+    "FROM range({})"
+)
 SUM = "SELECT COUNT(DISTINCT UID) AS COUNTED FROM SCORES"
 
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit, WarehouseError, first_line
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.local.files import attach, contract_type, described, retry_while_busy
+from intent_platform.platforms.local.files import attach, described, retry_while_busy
+from intent_platform.platforms.local.schema import definition, existing_tables
 from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
-from intent_platform.platforms.table_changes import ExistingTables, changes_of, make_changes
-from intent_platform.tables import Table
+from intent_platform.platforms.table_changes import changes_of, make_changes
 
 if TYPE_CHECKING:
     import duckdb
@@ -149,7 +149,7 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             if self._is_new():
                 self._create(timeout_seconds)
             with self._opened(timeout_seconds, writing=writing) as connection:
-                if not changes_of(_existing_tables(connection), self.path):
+                if not changes_of(existing_tables(connection), self.path):
                     yield self._wrapped(connection, staging, timeout_seconds)
                     return
             self._create(timeout_seconds)  # after closing, because a connection that only reads cannot create tables
@@ -169,6 +169,24 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             connection.execute(f'COPY FROM DATABASE "{name}" TO COPY')
             connection.execute("DETACH COPY")
             yield
+
+    def rewrite(self) -> None:
+        """Write the file anew. DuckDB keeps deleted rows in free blocks. Nobody else may use the warehouse meanwhile.
+
+        Raises:
+            WarehouseError: the warehouse is busy for too long or damaged, or the file cannot be written.
+        """
+        file = Path(self.path)
+        draft = file.with_suffix(".rewritten")
+        try:
+            draft.unlink(missing_ok=True)  # of a process that was killed
+            with self.copied_to(draft):
+                pass
+            draft.replace(file)  # the copy has all of the log, and a connection that writes leaves no log behind
+        except OSError as error:
+            raise WarehouseError(
+                f"the warehouse {file} cannot be written anew ({error.strerror}): check its disk, then try again"
+            ) from error
 
     def _wrapped(
         self, connection: "duckdb.DuckDBPyConnection", staging: Staging, timeout_seconds: float
@@ -219,8 +237,8 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         with self._opened(timeout_seconds, writing=True) as connection:
             # The tables are listed again: another process may have created them while this one waited for the file.
             connection.execute("BEGIN TRANSACTION")
-            changes = changes_of(_existing_tables(connection), self.path)
-            make_changes(changes, self.path, connection.execute, _definition)
+            changes = changes_of(existing_tables(connection), self.path)
+            make_changes(changes, self.path, connection.execute, definition)
             connection.execute("COMMIT")
 
     @contextmanager
@@ -239,46 +257,3 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             yield connection
         finally:
             connection.close()
-
-
-def _existing_tables(connection: "duckdb.DuckDBPyConnection") -> ExistingTables:
-    def rows(sql: str) -> list[tuple[Any, ...]]:
-        return connection.execute(sql).fetchall()
-
-    listed = rows(
-        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
-        "WHERE database_name = current_database()"
-    )
-    columns = ((table, name, contract_type(kind), nullable) for table, name, kind, nullable in listed)
-    return ExistingTables.listed(columns, rows)
-
-
-def _definition(table: Table) -> Iterator[str]:
-    yield _ddl(table)
-    yield from _comments(table)
-
-
-def _ddl(table: Table) -> str:
-    """The table's DDL for DuckDB. It has no comments, because DuckDB needs separate statements for them."""
-    from sqlglot import exp, parse_one
-
-    tree = parse_one(table.ddl, read="snowflake")
-    comments = [
-        *(node.parent for node in tree.find_all(exp.CommentColumnConstraint)),
-        *tree.find_all(exp.SchemaCommentProperty),
-    ]
-    for node in comments:
-        if node is not None:
-            node.pop()
-    return tree.sql(dialect="duckdb")
-
-
-def _comments(table: Table) -> Iterator[str]:
-    from sqlglot import exp
-
-    def literal(text: str) -> str:
-        return exp.Literal.string(text).sql(dialect="duckdb")
-
-    yield f"COMMENT ON TABLE {table.name} IS {literal(table.meaning)}"
-    for column in table.columns:
-        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.meaning)}"

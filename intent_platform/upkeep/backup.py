@@ -25,11 +25,12 @@ from intent_platform.platforms.local.store import MlflowStore
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.settings import Settings
 
-_FILES, _MANIFEST = "home", "manifest.json"
-_RESTORING, _REPLACED = ".restoring", "replaced_"
+#: The beginning of the names of the folders that keep what a restore replaced.
+REPLACED = "replaced_"
+_FILES, _MANIFEST, _RESTORING = "home", "manifest.json", ".restoring"
 #: Files that belong to a running process, and what earlier restores have left.
 _PASSING = (".lock", ".wal", "-wal", "-shm", "-journal")
-_LEFTOVERS = (".staged-", _RESTORING, _REPLACED)
+_LEFTOVERS = (".staged-", _RESTORING, REPLACED)
 _SQLITE = ".db"  # the suffix of the databases of Dagster and MLflow
 
 
@@ -156,12 +157,12 @@ def restore(settings: Settings, backup: Path) -> tuple[Manifest, Path | None]:
     """
     home = settings.home
     manifest = verified_manifest(backup)
-    arriving, replaced = home / _RESTORING, home / f"{_REPLACED}{now():%y%m%d_%H%M%S}"
+    arriving, replaced = home / _RESTORING, home / f"{REPLACED}{now():%y%m%d_%H%M%S}"
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.rmtree(arriving, ignore_errors=True)
         shutil.copytree(backup / _FILES, arriving)
-        former = [entry for entry in home.iterdir() if not entry.name.startswith((_RESTORING, _REPLACED))]
+        former = [entry for entry in home.iterdir() if not entry.name.startswith((_RESTORING, REPLACED))]
         if former:
             replaced.mkdir(mode=0o700)
         for entry in former:
