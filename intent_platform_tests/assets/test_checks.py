@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from intent_platform.errors import VersionUnfit
-from intent_platform.modelling.model import IntentModel
 from intent_platform_tests.assets.conftest import OpenCrownedShop, Shop
 
 #: What happened to the data, and the checks that report it.
@@ -112,15 +110,14 @@ class TestChecks:
             connection.execute(statement)
         assert scored.failing_checks() == ALWAYS | reporting
 
-    def test_report_an_unreadable_champion(self, scored: Shop, monkeypatch: pytest.MonkeyPatch):
-        def unreadable(path, features):
-            raise VersionUnfit(f"{path.name} is not a readable CatBoost model")
-
-        monkeypatch.setattr(IntentModel, "load", unreadable)
-        assert scored.failing_checks() == ALWAYS | {
-            "champion_alias:champion_scores",
-            "challenger_model:newest_version_is_fit",
-        }
+    def test_report_a_damaged_champion(self, scored: Shop):
+        """One bit of its model file is another one."""
+        [file] = scored.settings.home.rglob("model.cb")
+        stored = file.read_bytes()
+        file.write_bytes(stored[:-1] + bytes([stored[-1] ^ 1]))
+        failing = scored.failing_checks()
+        file.write_bytes(stored)
+        assert failing == ALWAYS | {"champion_alias:champion_scores", "challenger_model:newest_version_is_fit"}
 
     def test_report_a_champion_in_quarantine(self, scored: Shop):
         registry, champion = scored.platform.registry, scored.platform.registry.version(scored.champion)
