@@ -87,7 +87,7 @@ class TestImports:
 
 
 class TestStatements:
-    @pytest.mark.parametrize("layer", ["assets", "procedures", "automation", "rehearsal", "commands"])
+    @pytest.mark.parametrize("layer", ["assets", "procedures", "automation", "rehearsal", "upkeep", "commands"])
     def test_are_run_by_pipeline_or_below(self, layer: str):
         for path in modules_of(layer):
             assert not called_methods(path) & {"fetch", "execute"}, path

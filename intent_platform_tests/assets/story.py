@@ -7,13 +7,14 @@ import pyarrow as pa
 
 from intent_platform.commands.setup import refuse_a_mixture
 from intent_platform.partitions import Window, day_of, now, wall_clock
+from intent_platform.pipeline.forgetting import forget_rows, rows_naming
 from intent_platform.pipeline.monitoring import ranking_on
 from intent_platform.pipeline.observation import observed_extent
 from intent_platform.pipeline.replay import dataset_months, replayed_challenger, score_history
 from intent_platform.pipeline.scoring import outdated_scores
 from intent_platform.pipeline.summary import month_summaries, row_counts
 from intent_platform.pipeline.training import training_rows
-from intent_platform.platforms.champion import prove_fit
+from intent_platform.platforms.champion import prove_fit, settle
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import in_window, load_sessions
 from intent_platform.sessions.contract import RawBatch, validate
@@ -49,6 +50,8 @@ class Story:
         self.read_as_the_commands_do()
         for sensor in ("champion_sensor", "catch_up_sensor"):
             self.tick(sensor)
+        self.settle_a_move()
+        self.forget_a_visitor()
         self.prove_without_rows(first)
         return self.failed_checks
 
@@ -136,6 +139,17 @@ class Story:
     def tick(self, sensor: str, shop: Shop | None = None) -> None:
         shop = shop or self.shop
         evaluate(shop.settings, sensor, shop.instance, platform=shop.platform)
+
+    def settle_a_move(self) -> None:
+        """Move the pointer behind the platform's back, and write the row that the ledger lacks."""
+        registry = self.shop.platform.registry
+        registry.move_champion(registry.version(self.shop.other), registry.champion())
+        assert len(settle(self.shop.platform).repairs) > 0
+
+    def forget_a_visitor(self) -> None:
+        uid = self.shop.rows("SOURCE", "UID", MAY)[0][0]
+        assert forget_rows(self.shop.platform, uid)["SOURCE"] == 1
+        assert rows_naming(self.shop.platform, uid) == {}
 
     def prove_without_rows(self, version: str) -> None:
         """Prove that the version scores when DATASET is empty, on a made-up session."""
