@@ -1,0 +1,172 @@
+"""Kills: an operation ends by SIGKILL at a named step, at a random file-changing call or at a random moment.
+
+After each kill the home is read raw. Then the next command settles the champion, and the operation is repeated.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from bench.torture import operations, shim
+from bench.torture.homes import Room
+from bench.torture.invariants import broken_at_any_time, broken_when_settled, half_written
+from bench.torture.operations import OPERATIONS, Operation
+from bench.torture.processes import Child, Ended, answer_of
+from bench.torture.state import HomeState, state_of
+from bench.torture.steps import Step
+from bench.torture.trials import Outcome, Size, Trial
+
+_LONGEST = 240.0  # seconds
+#: The share of the kills at a call that happen in the middle of a write.
+_TORN = 0.3
+_KEEP_ALL = 1_000
+
+
+@dataclass(frozen=True)
+class Uninterrupted:
+    """An operation that nobody killed: the states before and after it, its calls that change a file, its seconds."""
+
+    before: HomeState | None
+    after: HomeState
+    calls: int
+    seconds: float
+
+
+def kills(size: Size, random: Random) -> Iterator[Trial]:
+    """The kills of every operation."""
+    for operation in OPERATIONS:
+        kind = f"kill: {operation.name}"
+        steps = operation.steps if size.every_step else random.sample(operation.steps, 1)
+        for step in steps:
+            yield Trial(kind, f"{kind}, {step.name}", partial(_killed_at_step, operation, step))
+        for number in range(size.calls if shim.is_preloaded() else 0):
+            yield Trial(kind, f"{kind}, call {number + 1}", partial(_killed_at_call, operation))
+        for number in range(size.moments):
+            yield Trial(kind, f"{kind}, moment {number + 1}", partial(_killed_at_moment, operation))
+
+
+def _killed_at_step(operation: Operation, step: Step, room: Room, _: Random) -> Outcome:
+    def kill(home: Path, log: Path) -> Ended:
+        def work() -> None:
+            step.arm()
+            operation.run(home)
+
+        return _to_the_end(Child(work, log))
+
+    return _judged(operation, room, kill, lambda ended: [] if ended.was_killed else [f"it never reached: {step.name}"])
+
+
+def _killed_at_call(operation: Operation, room: Room, random: Random) -> Outcome:
+    share, torn = random.random(), random.random() < _TORN
+    call = 1 + int(share * uninterrupted(operation, room).calls)
+
+    def kill(home: Path, log: Path) -> Ended:
+        def work() -> None:
+            shim.arm(call, torn=torn)
+            operation.run(home)
+
+        return _to_the_end(Child(work, log))
+
+    return _judged(operation, room, kill, conditions=f"call {call}{', in mid-write' if torn else ''}")
+
+
+def _killed_at_moment(operation: Operation, room: Room, random: Random) -> Outcome:
+    seconds = random.random() * uninterrupted(operation, room).seconds
+
+    def kill(home: Path, log: Path) -> Ended:
+        child = Child(partial(operation.run, home), log)
+        ended = child.end(seconds, then_kill=False)
+        if ended is None:
+            child.kill()
+        return ended or Ended(-9, None, "", seconds)
+
+    return _judged(operation, room, kill, conditions=f"after {seconds:.3f} s")
+
+
+def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
+    """The operation without a kill. The first trial that asks runs it, and the others read what it wrote."""
+    from pydantic import TypeAdapter
+
+    stored, name = TypeAdapter(Uninterrupted), f"uninterrupted {operation.name}"
+
+    def run(folder: Path) -> None:
+        template = operation.template(room)
+        with room.copy(template) as copy:
+            home, log = copy / "home", room.folder / f"{name}.log"
+            before = answer_of(partial(state_of, home), log) if template else None
+
+            def work() -> int:
+                shim.arm()
+                operation.run(home)
+                return shim.disarm()
+
+            ended = _to_the_end(Child(work, log))
+            if ended.failure:
+                raise RuntimeError(f"{operation.name} fails without a kill: {ended.failure}")
+            after = answer_of(partial(state_of, home), log)
+        folder.mkdir()
+        measured = Uninterrupted(before, after, ended.answer, ended.seconds)
+        (folder / "measured.json").write_bytes(stored.dump_json(measured))
+
+    return stored.validate_json((room.made(name, run) / "measured.json").read_bytes())
+
+
+def _judged(
+    operation: Operation,
+    room: Room,
+    kill: Callable[[Path, Path], Ended],
+    expected: Callable[[Ended], list[str]] = lambda _: [],
+    conditions: str = "",
+) -> Outcome:
+    """Kill the operation in a copy of its template, and judge the home until the operation has been repeated."""
+    whole = uninterrupted(operation, room)
+    with room.copy(operation.template(room)) as folder:
+        home, log = folder / "home", folder / "log"
+        ended = kill(home, log)
+        found = expected(ended)
+        if ended.failure:
+            found.append(f"the operation failed by itself: {ended.failure}")
+        seen = answer_of(partial(state_of, home), log)
+        found += _after("the kill", broken_at_any_time(seen))
+        found += _after("the kill", half_written(seen, whole.before, whole.after, operation.together))
+        found += _after("the kill", answer_of(partial(operation.found, folder, seen, False), log))
+        if whole.before is not None:
+            found += _next(home, log, "the next command", partial(_settle, home))
+        found += _next(home, log, "a repetition", partial(operation.run, home))
+        found += _next(home, log, "prune", partial(operations.prune, home, _KEEP_ALL))
+        last = answer_of(partial(state_of, home), log)
+        if operation.outcome(last) != operation.outcome(whole.after):
+            found.append("after a repetition the outcome is not that of an uninterrupted run")
+        found += [f"after a repetition and prune there still is: {leftover}" for leftover in last.leftovers]
+        found += _after("a repetition", answer_of(partial(operation.found, folder, last, True), log))
+    return Outcome(found, kills=int(ended.was_killed), conditions=conditions)
+
+
+def _next(home: Path, log: Path, what: str, work: Callable[[], object]) -> list[str]:
+    """Run a command to its end, and return what is then broken."""
+    ended = _to_the_end(Child(work, log))
+    if ended.code != 0:
+        return [f"{what} failed: {ended.failure or 'killed'}"]
+    return _after(what, broken_when_settled(answer_of(partial(state_of, home), log)))
+
+
+def _settle(home: Path) -> None:
+    """Settle as every move does, and see that the champion loads, scores and is the one that the files name."""
+    from intent_platform.platforms.champion import prove_fit, settle
+
+    platform = operations.platform_of(home)
+    champion = settle(platform).version
+    if champion is not None:
+        prove_fit(platform, champion)
+
+
+def _to_the_end(child: Child) -> Ended:
+    ended = child.end(_LONGEST)
+    assert ended is not None, "the process is killed after that time"  # noqa: S101  for the type checker
+    return ended
+
+
+def _after(what: str, violations: list[str]) -> list[str]:
+    return [f"after {what}: {violation}" for violation in violations]

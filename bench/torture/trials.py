@@ -1,0 +1,67 @@
+"""What a trial is, and the sizes of a run. Every kind of torture makes trials of this one form."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from bench.torture.homes import Room
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a trial.
+
+    Attributes:
+        violations: what broke, a sentence each.
+        kills: how many processes were killed.
+        conditions: what was drawn, for whoever repeats the trial.
+    """
+
+    violations: Sequence[str]
+    kills: int = 0
+    conditions: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial. It can be repeated alone, because its random numbers depend only on the seed and on its name.
+
+    Attributes:
+        kind: the row of the result table.
+        name: unique in a run; `--only` takes it.
+        run: performs the trial in a folder of its own within the room.
+    """
+
+    kind: str
+    name: str
+    run: Callable[[Room, Random], Outcome]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a run tries.
+
+    Attributes:
+        every_step: whether each named step is a trial. Otherwise each operation is killed at one step, drawn by seed.
+        calls: kills of each operation at a random call that changes a file.
+        moments: kills of each operation at a random moment.
+        rounds: rounds of each kind at once.
+        seconds: how long a round of the mixture lasts.
+        minutes: after this time, no further trial begins.
+    """
+
+    every_step: bool
+    calls: int
+    moments: int
+    rounds: int
+    seconds: int
+    minutes: int
+
+
+SIZES = {
+    "small": Size(every_step=False, calls=1, moments=1, rounds=1, seconds=6, minutes=15),
+    "full": Size(every_step=True, calls=20, moments=3, rounds=4, seconds=20, minutes=25),
+}
+
+#: A kind of torture: the trials of a run of that size. It draws what to try with the given random numbers.
+Kind = Callable[[Size, Random], Iterator[Trial]]
