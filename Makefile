@@ -90,6 +90,9 @@ bench: $(READY) $(BENCH_READY)  ## measure the numbers in docs/: what=search, qu
 	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }
 	@$(RUN) -m "bench.$$what" $(call given,csv)
 
+torture: $(READY)  ## kill processes, run them at once, and check what must hold: [size=full] [seed=…] [only=NAME] [write=1]
+	@$(RUN) -m bench.torture $(call given,size seed only) $(call flags,write)
+
 test-snowflake: $(READY)  ## run the Snowflake tests on the emulated account; with account=1 also on a real one
 	@$(RUN) -m pytest intent_platform_tests/platforms intent_platform_tests/assets/test_both_platforms.py \
 	  intent_platform_tests/automation/test_procedures.py intent_platform_tests/snowflake_emulator \

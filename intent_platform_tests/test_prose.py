@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("intent_platform_tests/**/*.md")])
-MODULES = sorted([*ROOT.glob("intent_platform/**/*.py"), *ROOT.glob("bench/*.py")])
+MODULES = sorted([*ROOT.glob("intent_platform/**/*.py"), *ROOT.glob("bench/**/*.py")])
 
 LONGEST_SENTENCE = 30  # words
 USUAL_SENTENCE, SHARE_ABOVE_USUAL = 25, 0.10

@@ -1,0 +1,1 @@
+"""The torture suite notices what it looks for."""
