@@ -142,6 +142,11 @@ def force_place(place: int, home: Path) -> None:
     force(platform_of(home), version_names(home)[place])
 
 
+def roll_back_by_command(home: Path) -> None:
+    """Roll back as a user does, through Dagster."""
+    command(home, "rollback", "--version", version_names(home)[SUPERSEDED])
+
+
 def prune(home: Path, keep: int = 1) -> None:
     """Delete leftovers and all dispensable versions but the newest `keep`."""
     from intent_platform.pipeline import retention
@@ -309,6 +314,8 @@ OPERATIONS = (
         _landing_violations,
     ),
     Operation("prune", _shop, prune, steps.PRUNE, lambda state: sorted(state.versions)),
+    Operation("rollback command", _shop, roll_back_by_command, steps.ROLLBACK_COMMAND, _moves),
+    Operation("demo", _shop, lambda home: command(home, "demo"), steps.DEMO, lambda state: (state.days, _moves(state))),
     FIRST_START,
     Operation("backup", _shop, back_up, steps.BACKUP, lambda state: state.days, found=_backup_violations),
 )

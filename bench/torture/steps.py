@@ -96,6 +96,17 @@ ROLLBACK = _move(marks=True)
 ROLLBACK_TO_MARKED = _move(Step("mark lifted", f"{_REGISTRY}.set_quarantine", call=2), marks=True)
 FORCE_OF_MARKED = _move(Step("mark lifted", f"{_REGISTRY}.set_quarantine"))
 PROMOTION = _move()
+ROLLBACK_COMMAND = (
+    Step("run begun", "intent_platform.automation.rollback:roll_back_to", "before"),
+    Step("champion moved", "intent_platform.automation.rollback:roll_back_to"),
+)
+DEMO = (
+    Step("sessions loaded", "intent_platform.assets.source:load_window"),
+    Step("dataset built", "intent_platform.assets.dataset:build_dataset"),
+    Step("promotion begun", "intent_platform.assets.champion_alias:carry_out", "before"),
+    Step("champion moved", "intent_platform.assets.champion_alias:carry_out"),
+    Step("days scored", "intent_platform.assets.scores:score"),
+)
 LANDING_LOAD = (
     Step("batches staged", "intent_platform.platforms.local.staging:Staging.append", call=3),
     Step("sessions committed", _TRANSACTION, "exit"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.torture.state import HomeState, state_of
+from intent_platform.partitions import now, wall_clock
 from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
 from intent_platform_tests.builders.environment import clean_environment
@@ -33,16 +34,10 @@ def sound_template(made_once: Callable[..., Path], empty_registry, model) -> Pat
                 "FROM (VALUES ('a', DATE '2024-05-01'), ('b', DATE '2024-05-01'), ('c', DATE '2024-05-02')) "
                 "AS S (UID, SESSION_DATE)",
                 version=one.name,
-                at=platform_time(),
+                at=wall_clock(now()),
             )
 
     return made_once("tortured", fill)
-
-
-def platform_time():
-    from intent_platform.partitions import now, wall_clock
-
-    return wall_clock(now())
 
 
 @pytest.fixture
