@@ -16,7 +16,7 @@ from bench.torture.homes import NOW, Room, new_room
 from bench.torture.kinds import KINDS
 from bench.torture.report import DOCUMENT, print_progress, print_report, write_table
 from bench.torture.runner import import_everything, run_trials
-from bench.torture.trials import SIZES
+from bench.torture.trials import SIZES, Size, Trial
 from intent_platform.partitions import clock_set_to
 
 
@@ -43,7 +43,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.torture", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="default: a random one")
-    parser.add_argument("--only", default="", metavar="NAME", help="only the trials with this text in their name")
+    parser.add_argument("--only", default="", metavar="NAME", help="one trial, or all with this text in their name")
     parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 4), help="trials at the same time")
     parser.add_argument("--list", action="store_true", help="print the names of the trials and run none")
     parser.add_argument("--write", action="store_true", help=f"write the table into docs/{DOCUMENT.name}")
@@ -53,12 +53,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _run(chosen: argparse.Namespace) -> int:
     size, room = SIZES[chosen.size], Room(chosen.room)
-    trials = [
-        trial
-        for name, kind in KINDS.items()
-        for trial in kind(size, Random(f"{chosen.seed} {name}"))  # noqa: S311  not for secrets
-        if chosen.only in trial.name
-    ]
+    trials = _chosen_trials(size, chosen.seed, chosen.only)
     if chosen.list:
         print(*(trial.name for trial in trials), sep="\n")  # noqa: T201
         return 0
@@ -72,6 +67,16 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.write:
         write_table(results, chosen.size, chosen.seed)
     return int(any(result.outcome.violations for result in results))
+
+
+def _chosen_trials(size: Size, seed: int, only: str) -> list[Trial]:
+    """The trial of that name, or all trials with this text in their names."""
+    trials = [
+        trial
+        for name, kind in KINDS.items()
+        for trial in kind(size, Random(f"{seed} {name}"))  # noqa: S311  not for secrets
+    ]
+    return [trial for trial in trials if trial.name == only] or [trial for trial in trials if only in trial.name]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Ended:
     """A process that has ended.
 
     Attributes:
-        code: the exit code; negative for a signal; None for a process that was stopped after its time.
+        code: the exit code, negative for a signal; None for a process that was stopped after its time.
         answer: what the function returned; None if it did not return.
         output: what it wrote to stdout and stderr.
         seconds: how long it ran.

@@ -40,7 +40,7 @@ def print_report(results: Sequence[Result], trials: int, size: str, seed: int) -
 
 def repeating_command(result: Result, size: str, seed: int) -> str:
     """The command that repeats a trial alone."""
-    return f"python -m bench.torture --size {size} --seed {seed} --only {quote(result.trial.name)}"
+    return f"make torture size={size} seed={seed} only={quote(result.trial.name)}"
 
 
 def rows_of(results: Sequence[Result]) -> list[tuple[object, ...]]:

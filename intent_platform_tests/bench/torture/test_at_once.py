@@ -40,8 +40,13 @@ class TestAnswers:
 
 class TestCall:
     def test_that_moves_is_known_by_its_run(self):
-        runs = []
-        assert answered("a", lambda run: runs.append(run) is None) == Answer("a", "moved", *runs)
+        runs: list[str] = []
+
+        def move(run: str) -> bool:
+            runs.append(run)
+            return True
+
+        assert answered("a", move) == Answer("a", "moved", *runs)
 
     def test_that_moves_nothing(self):
         assert answered("a", lambda _: False).kind == "nothing"
