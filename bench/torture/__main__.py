@@ -60,6 +60,7 @@ def _run(chosen: argparse.Namespace) -> int:
     import_everything()
     results = []
     with clock_set_to(NOW):
+        room.shop()  # now, because the first trial would otherwise have its processor seconds
         for result in run_trials(trials, room, chosen.seed, processes=chosen.processes, minutes=size.minutes):
             results.append(result)
             print_progress(result, len(results), len(trials))

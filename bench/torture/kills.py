@@ -3,8 +3,9 @@
 After each kill the home is read raw. Then the next command settles the champion, and the operation is repeated.
 """
 
+import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -18,7 +19,6 @@ from bench.torture.state import HomeState, state_of
 from bench.torture.steps import Step
 from bench.torture.trials import Outcome, Size, Trial
 
-_LONGEST = 240.0  # seconds
 #: The share of the kills at a call that happen in the middle of a write.
 _TORN = 0.3
 _KEEP_ALL = 1_000
@@ -48,28 +48,24 @@ def kills(size: Size, random: Random) -> Iterator[Trial]:
 
 
 def _killed_at_step(operation: Operation, step: Step, room: Room, _: Random) -> Outcome:
-    def kill(home: Path, log: Path) -> Ended:
-        def work() -> None:
-            step.arm()
-            operation.run(home)
-
-        return _to_the_end(Child(work, log))
-
-    return _judged(operation, room, kill, lambda ended: [] if ended.was_killed else [f"it never reached: {step.name}"])
+    outcome = _judged(operation, room, partial(_run_armed, operation, step.arm))
+    missed = [] if outcome.kills else [f"it never reached: {step.name}"]
+    return replace(outcome, violations=[*missed, *outcome.violations])
 
 
 def _killed_at_call(operation: Operation, room: Room, random: Random) -> Outcome:
     share, torn = random.random(), random.random() < _TORN
     call = 1 + int(share * uninterrupted(operation, room).calls)
+    kill = partial(_run_armed, operation, partial(shim.arm, call, torn=torn))
+    return _judged(operation, room, kill, f"call {call}{', in mid-write' if torn else ''}")
 
-    def kill(home: Path, log: Path) -> Ended:
-        def work() -> None:
-            shim.arm(call, torn=torn)
-            operation.run(home)
 
-        return _to_the_end(Child(work, log))
+def _run_armed(operation: Operation, arm: Callable[[], None], home: Path, log: Path) -> Ended:
+    def work() -> None:
+        arm()
+        operation.run(home)
 
-    return _judged(operation, room, kill, conditions=f"call {call}{', in mid-write' if torn else ''}")
+    return Child(work, log).end()
 
 
 def _killed_at_moment(operation: Operation, room: Room, random: Random) -> Outcome:
@@ -77,12 +73,12 @@ def _killed_at_moment(operation: Operation, room: Room, random: Random) -> Outco
 
     def kill(home: Path, log: Path) -> Ended:
         child = Child(partial(operation.run, home), log)
-        ended = child.end(seconds, then_kill=False)
+        ended = child.end_within(seconds)
         if ended is None:
             child.kill()
-        return ended or Ended(-9, None, "", seconds)
+        return ended or Ended(-signal.SIGKILL, None, "", seconds)
 
-    return _judged(operation, room, kill, conditions=f"after {seconds:.3f} s")
+    return _judged(operation, room, kill, f"after {seconds:.3f} s")
 
 
 def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
@@ -102,7 +98,7 @@ def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
                 operation.run(home)
                 return shim.disarm()
 
-            ended = _to_the_end(Child(work, log))
+            ended = Child(work, log).end()
             if ended.failure:
                 raise RuntimeError(f"{operation.name} fails without a kill: {ended.failure}")
             after = answer_of(partial(state_of, home), log)
@@ -117,7 +113,6 @@ def _judged(
     operation: Operation,
     room: Room,
     kill: Callable[[Path, Path], Ended],
-    expected: Callable[[Ended], list[str]] = lambda _: [],
     conditions: str = "",
 ) -> Outcome:
     """Kill the operation in a copy of its template, and judge the home until the operation has been repeated."""
@@ -125,9 +120,7 @@ def _judged(
     with room.copy(operation.template(room)) as folder:
         home, log = folder / "home", folder / "log"
         ended = kill(home, log)
-        found = expected(ended)
-        if ended.failure:
-            found.append(f"the operation failed by itself: {ended.failure}")
+        found = [f"the operation failed by itself: {ended.failure}"] if ended.failure else []
         seen = answer_of(partial(state_of, home), log)
         found += _after("the kill", broken_at_any_time(seen))
         found += _after("the kill", half_written(seen, whole.before, whole.after, operation.together))
@@ -146,7 +139,7 @@ def _judged(
 
 def _next(home: Path, log: Path, what: str, work: Callable[[], object]) -> list[str]:
     """Run a command to its end, and return what is then broken."""
-    ended = _to_the_end(Child(work, log))
+    ended = Child(work, log).end()
     if ended.code != 0:
         return [f"{what} failed: {ended.failure or 'killed'}"]
     return _after(what, broken_when_settled(answer_of(partial(state_of, home), log)))
@@ -160,12 +153,6 @@ def _settle(home: Path) -> None:
     champion = settle(platform).version
     if champion is not None:
         prove_fit(platform, champion)
-
-
-def _to_the_end(child: Child) -> Ended:
-    ended = child.end(_LONGEST)
-    assert ended is not None, "the process is killed after that time"  # noqa: S101  for the type checker
-    return ended
 
 
 def _after(what: str, violations: list[str]) -> list[str]:

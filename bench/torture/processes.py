@@ -5,6 +5,7 @@ The process that forks has no threads, because a fork copies only one of them. I
 
 import multiprocessing
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ _FORK = multiprocessing.get_context("fork")
 #: The exit code of a function that raised an exception. Its output has the traceback.
 _RAISED = 70
 #: Seconds after which a process hangs.
-_LONGEST = 300.0
+LONGEST = 300.0
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,17 @@ class Ended:
 
     @property
     def was_killed(self) -> bool:
-        """Whether a signal ended it."""
-        return self.code is not None and self.code < 0
+        """Whether SIGKILL ended it."""
+        return self.code == -signal.SIGKILL
 
     @property
     def failure(self) -> str | None:
         """The end of its output if it neither returned nor was killed."""
         if self.code is None:
             return f"did not end within {self.seconds:.0f} s"
-        return None if self.code <= 0 else f"exit code {self.code}: {' / '.join(self.output.splitlines()[-3:])[-700:]}"
+        if self.was_killed or self.code == 0:
+            return None
+        return f"exit code {self.code}: {' / '.join(self.output.splitlines()[-3:])[-700:]}"
 
 
 class Child:
@@ -65,17 +68,20 @@ class Child:
         self._process.start()
         sender.close()
 
-    def end(self, seconds: float, *, then_kill: bool = True) -> Ended | None:
-        """Wait for the end, `seconds` at most. After that the process is killed, or the result is None."""
-        answer = None
-        if wait_for([self.pipe], seconds):
-            with suppress(EOFError):  # it ended without an answer
-                answer = self.pipe.recv()
-        elif not then_kill:
-            return None
-        else:
+    def end(self, seconds: float = LONGEST) -> Ended:
+        """Wait for the end. After `seconds` the process is killed."""
+        ended = self.end_within(seconds)
+        if ended is None:
             self.kill()
-            return Ended(None, None, self._output(), monotonic() - self._started)
+        return ended or Ended(None, None, self._output(), seconds)
+
+    def end_within(self, seconds: float) -> Ended | None:
+        """Wait for the end; None if the process still runs after `seconds`."""
+        if not wait_for([self.pipe], seconds):
+            return None
+        answer = None
+        with suppress(EOFError):  # it ended without an answer
+            answer = self.pipe.recv()
         self._process.join()
         return Ended(self._process.exitcode, answer, self._output(), monotonic() - self._started)
 
@@ -88,14 +94,13 @@ class Child:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
 
-def answer_of(work: Callable[[], Any], log: Path, seconds: float = _LONGEST) -> Any:
+def answer_of(work: Callable[[], Any], log: Path) -> Any:
     """What `work()` returns in a process of its own.
 
     Raises:
         RuntimeError: it raised an exception, or did not end in time.
     """
-    ended = Child(work, log).end(seconds)
-    assert ended is not None, "the process is killed after that time"  # noqa: S101  for the type checker
+    ended = Child(work, log).end()
     if ended.code != 0:
         raise RuntimeError(ended.failure or f"signal {ended.code}")
     return ended.answer
@@ -116,9 +121,9 @@ def end_of_all(jobs: Mapping[str, Callable[[], Sequence[Any]]], folder: Path) ->
     children = {name: Child(partial(behind_the_gate, work), folder / f"{name}.log") for name, work in jobs.items()}
     answers, found = list[Any](), list[str]()
     for name, child in children.items():
-        ended = child.end(_LONGEST)
-        if ended is None or ended.code != 0:
-            found.append(f"{name} gave no answer: {ended and (ended.failure or 'it was killed')}")
+        ended = child.end()
+        if ended.code != 0:
+            found.append(f"{name} gave no answer: {ended.failure or 'it was killed'}")
         else:
             answers += ended.answer
     return answers, found

@@ -50,10 +50,9 @@ def run_trials(trials: Sequence[Trial], room: Room, seed: int, *, processes: int
 
 
 def _result(trial: Trial, child: Child) -> Result:
-    ended = child.end(0)
-    if ended is None or ended.answer is None:
-        reason = "it was killed" if ended is None else ended.failure
-        return Result(trial, Outcome([f"the trial could not be carried out: {reason}"]), 0.0)
+    ended = child.end()
+    if ended.answer is None:
+        return Result(trial, Outcome([f"the trial could not be carried out: {ended.failure or 'it was killed'}"]), 0.0)
     return Result(trial, *ended.answer)
 
 

@@ -222,6 +222,8 @@ def _leftover_files(home: Path) -> Iterable[str]:
         inner = path.relative_to(home)
         if path.name.startswith(".staged-"):
             yield f"folder {inner} of staged sessions"
+        elif path.name.startswith(".moving-"):
+            yield f"probe {inner} of the landing folder"
         elif path.name.endswith(".done") and path.with_suffix("").exists():
             continue  # its landing file still waits
         elif path.name.endswith(_UNFINISHED_FILES) and path.is_file() and inner.parts[0] != "dagster":
