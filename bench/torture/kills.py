@@ -35,16 +35,25 @@ class Uninterrupted:
 
 
 def kills(size: Size, random: Random) -> Iterator[Trial]:
-    """The kills of every operation."""
+    """The kills of every operation, in random order. So a run that is cut off has tried all of them."""
+    trials: list[Trial] = []
     for operation in OPERATIONS:
         kind = f"kill: {operation.name}"
-        steps = operation.steps if size.every_step else random.sample(operation.steps, 1)
-        for step in steps:
-            yield Trial(kind, f"{kind}, {step.name}", partial(_killed_at_step, operation, step))
-        for number in range(size.calls if shim.is_preloaded() else 0):
-            yield Trial(kind, f"{kind}, call {number + 1}", partial(_killed_at_call, operation))
-        for number in range(size.moments):
-            yield Trial(kind, f"{kind}, moment {number + 1}", partial(_killed_at_moment, operation))
+        at_steps = [
+            Trial(kind, f"{kind}, {step.name}", partial(_killed_at_step, operation, step)) for step in operation.steps
+        ]
+        at_random = [
+            Trial(kind, f"{kind}, {place} {number + 1}", partial(killed, operation))
+            for place, killed, times in (
+                ("call", _killed_at_call, size.calls if shim.is_preloaded() else 0),
+                ("moment", _killed_at_moment, size.moments),
+            )
+            for number in range(times)
+        ]
+        for planned in (at_steps, at_random):
+            trials += planned if size.drawn is None else random.sample(planned, size.drawn)
+    random.shuffle(trials)
+    yield from trials
 
 
 def _killed_at_step(operation: Operation, step: Step, room: Room, _: Random) -> Outcome:

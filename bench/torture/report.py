@@ -45,7 +45,7 @@ def repeating_command(result: Result, size: str, seed: int) -> str:
 
 def rows_of(results: Sequence[Result]) -> list[tuple[object, ...]]:
     """One row for each kind, and the sum."""
-    kinds = dict.fromkeys(result.trial.kind for result in results)
+    kinds = sorted({result.trial.kind for result in results})
     rows = [_row(kind, [result for result in results if result.trial.kind == kind]) for kind in kinds]
     return [*rows, _row("all", results)]
 

@@ -42,25 +42,26 @@ class Size:
     """How much a run tries.
 
     Attributes:
-        every_step: whether each named step is a trial. Otherwise each operation is killed at one step, drawn by seed.
         calls: kills of each operation at a random call that changes a file.
         moments: kills of each operation at a random moment.
+        drawn: how many kills of each operation are drawn from its named steps, and how many from its calls and moments.
+            None tries all of them.
         rounds: rounds of each kind at once.
         seconds: how long a round of the mixture lasts.
         minutes: after this time, no further trial begins.
     """
 
-    every_step: bool
     calls: int
     moments: int
+    drawn: int | None
     rounds: int
     seconds: int
     minutes: int
 
 
 SIZES = {
-    "small": Size(every_step=False, calls=1, moments=1, rounds=1, seconds=6, minutes=15),
-    "full": Size(every_step=True, calls=20, moments=3, rounds=4, seconds=20, minutes=25),
+    "small": Size(calls=1, moments=1, drawn=1, rounds=1, seconds=6, minutes=15),
+    "full": Size(calls=18, moments=3, drawn=None, rounds=4, seconds=20, minutes=25),
 }
 
 #: A kind of torture: the trials of a run of that size. It draws what to try with the given random numbers.
