@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from bench.torture import shim
+from bench.torture.__main__ import _chosen_trials
 from bench.torture.kills import kills
 from bench.torture.operations import OPERATIONS
 from bench.torture.trials import SIZES
@@ -69,3 +70,13 @@ class TestTrials:
     def test_have_names_of_their_own(self):
         names = [trial.name for trial in kills(SIZES["full"], Random(0))]
         assert len(names) == len({*names})
+
+    def test_can_be_repeated_alone(self):
+        name = "kill: rollback, committed"
+        assert [trial.name for trial in _chosen_trials(SIZES["full"], 0, name)] == [name]
+
+    def test_can_be_chosen_by_a_part_of_their_name(self):
+        assert {trial.kind for trial in _chosen_trials(SIZES["full"], 0, "first start")} == {
+            "at once: first starts",
+            "kill: first start",
+        }
