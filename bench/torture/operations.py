@@ -162,7 +162,7 @@ def start(home: Path) -> None:
 
 def back_up(home: Path) -> None:
     """Make a backup beside the home. A complete one is left alone."""
-    from intent_platform.instance.backup import back_up
+    from intent_platform.backup import back_up
 
     if not (home.parent / "backup").exists():
         back_up(use(home), home.parent / "backup")
@@ -261,8 +261,8 @@ def _landing_violations(folder: Path, state: HomeState, ended: bool) -> list[str
 
 
 def _backup_violations(folder: Path, state: HomeState, ended: bool) -> list[str]:
+    from intent_platform.backup import restore, verified_manifest
     from intent_platform.errors import BackupError
-    from intent_platform.instance.backup import restore, verified_manifest
 
     backup = folder / "backup"
     if not backup.exists():

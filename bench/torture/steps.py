@@ -15,8 +15,9 @@ from typing import Any, Literal
 _REGISTRY = "intent_platform.platforms.local.registry:MlflowRegistry"
 _STORE = "intent_platform.platforms.local.store"
 _CHAMPION = "intent_platform.platforms.champion"
+_ACCEPTED = "intent_platform.sessions.accepted:AcceptedFolder"
 _LANDING = "intent_platform.sessions.landing"
-_BACKUP = "intent_platform.instance.backup"
+_BACKUP = "intent_platform.backup"
 _CLIENT = "mlflow:MlflowClient"
 _TRANSACTION = "intent_platform.platforms.local.warehouse:DuckDBConnection.transaction"
 
@@ -110,9 +111,10 @@ DEMO = (
 LANDING_LOAD = (
     Step("batches staged", "intent_platform.platforms.local.staging:Staging.append", call=3),
     Step("sessions committed", _TRANSACTION, "exit"),
-    Step("file moved", f"{_LANDING}:_move"),
-    Step("second file moved", f"{_LANDING}:_move", call=2),
-    Step("scan forgotten", f"{_LANDING}:forget_scan"),
+    Step("room made", f"{_ACCEPTED}.make_room"),
+    Step("file moved", f"{_ACCEPTED}.take"),
+    Step("second file moved", f"{_ACCEPTED}.take", call=2),
+    Step("scans forgotten", f"{_LANDING}:forget_absent"),
 )
 LOAD = (
     Step("window deleted", "intent_platform.platforms.loading:delete_window"),
