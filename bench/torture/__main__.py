@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the trials and print the results.
 
     Returns:
-        0 if nothing broke, otherwise 1.
+        0 if nothing broke, 1 if something did, 2 if there is no such trial.
     """
     given = sys.argv[1:] if arguments is None else [*arguments]
     chosen = _parsed(given)
@@ -57,6 +57,9 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.list:
         print(*(trial.name for trial in trials), sep="\n")  # noqa: T201
         return 0
+    if not trials:
+        print("no trial has this name: --list prints all names")  # noqa: T201
+        return 2
     import_everything()
     results = []
     with clock_set_to(NOW):

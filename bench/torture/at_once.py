@@ -12,24 +12,16 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from bench.torture import calls, operations
+from bench.torture import calls, work
 from bench.torture.calls import RUN, Answer, answered
 from bench.torture.homes import Room
 from bench.torture.invariants import broken_when_settled
 from bench.torture.kills import uninterrupted
-from bench.torture.operations import (
-    CHALLENGER,
-    FIRST_START,
-    MARKED,
-    ROWS,
-    SUPERSEDED,
-    WINDOW,
-    platform_of,
-    version_names,
-)
+from bench.torture.operations import FIRST_START
 from bench.torture.processes import answer_of, end_of_all
 from bench.torture.state import HomeState, state_of
 from bench.torture.trials import Outcome, Size, Trial
+from bench.torture.work import CHALLENGER, MARKED, ROWS, SUPERSEDED, WINDOW, platform_of, version_names
 
 _STARTS = 4
 _ROLLBACKS_PER_ROUND = 2
@@ -57,7 +49,7 @@ def _rollbacks(room: Room, _: Random) -> Outcome:
     """Three people roll back from the same champion, each to another version."""
 
     def roll_back(home: Path, name: str) -> Sequence[Answer]:
-        return [answered(f"rollback to {name}", partial(operations.roll_back, platform_of(home), name))]
+        return [answered(f"rollback to {name}", partial(work.roll_back, platform_of(home), name))]
 
     def jobs(home: Path, names: Sequence[str]) -> Mapping[str, Work]:
         targets = (names[place] for place in (MARKED, SUPERSEDED, CHALLENGER))
@@ -90,25 +82,25 @@ def _mixture(seconds: int, room: Room, random: Random) -> Outcome:
             return Random(f"{seed} {run}").choice(names)  # noqa: S311  not for secrets
 
         def land(run: str) -> None:
-            operations.drop_files(home / "landing", 1, f"{seed}_{run.split()[-1]}")
-            operations.load_landing(home)
+            work.drop_files(home / "landing", 1, f"{seed}_{run.split()[-1]}")
+            work.load_landing(home)
 
-        work: dict[str, Callable[[str], Any]] = {
-            "rollback": lambda run: operations.roll_back(platform_of(home), version(run), run),
-            "promotion": lambda run: operations.force(platform_of(home), version(run), run),
-            "scores": lambda _: operations.score(home),
+        repeated: dict[str, Callable[[str], Any]] = {
+            "rollback": lambda run: work.roll_back(platform_of(home), version(run), run),
+            "promotion": lambda run: work.force(platform_of(home), version(run), run),
+            "scores": lambda _: work.score(home),
             "landing load": land,
-            "training": lambda _: operations.train(home),
-            "prune": lambda _: operations.prune(home, _KEPT_BY_PRUNE),
+            "training": lambda _: work.train(home),
+            "prune": lambda _: work.prune(home, _KEPT_BY_PRUNE),
             "reader": lambda _: calls.read(home, WINDOW),
         }
 
         def call(name: str, number: int) -> Sequence[Answer]:
             if name == "demo":
                 return calls.command(home, f"demo {number}", "demo")
-            return [answered(f"{name} {number}", work[name])]
+            return [answered(f"{name} {number}", repeated[name])]
 
-        return {name: partial(_until, seconds, partial(call, name)) for name in (*work, "demo")}
+        return {name: partial(_until, seconds, partial(call, name)) for name in (*repeated, "demo")}
 
     def undelivered(home: Path, state: HomeState) -> list[str]:
         accepted = len([*(home / "landing" / "accepted").glob("*.csv")])
@@ -118,10 +110,10 @@ def _mixture(seconds: int, room: Room, random: Random) -> Outcome:
     return _judged(room, jobs, undelivered)
 
 
-def _until(seconds: int, work: Callable[[int], Sequence[Answer]]) -> list[Answer]:
+def _until(seconds: int, call: Callable[[int], Sequence[Answer]]) -> list[Answer]:
     end, answers = monotonic() + seconds, list[Answer]()
     for number in count(1):
-        answers += work(number)
+        answers += call(number)
         if monotonic() >= end:
             break
     return answers

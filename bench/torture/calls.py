@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.torture.homes import use
-from bench.torture.operations import platform_of
+from bench.torture.work import platform_of
 from intent_platform.errors import IntentPlatformError
 from intent_platform.partitions import Window
 
@@ -43,11 +43,11 @@ class Answer:
         return self.kind == "refused" and ("\n" in self.text or len(self.text) > _LONGEST_REFUSAL)
 
 
-def answered(who: str, work: Callable[[str], Any]) -> Answer:
-    """Call `work` with the id of a run. Its result says whether it moved the champion."""
+def answered(who: str, call: Callable[[str], Any]) -> Answer:
+    """Make a call with the id of a run. Its result says whether it moved the champion."""
     run = f"{RUN}{who}"
     try:
-        moved = work(run)
+        moved = call(run)
     except IntentPlatformError as error:
         return Answer(who, "refused", text=str(error))
     except Exception:  # noqa: BLE001  whatever it is, a user would see it

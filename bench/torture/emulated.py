@@ -15,15 +15,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.torture import operations
+from bench.torture import work
 from bench.torture.at_once import Work, contradictions
 from bench.torture.calls import Answer, answered
 from bench.torture.homes import Room, use
 from bench.torture.invariants import broken_when_settled
-from bench.torture.operations import platform_of
 from bench.torture.processes import answer_of, end_of_all
 from bench.torture.state import HomeState, MoveRow, StoredVersion
 from bench.torture.trials import Outcome, Size, Trial
+from bench.torture.work import platform_of
 from intent_platform.platforms import platform_for
 from intent_platform.settings import Settings
 
@@ -100,7 +100,7 @@ def _open_account(home: Path, parameters: Mapping[str, Any]) -> list[str]:
 
 def _move(home: Path, parameters: Mapping[str, Any], kind: str, name: str) -> list[Answer]:
     account = platform_for(_settings(home, parameters))
-    move = operations.roll_back if kind == "rollback" else operations.force
+    move = work.roll_back if kind == "rollback" else work.force
     return [answered(f"{kind} to {name}", lambda run: move(account, name, run))]
 
 

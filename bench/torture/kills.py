@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from bench.torture import operations, shim
+from bench.torture import shim, work
 from bench.torture.homes import Room
 from bench.torture.invariants import broken_at_any_time, broken_when_settled, half_written
 from bench.torture.operations import OPERATIONS, Operation
@@ -70,11 +70,11 @@ def _killed_at_call(operation: Operation, room: Room, random: Random) -> Outcome
 
 
 def _run_armed(operation: Operation, arm: Callable[[], None], home: Path, log: Path) -> Ended:
-    def work() -> None:
+    def run() -> None:
         arm()
         operation.run(home)
 
-    return Child(work, log).end()
+    return Child(run, log).end()
 
 
 def _killed_at_moment(operation: Operation, room: Room, random: Random) -> Outcome:
@@ -102,12 +102,12 @@ def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
             home, log = copy / "home", room.folder / f"{name}.log"
             before = answer_of(partial(state_of, home), log) if template else None
 
-            def work() -> int:
+            def counted() -> int:
                 shim.arm()
                 operation.run(home)
                 return shim.disarm()
 
-            ended = Child(work, log).end()
+            ended = Child(counted, log).end()
             if ended.failure:
                 raise RuntimeError(f"{operation.name} fails without a kill: {ended.failure}")
             after = answer_of(partial(state_of, home), log)
@@ -137,7 +137,7 @@ def _judged(
         if whole.before is not None:
             found += _next(home, log, "the next command", partial(_settle, home))
         found += _next(home, log, "a repetition", partial(operation.run, home))
-        found += _next(home, log, "prune", partial(operations.prune, home, _KEEP_ALL))
+        found += _next(home, log, "prune", partial(work.prune, home, _KEEP_ALL))
         last = answer_of(partial(state_of, home), log)
         if operation.outcome(last) != operation.outcome(whole.after):
             found.append("after a repetition the outcome is not that of an uninterrupted run")
@@ -146,9 +146,9 @@ def _judged(
     return Outcome(found, kills=int(ended.was_killed), conditions=conditions)
 
 
-def _next(home: Path, log: Path, what: str, work: Callable[[], object]) -> list[str]:
+def _next(home: Path, log: Path, what: str, command: Callable[[], object]) -> list[str]:
     """Run a command to its end, and return what is then broken."""
-    ended = Child(work, log).end()
+    ended = Child(command, log).end()
     if ended.code != 0:
         return [f"{what} failed: {ended.failure or 'killed'}"]
     return _after(what, broken_when_settled(answer_of(partial(state_of, home), log)))
@@ -158,7 +158,7 @@ def _settle(home: Path) -> None:
     """Settle as every move does, and see that the champion loads, scores and is the one that the files name."""
     from intent_platform.platforms.champion import prove_fit, settle
 
-    platform = operations.platform_of(home)
+    platform = work.platform_of(home)
     champion = settle(platform).version
     if champion is not None:
         prove_fit(platform, champion)

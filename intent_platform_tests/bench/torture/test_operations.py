@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.torture.operations import FILES, ROWS, _backup_violations, _landing_violations, drop_files
+from bench.torture.operations import FILES, _backup_violations, _landing_violations
 from bench.torture.state import HomeState
+from bench.torture.work import ROWS, drop_files
 
 LOADED = HomeState(by_feed={"landing": (FILES * ROWS - 30, 30)})
 
