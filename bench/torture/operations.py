@@ -88,8 +88,8 @@ def _landing_violations(folder: Path, state: HomeState, ended: bool) -> list[str
 
 
 def _backup_violations(folder: Path, state: HomeState, ended: bool) -> list[str]:
-    from intent_platform.backup import restore, verified_manifest
     from intent_platform.errors import BackupError
+    from intent_platform.upkeep.backup import restore, verified_manifest
 
     backup = folder / "backup"
     if not backup.exists():

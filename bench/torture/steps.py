@@ -17,7 +17,7 @@ _STORE = "intent_platform.platforms.local.store"
 _CHAMPION = "intent_platform.platforms.champion"
 _ACCEPTED = "intent_platform.sessions.accepted:AcceptedFolder"
 _LANDING = "intent_platform.sessions.landing"
-_BACKUP = "intent_platform.backup"
+_BACKUP = "intent_platform.upkeep.backup"
 _CLIENT = "mlflow:MlflowClient"
 _TRANSACTION = "intent_platform.platforms.local.warehouse:DuckDBConnection.transaction"
 

@@ -139,7 +139,7 @@ def start(home: Path) -> None:
 
 def back_up(home: Path) -> None:
     """Make a backup beside the home. A complete one is left alone."""
-    from intent_platform.backup import back_up
+    from intent_platform.upkeep.backup import back_up
 
     if not (home.parent / "backup").exists():
         back_up(use(home), home.parent / "backup")

@@ -60,17 +60,17 @@ class Healed(NamedTuple):
     settled: SettledChampion
 
 
+def with_two_versions(platform: Platform, model: IntentModel) -> Healed:
+    """The platform with two versions, of which the first is champion."""
+    one, two = log_version(platform, model), log_version(platform, model)
+    move(platform, one, None, "first")
+    return Healed(platform, one, two, SettledChampion(one))
+
+
 @pytest.fixture(scope="module")
-def two_versions(new_platform: Callable[[], Platform], model: IntentModel) -> Callable[[], Healed]:
-    """Make a platform with two versions, of which the first is champion."""
-
-    def make() -> Healed:
-        platform = new_platform()
-        one, two = log_version(platform, model), log_version(platform, model)
-        move(platform, one, None, "first")
-        return Healed(platform, one, two, SettledChampion(one))
-
-    return make
+def new_local_platform(new_local_settings) -> Callable[[], Platform]:
+    """Make an empty local platform. The platforms differ in nothing that the tests with it look at."""
+    return lambda: platform_for(new_local_settings())
 
 
 class TestMoveKilledBeforeItsCommit:
@@ -78,8 +78,8 @@ class TestMoveKilledBeforeItsCommit:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def healed(cls, two_versions) -> Healed:
-        platform, one, two, _ = two_versions()
+    def healed(cls, new_platform: Callable[[], Platform], model: IntentModel) -> Healed:
+        platform, one, two, _ = with_two_versions(new_platform(), model)
         kill_in("move_champion", platform, two, one, cause="rollback", quarantine_reason="rolled back from: too high")
         return Healed(platform, one, two, settle(platform))
 
@@ -116,8 +116,8 @@ class TestMoveKilledBeforeItsCommit:
 
 
 class TestFirstMoveKilled:
-    def test_is_completed_with_its_effective_date(self, new_platform, model):
-        platform = new_platform()
+    def test_is_completed_with_its_effective_date(self, new_local_platform, model):
+        platform = new_local_platform()
         version = log_version(platform, model)
         kill_in("move_champion", platform, version, None, cause="first")
         assert settle(platform).version == version
@@ -129,8 +129,8 @@ class TestMoveKilledBeforeThePointer:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def healed(cls, two_versions) -> Healed:
-        platform, one, two, _ = two_versions()
+    def healed(cls, new_local_platform: Callable[[], Platform], model: IntentModel) -> Healed:
+        platform, one, two, _ = with_two_versions(new_local_platform(), model)
         kill_in("set_quarantine", platform, two, one, cause="rollback", quarantine_reason="rolled back from: too high")
         return Healed(platform, one, two, settle(platform))
 
@@ -147,8 +147,8 @@ class TestMoveKilledBeforeThePointer:
 
 
 class TestPointerMovedByHand:
-    def test_is_written_as_a_move_of_today(self, two_versions):
-        platform, one, two, _ = two_versions()
+    def test_is_written_as_a_move_of_today(self, new_local_platform, model):
+        platform, one, two, _ = with_two_versions(new_local_platform(), model)
         platform.registry.move_champion(two, one)
         settle(platform)
         assert [(row.cause, row.reason) for row in moves_of(platform)][1:] == [
@@ -159,8 +159,8 @@ class TestPointerMovedByHand:
 class TestLostPointer:
     """The registry names no champion, and the ledger does."""
 
-    def test_returns_to_the_version_of_the_last_move(self, new_local_settings, model):
-        platform = platform_for(new_local_settings())
+    def test_returns_to_the_version_of_the_last_move(self, new_local_platform, model):
+        platform = new_local_platform()
         one, two = log_version(platform, model), log_version(platform, model)
         move(platform, one, None, "first")
         move(platform, two, one)
@@ -172,8 +172,8 @@ class TestLostPointer:
 
 
 class TestRefusedMove:
-    def test_leaves_nothing_to_settle(self, two_versions, monkeypatch):
-        platform, one, two, _ = two_versions()
+    def test_leaves_nothing_to_settle(self, new_local_platform, model, monkeypatch):
+        platform, one, two, _ = with_two_versions(new_local_platform(), model)
 
         def unfit(self, version):
             raise VersionUnfit("it is broken")
@@ -186,11 +186,11 @@ class TestRefusedMove:
 
 
 class TestSettledPlatform:
-    def test_may_have_no_champion(self, new_platform):
-        assert settle(new_platform()) == SettledChampion(None)
+    def test_may_have_no_champion(self, new_local_platform):
+        assert settle(new_local_platform()) == SettledChampion(None)
 
-    def test_knows_its_champion(self, two_versions):
-        platform, one, two, _ = two_versions()
+    def test_knows_its_champion(self, new_local_platform, model):
+        platform, one, two, _ = with_two_versions(new_local_platform(), model)
         with platform.warehouse.connect() as connection:
             ledger = read_ledger(connection)
         assert is_settled(one, ledger)
