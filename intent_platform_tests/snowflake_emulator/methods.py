@@ -27,6 +27,7 @@ from intent_platform_tests.snowflake_emulator.storage import version_folder
 _DUCK_TYPES = {"DOUBLE": "DOUBLE", "FLOAT": "DOUBLE", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "BYTES": "BLOB"}
 _IMPORTS = "snowflake_import_directory"
 _importing = Lock()
+_creating = Lock()
 
 
 def method_expression(call: Call, model: str, method: str, arguments: str) -> str:
@@ -45,7 +46,8 @@ def method_expression(call: Call, model: str, method: str, arguments: str) -> st
     if len(given) != len(kinds):
         raise error(f"SQL compilation error:\n{found['name']} takes {len(kinds)} arguments", 1003, "42000")
     name = "EMULATED_" + sha256(f"{folder}{found['name']}".encode()).hexdigest()[:16].upper()
-    _create_function(call, name, folder, found, kinds)
+    with _creating:  # two sessions may be the first to ask for the method
+        _create_function(call, name, folder, found, kinds)
     cast = ", ".join(f"CAST({value} AS {kind})" for value, kind in zip(given, kinds, strict=True))
     return f"PARSE_JSON({name}({cast}))"
 

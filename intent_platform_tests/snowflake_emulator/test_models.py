@@ -1,12 +1,15 @@
 """Model versions on the emulated account, through the ML library: defaults, aliases, metrics and scores."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import snowflake.connector
 from catboost import CatBoostClassifier
 
 from intent_platform_tests.snowflake_emulator.conftest import connected, snowpark_session
@@ -93,3 +96,19 @@ class TestModel:
     def test_scores_like_the_fitted_model(self, logged: LoggedModel) -> None:
         scored = logged.model.version("V2").run(logged.frame, function_name="predict_proba")
         np.testing.assert_allclose(scored.to_numpy(), logged.fitted.predict_proba(logged.frame))
+
+    @pytest.mark.usefixtures("copied")
+    def test_scores_in_two_sessions_at_once(self, emulator: RunningEmulator, logged: LoggedModel) -> None:
+        """Both are the first to ask for this version."""
+        schema, together = logged.cursor.connection.schema, Barrier(2)
+
+        def score(_: int) -> Any:
+            parameters = {**emulator.connection_parameters, "database": "MLSYSTEM_DEV", "schema": schema}
+            with snowflake.connector.connect(**parameters) as connection, connection.cursor() as cursor:
+                together.wait()
+                cursor.execute("SELECT MODEL(COPIED, V1)!PREDICT_PROBA(0.1, 0.2) AS SCORE")
+                return cursor.fetchall()
+
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(score, range(2))
+        assert one == other
