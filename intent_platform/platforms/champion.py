@@ -99,9 +99,9 @@ def move_champion(
         ChampionMoved: somebody else moved the pointer. Nothing was moved.
     """
     registry = platform.registry
-    proof, moment = prove_fit(platform, to), now()
+    proof = prove_fit(platform, to)
     with platform.warehouse.connect(writing=True) as connection, ExitStack() as if_commit_fails:
-        latest = read_ledger(connection).latest
+        latest, moment = read_ledger(connection).latest, now()  # in this order, so moves are in the order of time
         move = Move(
             number=latest.number + 1 if latest else 1,
             moved_at=wall_clock(moment),

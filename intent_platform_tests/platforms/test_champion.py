@@ -84,6 +84,29 @@ class TestMoveWithQuarantine:
         assert moved.platform.registry.version(moved.champion.name).quarantine is None
 
 
+class TestMoveThatWaits:
+    def test_is_later_than_the_moves_it_waited_for(self, versions, log, monkeypatch):
+        """Somebody moves to another version and back while it waits for the warehouse."""
+        platform, champion, other = versions
+        third, warehouse = log(), type(platform.warehouse)
+        connect = warehouse.connect
+
+        @contextmanager
+        def connect_after_others(self, *, writing=False, **rest):
+            if writing:
+                monkeypatch.setattr(warehouse, "connect", connect)
+                move(platform, other, champion)
+                move(platform, champion, other)
+            with connect(self, writing=writing, **rest) as connection:
+                yield connection
+
+        monkeypatch.setattr(warehouse, "connect", connect_after_others)
+        move(platform, third, champion)
+        times = [row.moved_at for row in moves_of(platform)]
+        assert len(times) == 4
+        assert times == sorted(times)
+
+
 class TestMoveIsRefused:
     """The champion stays, and the ledger has no new row."""
 
