@@ -1,7 +1,7 @@
 """A small shop: made sessions, a platform of its own, and materializing assets as Dagster does."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,10 @@ import pytest
 from intent_platform.definitions import build_definitions
 from intent_platform.instance import run_job
 from intent_platform.partitions import Window, day_of
+from intent_platform.pipeline.checks import CheckContext, all_checks
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
+from intent_platform.sessions.choice import session_source
 from intent_platform.settings import Settings, load_settings
 from intent_platform.tables import SOURCE
 from intent_platform_tests.builders.environment import clean_environment
@@ -54,7 +56,19 @@ class Shop:
         )
 
     def failing_checks(self) -> set[str]:
-        """Run every check by itself, as the UI's "execute" does. Returns those that did not pass."""
+        """Judge every check over the whole tables. Returns those that do not pass."""
+
+        def last_load() -> Mapping[str, Any] | None:
+            event = self.instance.get_latest_materialization_event(dg.AssetKey("source"))
+            return event.asset_materialization.metadata if event and event.asset_materialization else None
+
+        source = session_source(self.settings)
+        context = CheckContext(self.platform, self.settings, source, last_load=last_load)
+        checks = all_checks(self.settings, source)
+        return {f"{check.asset}:{check.name}" for check in checks if not check.judge(context).passed}
+
+    def failing_checks_in_dagster(self) -> set[str]:
+        """The same, with every check run by itself, as the UI's "execute" does."""
         every_check = dg.define_asset_job("every_check", selection=dg.AssetSelection.all_asset_checks())
         definitions = dg.Definitions.merge(build_definitions(self.settings), dg.Definitions(jobs=[every_check]))
         result = definitions.resolve_job_def("every_check").execute_in_process(instance=self.instance)

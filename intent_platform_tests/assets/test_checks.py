@@ -103,6 +103,11 @@ class TestChecks:
     def test_pass_while_everything_is_in_order(self, scored: Shop):
         assert scored.failing_checks() == ALWAYS
 
+    def test_give_the_same_verdicts_in_dagster(self, scored: Shop):
+        with scored.platform.warehouse.connect(writing=True) as connection:
+            connection.execute(MISHAPS["a score above one"][0])
+        assert scored.failing_checks_in_dagster() == scored.failing_checks()
+
     @pytest.mark.parametrize("mishap", MISHAPS)
     def test_report_a_mishap(self, scored: Shop, mishap: str):
         statement, reporting = MISHAPS[mishap]
