@@ -3,7 +3,7 @@
 import csv
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -38,11 +38,18 @@ def remove_visitor(path: Path, uid: str) -> int:
     return removed
 
 
-def files_naming(folder: Path, uid: str) -> Iterator[Path]:
-    """The files of a folder and its folders whose bytes contain the identifier, which is in lower case, in any case."""
+def files_naming(folder: Path, uid: str, skipped: Collection[Path] = ()) -> Iterator[Path]:
+    """The files of a folder and its folders whose bytes contain the identifier, in any case.
+
+    Args:
+        folder: the folder to search.
+        uid: the identifier in lower case.
+        skipped: files and folders that are not read.
+    """
     needle = uid.encode()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink() and _contains(path, needle):
+        is_skipped = any(path.is_relative_to(place) for place in skipped)
+        if not is_skipped and path.is_file() and not path.is_symlink() and _contains(path, needle):
             yield path
 
 

@@ -55,8 +55,11 @@ def forget(settings: Settings, uid: str) -> Forgotten:
     if isinstance(platform.warehouse, DuckDBWarehouse):
         platform.warehouse.rewrite()
     left += [f"{count} rows of {table}" for table, count in rows_naming(platform, uid).items()]
-    left += map(str, _files_naming(settings, uid))
-    left += [f"the files of an earlier restore in {folder}" for folder in settings.home.glob(f"{REPLACED}*")]
+    replaced = sorted(settings.home.glob(f"{REPLACED}*"))
+    for folder in _searched_folders(settings):
+        # The tables were searched by SQL, because the bytes of the warehouse are compressed.
+        left += map(str, files_naming(folder, uid, skipped=[settings.warehouse_file, *replaced]))
+    left += [f"the files of an earlier restore in {folder}" for folder in replaced]
     return Forgotten(rows, files, tuple(left), tuple(_beyond(settings)))
 
 
@@ -72,16 +75,10 @@ def _session_files(settings: Settings) -> list[Path]:
     )
 
 
-def _files_naming(settings: Settings, uid: str) -> Iterator[Path]:
-    """The files of the home and of the landing folder that name the visitor. The tables were searched by SQL."""
-    replaced = set(settings.home.glob(f"{REPLACED}*"))
-    searched = {
-        path: None
-        for folder in (settings.home, settings.landing_folder)
-        for path in files_naming(folder, uid)
-        if path != settings.warehouse_file and not replaced & set(path.parents)
-    }
-    yield from searched
+def _searched_folders(settings: Settings) -> list[Path]:
+    """The home, and the landing folder if it lies elsewhere."""
+    inside = settings.landing_folder.is_relative_to(settings.home)
+    return [settings.home] if inside else [settings.home, settings.landing_folder]
 
 
 def _beyond(settings: Settings) -> Iterator[str]:
