@@ -107,11 +107,12 @@ def score_window(connection: Connection, window: Window, scoring_model: ScoringM
     Raises:
         ChampionMoved: the ledger no longer names this version for these days. Nothing was changed.
     """
+    chosen_as = model if model in (CHAMPION, AT_THE_TIME) else VERSION
     connection.use_model(scoring_model)
     select = _SELECT.format(predict=f"{PREDICT_FUNCTION}({', '.join(scoring_model.features)})")
     with connection.transaction():
         ledger = read_ledger(connection)
-        if model in (CHAMPION, AT_THE_TIME) and chosen_versions(ledger, model, window) != {scoring_model.version}:
+        if chosen_as != VERSION and chosen_versions(ledger, chosen_as, window) != {scoring_model.version}:
             raise ChampionMoved(
                 f"{scoring_model.version} is no longer the champion of {window}: score these days again"
             )
@@ -123,7 +124,7 @@ def score_window(connection: Connection, window: Window, scoring_model: ScoringM
             model_name=MODEL_NAME,
             model_version=scoring_model.version,
             scored_at=wall_clock(now()),
-            chosen_as=model if model in (CHAMPION, AT_THE_TIME) else VERSION,
+            chosen_as=chosen_as,
             move=ledger.latest.number if ledger.latest else None,
         )
 
