@@ -153,7 +153,8 @@ def restore(settings: Settings, backup: Path) -> tuple[Manifest, Path | None]:
         The manifest, and the folder in the home that keeps the replaced files; None if the home was empty.
 
     Raises:
-        BackupError: the backup is not complete, or the home cannot be written. Then the home is unchanged.
+        BackupError: the backup is not complete, and the home is unchanged. Or the home cannot be written, and files
+            that were moved already are in the folder that keeps them.
     """
     home = settings.home
     manifest = verified_manifest(backup)
