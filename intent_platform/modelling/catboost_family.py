@@ -143,6 +143,7 @@ def loaded(content: bytes) -> tuple["CatBoostClassifier", tuple[str, ...]]:
 
     model = CatBoostClassifier()
     with _damage_explained():
+        _refuse_incomplete(content)
         model.load_model(blob=content)
         return model, tuple(model.feature_names_)
 
@@ -164,6 +165,17 @@ def contradictions(model: "CatBoostClassifier", parameters: Parameters, iteratio
         if name in recorded and name in expected
         if not math.isclose(recorded[name], float(expected[name]), rel_tol=1e-6)
     ]
+
+
+def _refuse_incomplete(content: bytes) -> None:
+    """Raise when bytes are missing at the end: CatBoost would read the memory behind them, and may accept it.
+
+    A file in CatBoost's binary format begins with a mark of four bytes and the length of what follows (32 bits, little
+    endian).
+    """
+    stated = int.from_bytes(content[4:8], "little")
+    if len(content) < 8 + stated:
+        raise ValueError(f"it has {len(content):,} bytes instead of {8 + stated:,}")
 
 
 @contextmanager

@@ -87,6 +87,6 @@ class TestFile:
 
     def test_cut_anywhere_is_refused(self, trained):
         content = trained.model.to_bytes()
-        for end in np.random.default_rng(0).integers(len(content), size=20):
+        for end in (*range(0, len(content), 97), *range(len(content) - 100, len(content))):
             with pytest.raises(VersionUnfit, match="not a readable CatBoost model"):
                 IntentModel.from_bytes(content[:end])
