@@ -236,8 +236,8 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
         """Create the file and the tables that it needs, in one transaction."""
         with self._opened(timeout_seconds, writing=True) as connection:
             # The tables are listed again: another process may have created them while this one waited for the file.
-            connection.execute("BEGIN TRANSACTION")
             changes = changes_of(existing_tables(connection), self.path)
+            connection.execute("BEGIN TRANSACTION")
             make_changes(changes, self.path, connection.execute, definition)
             connection.execute("COMMIT")
 
