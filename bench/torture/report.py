@@ -63,6 +63,10 @@ def _row(kind: str, results: Sequence[Result]) -> tuple[object, ...]:
 def write_table(results: Sequence[Result], size: str, seed: int) -> None:
     """Write the table and how it was made into docs/reliability.md."""
     fill(DOCUMENT, "results", _HEADER, rows_of(results))
+    measured = [pair for result in results for pair in result.outcome.measured.items()]
+    if measured:
+        rows = [(name, f"{early:.3g}", f"{late:.3g}") for name, (early, late) in measured]
+        fill(DOCUMENT, "soak", ("measure", "months 2 to 4", "months 10 to 12"), rows)
     machine = (
         f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )

@@ -1,7 +1,7 @@
 """What a trial is, and the sizes of a run. Every kind of torture makes trials of this one form."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 from bench.torture.homes import Room
@@ -15,11 +15,13 @@ class Outcome:
         violations: what broke, a sentence each.
         kills: how many processes were killed.
         conditions: what was drawn, for whoever repeats the trial.
+        measured: by measure, its mean early and late in the trial.
     """
 
     violations: Sequence[str]
     kills: int = 0
     conditions: str = ""
+    measured: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Size:
             None tries all of them.
         rounds: rounds of each kind at once.
         seconds: how long a round of the mixture lasts.
+        mornings: the length of the soak in days.
         minutes: after this time, no further trial begins.
     """
 
@@ -56,12 +59,13 @@ class Size:
     drawn: int | None
     rounds: int
     seconds: int
+    mornings: int
     minutes: int
 
 
 SIZES = {
-    "small": Size(calls=1, moments=1, drawn=1, rounds=1, seconds=6, minutes=15),
-    "full": Size(calls=18, moments=3, drawn=None, rounds=4, seconds=20, minutes=25),
+    "small": Size(calls=1, moments=1, drawn=1, rounds=1, seconds=6, mornings=2, minutes=15),
+    "full": Size(calls=18, moments=3, drawn=None, rounds=4, seconds=20, mornings=365, minutes=25),
 }
 
 #: A kind of torture: the trials of a run of that size. It draws what to try with the given random numbers.

@@ -51,14 +51,24 @@ class RehearsedRun:
 
 
 @dataclass
+class Memory:
+    """What Dagster remembers of earlier ticks: the cursor of each sensor, and the run keys of all requests."""
+
+    cursors: dict[str, str | None] = field(default_factory=dict)
+    run_keys: set[str | None] = field(default_factory=set)
+
+
+@dataclass
 class Rehearsal:
-    """A platform with its real definitions, and the Dagster instance that records its runs."""
+    """A platform with its real definitions, and the Dagster instance that records its runs.
+
+    A later rehearsal with the same memory and home continues where an earlier one ended.
+    """
 
     settings: Settings
     platform: Platform
     instance: dg.DagsterInstance
-    _cursors: dict[str, str | None] = field(default_factory=dict)
-    _run_keys: set[str | None] = field(default_factory=set)
+    memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
         self._definitions = build_definitions(self.settings)
@@ -82,6 +92,12 @@ class Rehearsal:
             for sensor in self._sensors:
                 yield from self._requested(moment + _AFTER_A_CLOCK, sensor, self._sensor_requests)
 
+    def tick(self, moment: datetime) -> list[dg.RunRequest]:
+        """Let all sensors tick once at `moment`, and return their new requests without executing them."""
+        with clock_set_to(moment):
+            requests = [request for name in self._sensors for request in self._sensor_requests(moment, name)]
+        return [request for request in requests if request.run_key not in self.memory.run_keys]
+
     def play_rollback(self, moment: datetime, version: str, reason: str) -> RehearsedRun:
         """Execute the rollback of the on-call engineer. The next tick of the champion sensor requests new scores."""
         config = rollback_config(version, reason)
@@ -98,8 +114,8 @@ class Rehearsal:
         """
         for attempt in count():
             with clock_set_to(moment + timedelta(minutes=attempt)):
-                new = [request for request in ask(moment, name) if request.run_key not in self._run_keys]
-                self._run_keys.update(request.run_key for request in new)
+                new = [request for request in ask(moment, name) if request.run_key not in self.memory.run_keys]
+                self.memory.run_keys.update(request.run_key for request in new)
                 runs = [self._run(moment, name, request) for request in new]
             if not runs:
                 return
@@ -127,7 +143,7 @@ class Rehearsal:
 
     def _sensor_requests(self, moment: datetime, name: str) -> list[dg.RunRequest]:  # noqa: ARG002  the clock has it
         sensor = self._definitions.resolve_sensor_def(name)
-        context = dg.build_sensor_context(self.instance, self._cursors.get(name), resources={"platform": self.platform})
+        context = dg.build_sensor_context(self.instance, self.memory.cursors.get(name), resources={"platform": self.platform})
         tick = sensor.evaluate_tick(context)
-        self._cursors[name] = tick.cursor
+        self.memory.cursors[name] = tick.cursor
         return list(tick.run_requests or [])
