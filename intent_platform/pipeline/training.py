@@ -95,7 +95,7 @@ def training_rows(connection: Connection, window: Window, training: TrainingSett
     return connection.fetch(
         query + " QUALIFY ROW_NUMBER() OVER (PARTITION BY REVENUE "
         "ORDER BY MD5(CONCAT(:seed, UID, CAST(SESSION_DATE AS VARCHAR))), UID, SESSION_DATE) "
-        "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / COUNT(*) OVER ()))",
+        "<= FLOOR(COUNT(*) OVER (PARTITION BY REVENUE) * LEAST(1, :most / CAST(COUNT(*) OVER () AS DOUBLE)))",
         **window.bounds,
         seed=str(training.seed),
         most=training.max_sessions,

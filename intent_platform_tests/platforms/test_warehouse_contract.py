@@ -53,6 +53,25 @@ def scores_of(platform: Platform) -> list[tuple[Any, ...]]:
         return scores_in(connection)
 
 
+class TestResult:
+    NUMBERS = "SELECT N, N / 2.0 AS HALF FROM (VALUES (1), (300), (70000), (5000000000), (NULL)) AS V (N) ORDER BY N"
+
+    def test_of_several_chunks_is_one_table(self, shared_platform, emulator, monkeypatch):
+        monkeypatch.setattr(emulator, "chunk_rows", 1)
+        with shared_platform.warehouse.connect() as connection:
+            numbers = connection.fetch(self.NUMBERS)
+        assert numbers["N"].type == pa.int64()
+        assert numbers["N"].to_pylist() == [1, 300, 70_000, 5_000_000_000, None]
+
+    def test_without_rows_has_the_same_types(self, platform):
+        with platform.warehouse.connect(writing=True) as connection:
+            put_score(connection, FIRST, "a")
+            one, none = (connection.fetch(f"SELECT * FROM SCORES WHERE MOVE = {move}") for move in (1, 2))
+        assert (one.num_rows, none.num_rows) == (1, 0)
+        assert one.schema.types == none.schema.types
+        assert pa.concat_tables([one, none]) == one
+
+
 class TestTables:
     @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
     def test_exist_from_the_first_connection_on(self, shared_platform, table):

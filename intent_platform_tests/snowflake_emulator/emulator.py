@@ -139,7 +139,12 @@ class Logins:
 
 
 class Emulator:
-    """One account. `connection_parameters` are for `snowflake.connector.connect`."""
+    """One account. `connection_parameters` are for `snowflake.connector.connect`.
+
+    Attributes:
+        chunk_rows: the rows of a chunk of a result. Snowflake decides by size.
+        kept: the chunks that no client has fetched yet, by path.
+    """
 
     def __init__(self, root: Path, connection_parameters: dict[str, Any], rules: Iterable[Rule]) -> None:
         self.root = root
@@ -149,12 +154,20 @@ class Emulator:
         self.statements: list[SentStatement] = []
         self.faults: list[Injected] = []
         self.logins = Logins()
+        self.chunk_rows = 1_000
+        self.kept: dict[str, bytes] = {}
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)
 
     def inject(self, fault: Fault, matching: str = "", times: int = 1) -> None:
         """Make the next `times` statements that contain `matching` fail with a fault."""
         self.faults.append(Injected(fault, matching, times))
+
+    def keep(self, chunk: bytes) -> str:
+        """Keep a chunk until a client fetches it, and return its path."""
+        path = f"chunks/{next(self._numbers)}"
+        self.kept[path] = chunk
+        return path
 
     def session_of(self, connection: Any) -> Session:
         """The session of a connection."""

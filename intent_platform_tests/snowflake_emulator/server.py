@@ -29,7 +29,7 @@ from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 from intent_platform_tests.snowflake_emulator.rules import RULES
-from intent_platform_tests.snowflake_emulator.wire import as_json
+from intent_platform_tests.snowflake_emulator.wire import as_chunks, as_json
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
@@ -160,7 +160,12 @@ def _application(emulator: Emulator) -> Starlette:
             return _refusal_response(error(json.loads(bytes(answered.body))["message"], 603, "XX000"))
         queried = Reader(sent).word() in {"SELECT", "WITH"}
         wanted = emulator.session_of(connection).parameters.get("PYTHON_CONNECTOR_QUERY_RESULT_FORMAT")
-        return answered if queried and wanted != "JSON" else as_json(answered)
+        if not queried or wanted == "JSON":
+            return as_json(answered)
+        return as_chunks(answered, emulator.chunk_rows, lambda content: f"{request.base_url}{emulator.keep(content)}")
+
+    async def chunk(request: Request) -> Response:
+        return Response(emulator.kept.pop(request.url.path.lstrip("/")))
 
     async def end_session(request: Request) -> Response:
         if request.query_params.get("delete"):
@@ -175,6 +180,7 @@ def _application(emulator: Emulator) -> Starlette:
     routes = [route for route in fakesnow_server.routes if route.path not in (_QUERY, _LOGIN, _SESSION)]
     routes += [Route(_QUERY, query, methods=["POST"]), Route(_LOGIN, log_in, methods=["POST"])]
     routes += [Route(_SESSION, end_session, methods=["POST"])]
+    routes += [Route("/chunks/{number}", chunk)]
     routes += [Route("/session/authenticator-request", single_sign_on, methods=["POST"])]
     routes += [Route(logins.IDENTITY_PROVIDER, identity_provider)]
     routes += [Route("/session/token-request", renew, methods=["POST"])]

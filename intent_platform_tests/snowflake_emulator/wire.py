@@ -1,11 +1,59 @@
 """The two formats of a result on the wire: Arrow for queries, JSON for other statements."""
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from starlette.responses import JSONResponse, Response
+
+_WIDTHS = (pa.int8(), pa.int16(), pa.int32())
+
+
+def as_chunks(answered: Response, rows: int, address_of: Callable[[bytes], str]) -> Response:
+    """fakesnow's Arrow result in chunks of `rows` rows: the first one in the answer, the others at an address each.
+
+    As in Snowflake, the whole numbers of a chunk are as narrow as its own values.
+    """
+    body = json.loads(bytes(answered.body))
+    data = body.get("data") or {}
+    if not data.get("rowsetBase64"):
+        return answered
+    table = pa.ipc.open_stream(b64decode(data["rowsetBase64"])).read_all()
+    first, *others = [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
+    data |= {"rowsetBase64": b64encode(_narrow(first)).decode(), "returned": table.num_rows}
+    if others:
+        contents = [(_narrow(chunk), chunk.num_rows) for chunk in others]
+        data["chunks"] = [
+            {"url": address_of(content), "rowCount": count, "uncompressedSize": len(content), "compressedSize": 0}
+            for content, count in contents
+        ]
+        data["chunkHeaders"] = {}
+    return JSONResponse(body)
+
+
+def _narrow(chunk: pa.Table) -> bytes:
+    """The chunk as an Arrow stream."""
+    fields, columns = [], []
+    for field, column in zip(chunk.schema, chunk.columns, strict=True):
+        kind = _narrowest(column) if pa.types.is_integer(field.type) else field.type
+        fields.append(field.with_type(kind))
+        columns.append(column.cast(kind))
+    schema, sink = pa.schema(fields), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    return bytes(sink.getvalue())
+
+
+def _narrowest(column: pa.ChunkedArray) -> pa.DataType:
+    extremes = pc.min_max(column).as_py().values()
+    for kind in _WIDTHS:
+        limit = 2 ** (kind.bit_width - 1)
+        if all(value is None or -limit <= value < limit for value in extremes):
+            return kind
+    return column.type
 
 
 def as_json(answered: Response) -> Response:

@@ -24,16 +24,24 @@ def as_table(cursor: "SnowflakeCursor") -> pa.Table:
     from snowflake.connector.errors import NotSupportedError
 
     try:
-        table = cursor.fetch_arrow_all(force_return_table=True)
+        chunks = [*cursor.fetch_arrow_batches(force_microsecond_precision=True)]
+        chunks = chunks or [cursor.fetch_arrow_all(force_return_table=True)]  # an empty result has no chunk
     except NotSupportedError:  # the result came as JSON
         return _from_rows(cursor)
-    schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in table.schema])
-    return table if schema == table.schema else table.cast(schema)
+    return pa.concat_tables([_plain(chunk) for chunk in chunks])
+
+
+def _plain(chunk: pa.Table) -> pa.Table:
+    """Snowflake sends whole numbers as narrow as those of the chunk, so chunks differ in their types."""
+    schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in chunk.schema])
+    return chunk if schema == chunk.schema else chunk.cast(schema)
 
 
 def _plain_type(arrow: pa.DataType) -> pa.DataType:
     if pa.types.is_timestamp(arrow):
         return pa.timestamp("us")
+    if pa.types.is_date(arrow):
+        return pa.date32()  # the connector makes date64 of an empty result
     if pa.types.is_integer(arrow) or (pa.types.is_decimal(arrow) and arrow.scale == 0):
         return pa.int64()
     if pa.types.is_decimal(arrow):
