@@ -37,6 +37,8 @@ ADVICE = {
     Fault.DENIED: "MLSYSTEM_DEV_RUNNER may not",
     Fault.TIMED_OUT: "larger warehouse",
 }
+#: The client asks again by itself.
+SURVIVED = {Fault.UNAVAILABLE, Fault.SLOW}
 #: By place in a load: the statement that meets the fault.
 WRITERS = {
     "in the feed": "INSERT INTO SOURCE_REJECTED",
@@ -118,7 +120,7 @@ class TestFaultInALoad:
             return int(connection.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")["COUNTED"][0].as_py())
 
     @pytest.mark.parametrize(
-        "fault", [fault for fault in Fault if fault is not Fault.UNAVAILABLE], ids=lambda fault: fault.name.lower()
+        "fault", [fault for fault in Fault if fault not in SURVIVED], ids=lambda fault: fault.name.lower()
     )
     @pytest.mark.parametrize("matching", WRITERS.values(), ids=WRITERS)
     def test_keeps_the_day_and_another_attempt_succeeds(self, account, emulator, fault, matching):
@@ -181,6 +183,19 @@ class TestServer:
         emulator.inject(Fault.UNAVAILABLE, matching="INSERT INTO SCORES", times=2)
         replace_scores(account, "once")
         assert scored_uids(account) == ["once"]
+
+    def test_that_works_for_long_is_asked_for_the_result(self, account, emulator):
+        emulator.inject(Fault.SLOW, matching="INSERT INTO SCORES")
+        replace_scores(account, "slow")
+        assert scored_uids(account) == ["slow"]
+
+    @pytest.mark.parametrize("limit", [1_000, None])
+    def test_cancels_a_statement_before_the_client_does(self, make_settings, emulator, limit):
+        settings = make_settings(
+            deployment="dev", snowflake={**emulator.connection_parameters, "statement_timeout_seconds": limit}
+        )
+        with SnowflakeConnector(settings).open(schema=False) as client:
+            assert client.network_timeout is None if limit is None else client.network_timeout > limit
 
     def test_that_does_not_exist_is_reported_with_its_account(self, make_settings):
         settings = make_settings(

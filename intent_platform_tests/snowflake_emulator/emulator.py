@@ -144,6 +144,7 @@ class Emulator:
     Attributes:
         chunk_rows: the rows of a chunk of a result. Snowflake decides by size.
         kept: the chunks that no client has fetched yet, by path.
+        slow: the slow statements under way, with the number of times that their client must still ask.
     """
 
     def __init__(self, root: Path, connection_parameters: dict[str, Any], rules: Iterable[Rule]) -> None:
@@ -156,6 +157,7 @@ class Emulator:
         self.logins = Logins()
         self.chunk_rows = 1_000
         self.kept: dict[str, bytes] = {}
+        self.slow: dict[str, tuple[dict[str, Any], int]] = {}
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)
 
@@ -163,9 +165,13 @@ class Emulator:
         """Make the next `times` statements that contain `matching` fail with a fault."""
         self.faults.append(Injected(fault, matching, times))
 
+    def number(self) -> int:
+        """A number that nothing else of this account has."""
+        return next(self._numbers)
+
     def keep(self, chunk: bytes) -> str:
         """Keep a chunk until a client fetches it, and return its path."""
-        path = f"chunks/{next(self._numbers)}"
+        path = f"chunks/{self.number()}"
         self.kept[path] = chunk
         return path
 
@@ -184,7 +190,7 @@ class Emulator:
         session = self.session_of(connection)
         tag = {**session.parameters, **(parameters or {})}.get("QUERY_TAG", "")
         moment = datetime.now().astimezone()
-        self.statements.append(SentStatement(next(self._numbers), sql, tag, session.role, session.warehouse, moment))
+        self.statements.append(SentStatement(self.number(), sql, tag, session.role, session.warehouse, moment))
 
     def answer(self, connection: Any, sql: str, params: Any) -> Answer:
         """Choose the rule for a statement and apply it.

@@ -9,8 +9,9 @@ from intent_platform_tests.snowflake_emulator.errors import error
 
 
 class Fault(Enum):
-    """The kinds of fault. The first three happen on the wire, the others are answers of the account."""
+    """The kinds of fault. The first four happen on the wire, the others are answers of the account."""
 
+    SLOW = "the client asks twice for the result"
     SESSION_LOST = "the session is gone, and its transaction with it"
     UNAVAILABLE = "HTTP 503"
     TOKEN_EXPIRED = "the login has expired"

@@ -33,6 +33,7 @@ from intent_platform_tests.snowflake_emulator.wire import as_chunks, as_json
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
+_IN_PROGRESS = "333333"
 
 
 class RunningEmulator(Emulator):
@@ -142,6 +143,8 @@ def _application(emulator: Emulator) -> Starlette:
             )
         sent = asked["sqlText"]
         fault = next_fault(emulator.faults, sent)
+        if fault is Fault.SLOW:
+            return _in_progress(emulator, asked, polls=2)
         if fault is not None:
             return _fault_response(fault, connection, token)
         params = _bindings(asked)
@@ -164,6 +167,10 @@ def _application(emulator: Emulator) -> Starlette:
             return as_json(answered)
         return as_chunks(answered, emulator.chunk_rows, lambda content: f"{request.base_url}{emulator.keep(content)}")
 
+    async def result(request: Request) -> Response:
+        asked, polls = emulator.slow.pop(request.path_params["number"])
+        return await answer_statement(request, asked) if polls == 0 else _in_progress(emulator, asked, polls)
+
     async def chunk(request: Request) -> Response:
         return Response(emulator.kept.pop(request.url.path.lstrip("/")))
 
@@ -180,12 +187,20 @@ def _application(emulator: Emulator) -> Starlette:
     routes = [route for route in fakesnow_server.routes if route.path not in (_QUERY, _LOGIN, _SESSION)]
     routes += [Route(_QUERY, query, methods=["POST"]), Route(_LOGIN, log_in, methods=["POST"])]
     routes += [Route(_SESSION, end_session, methods=["POST"])]
-    routes += [Route("/chunks/{number}", chunk)]
+    routes += [Route("/chunks/{number}", chunk), Route("/queries/{number}/result", result)]
     routes += [Route("/session/authenticator-request", single_sign_on, methods=["POST"])]
     routes += [Route(logins.IDENTITY_PROVIDER, identity_provider)]
     routes += [Route("/session/token-request", renew, methods=["POST"])]
     routes += [Route("/telemetry/send", lambda _: JSONResponse({"success": True}), methods=["POST"])]
     return Starlette(routes=routes)
+
+
+def _in_progress(emulator: Emulator, asked: dict[str, Any], polls: int) -> Response:
+    """Tell the client to ask for the result. After `polls` such answers it is there."""
+    number = str(emulator.number())
+    emulator.slow[number] = (asked, polls - 1)
+    data = {"queryId": number, "getResultUrl": f"/queries/{number}/result"}
+    return JSONResponse({"data": data, "code": _IN_PROGRESS, "message": "Query in progress", "success": True})
 
 
 def _fault_response(fault: Fault, connection: Any, token: str) -> Response:

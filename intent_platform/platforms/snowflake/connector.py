@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 _LOGIN_SECONDS = 60
-_NETWORK_SECONDS = 300
+#: How much longer than Snowflake the client waits for the end of a statement.
+_GRACE_SECONDS = 60
 #: The fields of `SnowflakeResource` by the connector's names. The resource passes other parameters to the connector.
 _RESOURCE_FIELDS = {
     **{name: name for name in ("account", "user", "password", "role", "warehouse", "database", "schema")},
@@ -74,8 +75,11 @@ class SnowflakeConnector:
             "TIMEZONE": TIMEZONE_NAME,
             "ABORT_DETACHED_QUERY": True,
         }
+        limits: dict[str, int] = {}
         if self.settings.snowflake.statement_timeout_seconds is not None:
             session_parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = self.settings.snowflake.statement_timeout_seconds
+            # The connector cancels every statement after this time, and repeats lost requests until then.
+            limits["network_timeout"] = self.settings.snowflake.statement_timeout_seconds + _GRACE_SECONDS
         if lock_seconds is not None:
             session_parameters["LOCK_TIMEOUT"] = max(1, round(lock_seconds))
         others = {n: v for n, v in self.parameters.items() if schema or n not in ("database", "schema", "role")}
@@ -83,7 +87,7 @@ class SnowflakeConnector:
         resource = SnowflakeResource(
             **{"user": "", **fields},  # the resource requires a user, but some tokens need none
             login_timeout=login_seconds,
-            network_timeout=_NETWORK_SECONDS,
+            **limits,
             autocommit=True,
             additional_snowflake_connection_args={**_CACHED_LOGINS, **others, "session_parameters": session_parameters},
         )

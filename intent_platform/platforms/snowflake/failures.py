@@ -34,6 +34,7 @@ _DENIED = "role {role} may not do this in {database}.{schema}: grant the privile
 _TIMEOUT = (
     "a statement took longer than the limit: use a larger warehouse, or increase snowflake.statement_timeout_seconds"
 )
+_CANCELED = "somebody canceled the statement: find out who in the query history, then run it again"
 _LOCKED = "another transaction locks a table that this one needs: wait until the other run ends, then try again"
 
 _SENTENCES: Mapping[int, str] = {
@@ -50,7 +51,8 @@ _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((2003, 390201), _ABSENT),
     **dict.fromkeys((2140, 2141), _NO_PROCEDURE),
     **dict.fromkeys((3001, 3540, 3541), _DENIED),
-    **dict.fromkeys((604, 630), _TIMEOUT),
+    604: _CANCELED,
+    630: _TIMEOUT,
     **dict.fromkeys((625, 629), _LOCKED),
 }
 #: Python failed inside Snowflake, either in a procedure or in the method of a model.
