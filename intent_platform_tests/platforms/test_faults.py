@@ -160,6 +160,13 @@ class TestDeniedUseOfTheRegistry:
         assert account.registry.versions() == versions
         assert account.registry.champion() is None
 
+    def test_without_a_package_says_what_to_do_and_logs_nothing(self, registered, emulator, model, monkeypatch):
+        account, versions = registered
+        monkeypatch.setattr(emulator, "missing_packages", {"catboost"})
+        with pytest.raises(WarehouseError, match=r"PYPI_REPOSITORY_USER to role MLSYSTEM_DEV_RUNNER.*catboost=="):
+            log_version(account, model)
+        assert account.registry.versions() == versions
+
 
 class TestFaultInAMove:
     @pytest.mark.parametrize(

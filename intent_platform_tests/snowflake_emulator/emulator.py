@@ -144,6 +144,7 @@ class Emulator:
     Attributes:
         chunk_rows: the rows of a chunk of a result. Snowflake decides by size.
         kept: the chunks that no client has fetched yet, by path.
+        missing_packages: packages that this account does not have, whatever the repository.
         slow: the slow statements under way, with the number of times that their client must still ask.
     """
 
@@ -156,6 +157,7 @@ class Emulator:
         self.faults: list[Injected] = []
         self.logins = Logins()
         self.chunk_rows = 1_000
+        self.missing_packages: set[str] = set()
         self.kept: dict[str, bytes] = {}
         self.slow: dict[str, tuple[dict[str, Any], int]] = {}
         self._sessions: dict[int, Session] = {}

@@ -11,6 +11,7 @@ import yaml
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import already_exists, error, not_found, syntax_error
 from intent_platform_tests.snowflake_emulator.objects import existing
+from intent_platform_tests.snowflake_emulator.packages import refuse_missing_of_model
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded, table
 from intent_platform_tests.snowflake_emulator.state import like
 from intent_platform_tests.snowflake_emulator.storage import model_folder, resolved, version_folder, version_of
@@ -181,6 +182,7 @@ def _add(call: Call, model: dict[str, Any], key: str, name: str) -> None:
         raise already_exists(f"{key} version {name}")
     if not (folder / path / _MANIFEST).is_file():
         raise error("Unable to read file MANIFEST.yml", 398507, "42601")
+    refuse_missing_of_model(call.emulator, folder / path, manifest_of(folder / path))
     target = model_folder(call, key) / name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder / path, target)

@@ -13,6 +13,7 @@ from typing import Any
 from intent_platform_tests.snowflake_emulator import events
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
+from intent_platform_tests.snowflake_emulator.packages import refuse_missing
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
@@ -23,7 +24,7 @@ _SECONDS = 300
 
 
 def create(call: Call) -> Answer:
-    """Store parameters, code and imports. The packages are those of this Python."""
+    """Store parameters, code and imports, if the account has the packages."""
     reader = call.reader
     reader.take("IF", "NOT", "EXISTS")
     key = call.key()
@@ -46,6 +47,8 @@ def create(call: Call) -> Answer:
             reader.end()
         elif not reader.done and reader.word(1) != "=":
             raise syntax_error(f"a procedure has no {reader.rest[:60]}")
+    packages = [item.strip("'") for item in list_items(options.get("PACKAGES", ""))]
+    refuse_missing(call.emulator, packages, options.get("ARTIFACT_REPOSITORY"))
     imports = [item.strip("'") for item in list_items(options.get("IMPORTS", ""))]
     for reference in imports:
         folder, path, _ = resolved(call, reference)
@@ -57,7 +60,6 @@ def create(call: Call) -> Answer:
             "returns": returns,
             "handler": options["HANDLER"],
             "imports": imports,
-            "packages": options.get("PACKAGES", ""),
             "body": body,
         }
     return succeeded(f"Function {key.rpartition('.')[2]} successfully created.")

@@ -1,6 +1,5 @@
 """Functions of the account inside queries: user, role, time, earlier results, models."""
 
-import importlib.metadata
 from collections.abc import Callable
 from datetime import UTC
 
@@ -10,6 +9,7 @@ from intent_platform_tests.snowflake_emulator.emulator import Call
 from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.loading import inferred_schema
 from intent_platform_tests.snowflake_emulator.methods import method_expression
+from intent_platform_tests.snowflake_emulator.packages import available
 from intent_platform_tests.snowflake_emulator.reader import closing, replaced, tokens_of
 from intent_platform_tests.snowflake_emulator.results import literal, rows
 
@@ -96,9 +96,8 @@ def _history(call: Call) -> pa.Table:
 
 def _packages() -> str:
     """The packages of the account: those of this Python."""
-    found = {(d.metadata["Name"].lower(), d.version) for d in importlib.metadata.distributions()}
     columns = ["PACKAGE_NAME", "VERSION", "LANGUAGE", "RUNTIME_VERSION"]
-    return rows(columns, [(name, version, "python", None) for name, version in sorted(found)]).text
+    return rows(columns, [(name, version, "python", None) for name, version in sorted(available())]).text
 
 
 def _current_time(call: Call, inside: str) -> str:

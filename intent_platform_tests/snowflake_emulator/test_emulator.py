@@ -165,6 +165,22 @@ class TestProcedure:
         with pytest.raises(ProgrammingError, match="ValueError: no"):
             cursor.execute("CALL STUMBLE()")
 
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ("PACKAGES = ('no-such-package')", "Packages not found: - no-such-package"),
+            ("PACKAGES = ('numpy==2.4.6')", "Packages not found: - numpy==2.4.6"),
+            ("ARTIFACT_REPOSITORY = NOWHERE PACKAGES = ('numpy')", "'NOWHERE' does not exist"),
+        ],
+        ids=["unknown package", "package that the channel lacks", "unknown repository"],
+    )
+    def test_needs_its_packages(self, cursor: Any, options: str, message: str) -> None:
+        with pytest.raises(ProgrammingError, match=message):
+            cursor.execute(
+                f"CREATE PROCEDURE LACKING() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11' {options} "
+                "HANDLER = 'run' AS $$\ndef run(session):\n    return ''\n$$"
+            )
+
 
 class TestSchema:
     def test_takes_its_tasks_with_it(self, cursor: Any, emulator: RunningEmulator) -> None:

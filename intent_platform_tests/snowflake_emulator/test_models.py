@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import snowflake.connector
 from catboost import CatBoostClassifier
+from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from intent_platform_tests.snowflake_emulator.conftest import connected, snowpark_session
 from intent_platform_tests.snowflake_emulator.server import RunningEmulator
@@ -29,7 +30,7 @@ class LoggedModel:
     def model(self) -> Any:
         return self.registry.get_model("M")
 
-    def log(self, version: str) -> None:
+    def log(self, version: str, **dependencies: Any) -> None:
         self.registry.log_model(
             self.fitted,
             model_name="M",
@@ -37,6 +38,7 @@ class LoggedModel:
             sample_input_data=self.frame.head(2),
             target_platforms=["WAREHOUSE"],
             metrics={"pr_auc": 0.5},
+            **dependencies,
             options={"relax_version": False, "enable_explainability": False},
         )
 
@@ -68,6 +70,10 @@ class TestModel:
         logged.cursor.execute("ALTER MODEL COPIED ADD VERSION V2 FROM 'snow://model/M/versions/V2/'")
         yield logged.registry.get_model("COPIED")
         logged.cursor.execute("DROP MODEL COPIED")
+
+    def test_needs_its_packages(self, logged: LoggedModel) -> None:
+        with pytest.raises(SnowparkSQLException, match=r"Packages not found: .*catboost==1\.2\.10"):
+            logged.log("V3", conda_dependencies=["catboost==1.2.10"])
 
     def test_has_its_first_version_as_default(self, logged: LoggedModel) -> None:
         assert logged.model.default.version_name == "V1"

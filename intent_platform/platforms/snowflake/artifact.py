@@ -22,8 +22,10 @@ from intent_platform.platforms.versions import MODEL_NAME, ModelVersion, Provena
 if TYPE_CHECKING:
     from snowflake.ml.registry import Registry
 
+#: The shared repository of packages from PyPI. The stored procedures take theirs from it too.
+PACKAGE_REPOSITORY = "snowflake.snowpark.pypi_shared_repository"
 METHOD = "predict_proba"
-_PINNED = (PACKAGE, "numpy", "pandas")
+_PINNED = (PACKAGE, "numpy", "pandas", "cloudpickle", "snowflake-ml-python")
 
 
 def log_artifact(
@@ -47,7 +49,8 @@ def log_artifact(
                 version_name=name,
                 comment=f"Challenger of {provenance.month:%Y-%m}, trained on {provenance.training_window}",
                 metrics={**measured, **extra_metrics},
-                conda_dependencies=[f"{package}=={metadata.version(package)}" for package in _PINNED],
+                pip_requirements=[f"{package}=={metadata.version(package)}" for package in _PINNED],
+                artifact_repository_map={"pip": PACKAGE_REPOSITORY},
                 target_platforms=["WAREHOUSE"],
                 sample_input_data=made_up,
                 # Snowflake cannot explain a calibrated model. `IntentModel.explain` can.

@@ -75,11 +75,9 @@ class SnowflakeConnector:
             "TIMEZONE": TIMEZONE_NAME,
             "ABORT_DETACHED_QUERY": True,
         }
-        limits: dict[str, int] = {}
-        if self.settings.snowflake.statement_timeout_seconds is not None:
-            session_parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = self.settings.snowflake.statement_timeout_seconds
-            # The connector cancels every statement after this time, and repeats lost requests until then.
-            limits["network_timeout"] = self.settings.snowflake.statement_timeout_seconds + _GRACE_SECONDS
+        limit = self.settings.snowflake.statement_timeout_seconds
+        if limit is not None:
+            session_parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = limit
         if lock_seconds is not None:
             session_parameters["LOCK_TIMEOUT"] = max(1, round(lock_seconds))
         others = {n: v for n, v in self.parameters.items() if schema or n not in ("database", "schema", "role")}
@@ -87,7 +85,8 @@ class SnowflakeConnector:
         resource = SnowflakeResource(
             **{"user": "", **fields},  # the resource requires a user, but some tokens need none
             login_timeout=login_seconds,
-            **limits,
+            # The connector cancels every statement after this time, and repeats lost requests until then.
+            network_timeout=None if limit is None else limit + _GRACE_SECONDS,
             autocommit=True,
             additional_snowflake_connection_args={**_CACHED_LOGINS, **others, "session_parameters": session_parameters},
         )

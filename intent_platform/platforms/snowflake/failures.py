@@ -18,7 +18,10 @@ _NOT_FROM_HERE = "account {account} refuses logins of {user} from this address: 
 _NO_BROWSER = "single sign-on could not open a browser on this machine: use a key pair (private_key_file) here"
 _NO_ROLE = "role {role} is not granted to {user}: run `make setup admin_role=…`, or set snowflake.role to another role"
 _EXPIRED = "the login of {user} at account {account} has expired: get a new token or use a key pair, then start again"
-_LOST = "the connection to account {account} was lost, and Snowflake rolls back its transaction: run it again"
+_LOST = (
+    "the connection to account {account} was lost: run it again. Snowflake rolls back its transaction, within five "
+    "minutes if another one waits for it"
+)
 _SUSPENDED = (
     "no warehouse runs the statements: create or resume {warehouse}, or grant USAGE and OPERATE on it to role {role}"
 )
@@ -30,6 +33,11 @@ _NO_PROCEDURE = (
     "a function or procedure of {database}.{schema} does not exist, or role {role} may not use it: run "
     "`make deploy-sproc`"
 )
+_NO_PACKAGE = (
+    "Snowflake cannot install the Python packages: grant the database role SNOWFLAKE.PYPI_REPOSITORY_USER to role "
+    "{role} (`make setup` does it), or ask the account's administrator which of them its policies exclude"
+)
+_NOT_CREATED = "Snowflake cannot create an object with Python code: read its message"
 _DENIED = "role {role} may not do this in {database}.{schema}: grant the privilege (docs/snowflake.md lists the grants)"
 _TIMEOUT = (
     "a statement took longer than the limit: use a larger warehouse, or increase snowflake.statement_timeout_seconds"
@@ -47,16 +55,18 @@ _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((2043, 390189), _NO_ROLE),
     **dict.fromkeys((390110, 390112, 390114, 390115, 390195, 390318), _EXPIRED),
     **dict.fromkeys((250002, 390111, 290500, 290502, 290503, 290504), _LOST),
-    **dict.fromkeys((606, 90073, 90109), _SUSPENDED),
-    **dict.fromkeys((2003, 390201), _ABSENT),
-    **dict.fromkeys((2140, 2141), _NO_PROCEDURE),
+    **dict.fromkeys((606, 90073, 90109, 391531), _SUSPENDED),
+    **dict.fromkeys((2003, 90105, 90106, 390201), _ABSENT),
+    **dict.fromkeys((2139, 2140, 2141), _NO_PROCEDURE),
+    **dict.fromkeys((391521, 391546), _NO_PACKAGE),
     **dict.fromkeys((3001, 3540, 3541), _DENIED),
     604: _CANCELED,
     630: _TIMEOUT,
     **dict.fromkeys((625, 629), _LOCKED),
 }
-#: Python failed inside Snowflake, either in a procedure or in the method of a model.
+#: Python failed inside Snowflake: in a procedure, in the method of a model, or while one of them was created.
 _FAILED_IN_PYTHON = frozenset({100357, 300010})
+_SCORING = ("SELECT", "INSERT", "WITH")
 
 
 @contextmanager
@@ -87,12 +97,15 @@ def _explanation(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformErr
     from snowflake.connector import errors
 
     says = f"Snowflake says: {on_one_line(error)}"
-    if error.errno in _FAILED_IN_PYTHON:
-        if (error.query or "").lstrip().upper().startswith("CALL"):
-            return WarehouseError(f"a stored procedure failed: read its traceback in the query history. {says}")
-        return VersionUnfit(f"a version cannot score in the warehouse: choose another version. {says}")
     sentence = _SENTENCES.get(error.errno)
-    if sentence is None and isinstance(error, errors.OperationalError | errors.InterfaceError):
+    if error.errno in _FAILED_IN_PYTHON:
+        statement = (error.query or "").lstrip().upper()
+        if statement.startswith("CALL"):
+            return WarehouseError(f"a stored procedure failed: read its traceback in the query history. {says}")
+        if statement.startswith(_SCORING):
+            return VersionUnfit(f"a version cannot score in the warehouse: choose another version. {says}")
+        sentence = _NO_PACKAGE if "specified packages" in says else _NOT_CREATED
+    elif sentence is None and isinstance(error, errors.OperationalError | errors.InterfaceError):
         sentence = _LOST  # network errors have many different numbers
     if sentence is None:
         return None

@@ -1,0 +1,47 @@
+"""The sentence for each number of Snowflake's errors."""
+
+import pytest
+from snowflake.connector.errors import ProgrammingError
+
+from intent_platform.errors import VersionUnfit, WarehouseError
+from intent_platform.platforms.snowflake.failures import explained
+
+NAMES = ("account", "user", "role", "warehouse", "database", "schema")
+PACKAGES = "Cannot create a Python function with the specified packages."
+#: By case: the number and the message of Snowflake, the statement, and a part of the sentence.
+CASES = {
+    "no current database": (90105, "no current database", "SELECT 1", "run `make setup`"),
+    "no current schema": (90106, "no current schema", "SHOW TABLES", "run `make setup`"),
+    "unknown procedure": (2139, "Unknown function TRAINING", "CALL TRAINING()", "run `make deploy-sproc`"),
+    "no warehouse for a procedure": (391531, "A warehouse is required", "CREATE PROCEDURE P", "no warehouse runs"),
+    "package of a model": (391546, PACKAGES, "CREATE MODEL M", "cannot install the Python packages"),
+    "package of a procedure": (391521, PACKAGES, "CREATE PROCEDURE P", "cannot install the Python packages"),
+    "package by another number": (100357, PACKAGES, "CREATE PROCEDURE P", "cannot install the Python packages"),
+    "Python at creation": (100357, "Function handler not found", "CREATE PROCEDURE P", "cannot create an object"),
+    "Python in a procedure": (100357, "ValueError", "CALL TRAINING()", "a stored procedure failed"),
+    "canceled": (604, "SQL execution canceled", "SELECT 1", "somebody canceled the statement"),
+    "too long": (630, "Statement reached its timeout", "SELECT 1", "snowflake.statement_timeout_seconds"),
+}
+
+
+def raised(number: int, message: str, query: str) -> None:
+    """Raise Snowflake's error for a statement, as the connector does."""
+    with explained({name: name for name in NAMES}):
+        raise ProgrammingError(msg=message, errno=number, sqlstate="22000", query=query)
+
+
+@pytest.mark.parametrize(("number", "message", "query", "sentence"), CASES.values(), ids=CASES)
+def test_says_what_to_do(number, message, query, sentence):
+    with pytest.raises(WarehouseError, match=sentence):
+        raised(number, message, query)
+
+
+@pytest.mark.parametrize("query", ["SELECT 1", "\n  INSERT INTO SCORES", "with s AS (SELECT 1) SELECT 1"])
+def test_in_a_model_is_a_fault_of_the_version(query):
+    with pytest.raises(VersionUnfit, match="choose another version"):
+        raised(100357, "ValueError in predict_proba", query)
+
+
+def test_with_another_number_stays_as_it_is():
+    with pytest.raises(ProgrammingError, match="a new one"):
+        raised(123456, "a new one", "SELECT 1")
