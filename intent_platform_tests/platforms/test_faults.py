@@ -185,6 +185,15 @@ class TestFaultInAMove:
             assert read_ledger(connection).moves == ()
 
 
+class TestLock:
+    @pytest.mark.parametrize(("asked", "seconds"), [(None, 330), (5, 5)], ids=["of a run", "of a sensor"])
+    def test_is_waited_for(self, account, asked, seconds):
+        """A run waits until Snowflake has rolled back the transaction of a vanished client."""
+        with account.warehouse.connect(timeout_seconds=asked) as connection:
+            [limit] = connection.fetch("SHOW PARAMETERS LIKE 'LOCK_TIMEOUT' IN SESSION").to_pylist()
+        assert limit["value"] == str(seconds)
+
+
 class TestServer:
     def test_that_is_unavailable_for_a_moment_is_asked_again(self, account, emulator):
         emulator.inject(Fault.UNAVAILABLE, matching="INSERT INTO SCORES", times=2)

@@ -12,9 +12,12 @@ import pytest
 
 from intent_platform.errors import ChampionMoved, InvalidVersionName, StillNeeded, UnknownVersion
 from intent_platform.modelling.model import IntentModel
+from intent_platform.modelling.search import Trial
 from intent_platform.pipeline.retention import Pruned, prune
+from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ports import ModelRegistry, Platform, challenger_of
+from intent_platform.platforms.snowflake.registry import _best_that_fit
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform_tests.platforms.conftest import FEATURES, log_version, provenance
 
@@ -184,6 +187,20 @@ class TestConcurrentLogging:
             names = list(pool.map(log, registries))
         assert sorted(version.name for version in platform.registry.versions()) == sorted(set(names))
         assert len(set(names)) == len(registries)
+
+
+class TestTrials:
+    MANY = tuple(Trial(n, {"depth": 6, "learning_rate": 0.1 + n}, n / 1_000, "complete", 0.1) for n in range(1_000))
+
+    def test_may_need_more_than_the_record_has(self, new_snowflake_settings, model):
+        registry = platform_for(new_snowflake_settings()).registry
+        version = registry.log(model, provenance("2024-05-01"), self.MANY)
+        assert registry.versions() == [version]
+
+    def test_that_fit_into_the_record_are_the_best_ones(self):
+        kept = [trial["number"] for trial in _best_that_fit(self.MANY, 10_000)]
+        assert 50 < len(kept) < 150
+        assert kept == [*range(1_000 - len(kept), 1_000)]
 
 
 class TestDeletion:

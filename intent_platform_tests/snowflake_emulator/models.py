@@ -16,6 +16,7 @@ from intent_platform_tests.snowflake_emulator.results import rows, succeeded, ta
 from intent_platform_tests.snowflake_emulator.state import like
 from intent_platform_tests.snowflake_emulator.storage import model_folder, resolved, version_folder, version_of
 
+_MOST_METADATA = 100_000
 _MANIFEST = "MANIFEST.yml"
 
 
@@ -59,7 +60,10 @@ def alter(call: Call) -> Answer:
             if what is None:
                 raise syntax_error(f"a version has no {reader.rest[:40]}")
             reader.expect("=")
-            version[what.lower()] = reader.literal()
+            text = reader.literal()
+            if len(text) > _MOST_METADATA:  # the number of this error is not documented
+                raise error(f"{what.capitalize()} exceeds the limit of {_MOST_METADATA} bytes.", 1304, "22000")
+            version[what.lower()] = text
         elif reader.take("VERSION"):
             _alias(call, model, key)
         reader.end()

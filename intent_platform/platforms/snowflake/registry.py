@@ -5,6 +5,7 @@ run should not load the ML library. The registry stores and finds versions and m
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 #: The metric of a version that holds the platform's record: provenance, trials and marks.
 _RECORD = "intent_platform"
 _PROVENANCE, _QUARANTINE, _TRIALS, _DIGEST = "provenance", "quarantine", "trials", "sha256"
+#: Snowflake keeps up to 100 KB of metadata with a version. The rest is room for metrics and marks.
+_MOST_RECORD_BYTES = 80_000
 #: An incomplete version may be deleted after this time. Nothing locks the registry, and logging takes minutes.
 _LONGEST_LOGGING = timedelta(days=1)
 #: The mark of a version that Snowflake made the default because it was the first. It is not champion.
@@ -91,9 +94,9 @@ class SnowflakeRegistry:
                 record = {
                     _PROVENANCE: provenance.model_dump(mode="json"),
                     _DIGEST: digest,
-                    _TRIALS: [asdict(trial) for trial in trials],
                     **({} if stored else {_AUTOMATIC_DEFAULT: True}),
                 }
+                record[_TRIALS] = _best_that_fit(trials, _MOST_RECORD_BYTES - len(json.dumps(record)))
                 # If another process used the name meanwhile, the loop tries the next one.
                 if log_artifact(registry, model, name, provenance, {_RECORD: record}):
                     return ModelVersion(name=name, provenance=provenance, digest=digest)
@@ -173,6 +176,17 @@ class SnowflakeRegistry:
         """Change the record of a version. None removes an entry."""
         record = {key: value for key, value in {**stored.record, **changes}.items() if value is not None}
         _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_RECORD, record)
+
+
+def _best_that_fit(trials: Sequence[Trial], size: int) -> list[dict[str, Any]]:
+    """The best trials that together need at most `size` bytes, in their order."""
+    kept, left = set[int](), size
+    for trial in sorted(trials, key=lambda trial: -math.inf if trial.value is None else trial.value, reverse=True):
+        left -= len(json.dumps(asdict(trial))) + 2
+        if left < 0:
+            break
+        kept.add(trial.number)
+    return [asdict(trial) for trial in trials if trial.number in kept]
 
 
 def _stored_versions(session: "Session") -> list[_Stored]:
