@@ -232,6 +232,20 @@ class TestQueryTag:
         assert '"deployment": "dev"' in sent.tag
 
 
+class TestPreparation:
+    @pytest.mark.parametrize(
+        "login", [{"user": "jane.doe@example.com", "password": "p"}, {"user": None, "token": "t", "password": None}]
+    )
+    def test_gives_the_role_to_whoever_is_logged_in(self, make_settings, emulator, login):
+        emulator.logins.passwords["JANE.DOE@EXAMPLE.COM"] = "p"
+        emulator.logins.oauth["t"] = True
+        parameters = {**emulator.connection_parameters, **login}
+        connector = SnowflakeConnector(make_settings(deployment="prod", snowflake=parameters))
+        prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)
+        with connector.open() as connection, connection.cursor() as cursor:
+            assert cursor.execute("SELECT CURRENT_ROLE()").fetchall() == [("MLSYSTEM_PROD_RUNNER",)]
+
+
 class TestRepeatedPreparation:
     """An administrator prepares the account two more times."""
 

@@ -92,7 +92,8 @@ def identity_token(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, st
 
 def _has_role(emulator: Emulator, user: str, role: str) -> bool:
     grants = {grant.upper() for grant in emulator.state.of("grants")}
-    return role in emulator.state.of("roles") and f"GRANT ROLE {role} TO USER {user}" in grants
+    granted = {f"GRANT ROLE {role} TO USER {name}" for name in (user, f'"{user}"')} & grants
+    return role in emulator.state.of("roles") and bool(granted)
 
 
 def _by_password(emulator: Emulator, asked: Mapping[str, Any]) -> str:

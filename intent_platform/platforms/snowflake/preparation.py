@@ -12,18 +12,21 @@ from intent_platform.platforms.sql import statement_beside
 from intent_platform.tables import SCORES, TABLES
 
 STAGE = "SPROC"
+_THIS_USER = '"<the result of SELECT CURRENT_USER()>"'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 
-def administrators_statements(connector: SnowflakeConnector) -> Iterator[str]:
+def administrators_statements(connector: SnowflakeConnector, user: str = _THIS_USER) -> Iterator[str]:
     """The statements that create database, schema, warehouse and roles with their grants.
+
+    `user` is the user in quotes who gets the role that runs the platform.
 
     Raises:
         SettingsError: Snowflake does not accept a name without quotes.
     """
-    kinds = {"database", "schema", "warehouse", "user"}
+    kinds = {"database", "schema", "warehouse"}
     names = {kind: _plain_name(kind, connector.parameters.get(kind, "")) for kind in kinds}
-    script = statement_beside(__file__, "setup.sql").format(**names)
+    script = statement_beside(__file__, "setup.sql").format(**names, user=user)
     lines = (line for line in script.splitlines() if not line.startswith("--"))
     yield from (statement.strip() for statement in "\n".join(lines).split(";") if statement.strip())
 
@@ -62,7 +65,9 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
         WarehouseError: Snowflake refuses a statement. The message says what to do.
     """
     if admin_role is not None:
-        admin = [f"USE ROLE {_plain_name('admin_role', admin_role)}", *administrators_statements(connector)]
+        # The name in the connection is the login's, and GRANT wants the user's. An access token needs neither.
+        user = _THIS_USER if dry else _current_user(connector)
+        admin = [f"USE ROLE {_plain_name('admin_role', admin_role)}", *administrators_statements(connector, user)]
         run(connector, admin, show, schema=False, dry=dry)
     place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
     owner = [
@@ -71,6 +76,12 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
         *owners_statements(connector),
     ]
     run(connector, owner, show, schema=False, dry=dry)
+
+
+def _current_user(connector: SnowflakeConnector) -> str:
+    with connector.open(schema=False) as connection, connection.cursor() as cursor:
+        [[name]] = cursor.execute("SELECT CURRENT_USER()").fetchall()
+    return '"' + str(name).replace('"', '""') + '"'
 
 
 def _plain_name(what: str, name: object) -> str:

@@ -1,5 +1,6 @@
 -- An administrator runs these statements once. They create a database, a schema, a warehouse and two roles with the
--- privileges that they need. {database}, {schema}, {warehouse} and {user} are parameters of the connection.
+-- privileges that they need. {database}, {schema} and {warehouse} are parameters of the connection,
+-- and {user} is its user.
 -- Running the statements again changes nothing.
 CREATE DATABASE IF NOT EXISTS {database} COMMENT = 'Scores of shopping sessions for marketing';
 CREATE SCHEMA IF NOT EXISTS {database}.{schema};
@@ -10,10 +11,11 @@ GRANT USAGE ON DATABASE {database} TO ROLE {database}_RUNNER;
 GRANT USAGE, CREATE TABLE, CREATE STAGE, CREATE MODEL, CREATE PROCEDURE, CREATE TASK ON SCHEMA {database}.{schema} TO ROLE {database}_RUNNER;
 GRANT USAGE, OPERATE ON WAREHOUSE {warehouse} TO ROLE {database}_RUNNER;
 GRANT EXECUTE TASK ON ACCOUNT TO ROLE {database}_RUNNER;
-GRANT DATABASE ROLE SNOWFLAKE.PYPI_REPOSITORY_USER TO ROLE {database}_RUNNER;
 GRANT USAGE ON DATABASE {database} TO ROLE {database}_READER;
 GRANT USAGE ON SCHEMA {database}.{schema} TO ROLE {database}_READER;
 GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {database}_READER;
 GRANT ROLE {database}_READER TO ROLE {database}_RUNNER;
 GRANT ROLE {database}_RUNNER TO ROLE SYSADMIN;
 GRANT ROLE {database}_RUNNER TO USER {user};
+-- Last, because an account may have granted it to everybody or withheld it.
+GRANT DATABASE ROLE SNOWFLAKE.PYPI_REPOSITORY_USER TO ROLE {database}_RUNNER;
