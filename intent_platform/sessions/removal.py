@@ -14,6 +14,8 @@ from pyarrow import parquet
 from intent_platform.sessions.faults import reading
 from intent_platform.sessions.files import header_of, plain
 
+#: The beginning of the name of a file that is written to replace another one.
+DRAFT = ".forgetting-"
 _BLOCK_BYTES = 1 << 20
 
 
@@ -25,7 +27,7 @@ def remove_visitor(path: Path, uid: str) -> int:
     Raises:
         UnreadableFile: the file cannot be read, so its rows are unknown.
     """
-    draft = path.with_name(f".forgetting-{path.name}")
+    draft = path.with_name(f"{DRAFT}{path.name}")
     rewrite = _rewrite_parquet if path.suffix.lower() == ".parquet" else _rewrite_csv
     try:
         with reading(path):

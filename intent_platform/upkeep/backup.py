@@ -21,16 +21,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from intent_platform.errors import BackupError, SettingsError
 from intent_platform.partitions import now
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.local.session_copies import REPLACED, STAGED
 from intent_platform.platforms.local.store import MlflowStore
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.settings import Settings
 
-#: The beginning of the names of the folders that keep what a restore replaced.
-REPLACED = "replaced_"
 _FILES, _MANIFEST, _RESTORING = "home", "manifest.json", ".restoring"
 #: Files that belong to a running process, and what earlier restores have left.
 _PASSING = (".lock", ".wal", "-wal", "-shm", "-journal")
-_LEFTOVERS = (".staged-", _RESTORING, REPLACED)
+_LEFTOVERS = (STAGED, _RESTORING, REPLACED)
 _SQLITE = ".db"  # the suffix of the databases of Dagster and MLflow
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from intent_platform.pipeline.forgetting import forget_rows, rows_naming
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.local.session_copies import REPLACED
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.sessions.faults import UnreadableFile
 from intent_platform.sessions.removal import files_naming, remove_visitor
 from intent_platform.settings import Settings
-from intent_platform.upkeep.backup import REPLACED
 
 _SESSION_FILES = (".csv", ".parquet")
 

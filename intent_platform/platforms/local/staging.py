@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from intent_platform.errors import WarehouseError
-
-_PREFIX = ".staged-"
+from intent_platform.platforms.local.session_copies import STAGED
 
 
 class Staging:
@@ -44,7 +43,7 @@ class Staging:
         if self._folder is None:
             self._remove_leftovers()
             self._folder = TemporaryDirectory(
-                prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent, ignore_cleanup_errors=True
+                prefix=f"{STAGED}{os.getpid()}-", dir=self._parent, ignore_cleanup_errors=True
             )
         folder = Path(self._folder.name) / name
         folder.mkdir(exist_ok=True)
@@ -63,6 +62,6 @@ class Staging:
 
     def _remove_leftovers(self) -> None:
         """Remove the folders of killed processes. Only one process has the warehouse, so no other folder is in use."""
-        for folder in self._parent.glob(f"{_PREFIX}*"):
-            if not folder.name.startswith(f"{_PREFIX}{os.getpid()}-"):
+        for folder in self._parent.glob(f"{STAGED}*"):
+            if not folder.name.startswith(f"{STAGED}{os.getpid()}-"):
                 shutil.rmtree(folder, ignore_errors=True)

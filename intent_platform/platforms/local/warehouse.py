@@ -17,6 +17,7 @@ from intent_platform.errors import VersionUnfit, WarehouseError, first_line
 from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.local.files import attach, described, retry_while_busy
 from intent_platform.platforms.local.schema import definition, existing_tables
+from intent_platform.platforms.local.session_copies import REWRITTEN
 from intent_platform.platforms.local.staging import Staging
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
@@ -177,7 +178,7 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             WarehouseError: the warehouse is busy for too long or damaged, or the file cannot be written.
         """
         file = Path(self.path)
-        draft = file.with_suffix(".rewritten")
+        draft = file.with_suffix(REWRITTEN)
         try:
             draft.unlink(missing_ok=True)  # of a process that was killed
             with self.copied_to(draft):
