@@ -40,6 +40,10 @@ class FeedError(IntentPlatformError):
     """A session source cannot be read: its file or table is missing, truncated or has the wrong columns."""
 
 
+class RawSessionsDeleted(IntentPlatformError):
+    """Days were asked for whose raw sessions the platform no longer keeps."""
+
+
 class WarehouseError(IntentPlatformError):
     """The warehouse cannot be reached or written, or another process holds it."""
 

@@ -167,6 +167,11 @@ def trailing_window(last_day: date, days: int) -> Window:
     return Window(end - timedelta(days=days), end)
 
 
+def first_kept_day(raw_days: int | None) -> date:
+    """The first day whose raw sessions are not older than `raw_days` days, Asia/Tokyo; the first of all for None."""
+    return date.min if raw_days is None else now().date() - timedelta(days=raw_days)
+
+
 def merged(windows: Iterable[Window]) -> list[Window]:
     """The fewest windows that cover the same days, in order. Overlapping and adjacent windows become one."""
     result: list[Window] = []

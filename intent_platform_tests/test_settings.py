@@ -113,6 +113,7 @@ class TestMistakes:
             ("INTENT_PLATFORM_UCI_CSV", "~nosuchuser/f.csv", "write the whole path"),
             ("INTENT_PLATFORM_SCORING_CATCH_UP_DAYS", "9" * 40, "scoring.catch_up_days"),
             ("INTENT_PLATFORM_WAREHOUSE_MEMORY_GB", "inf", "warehouse.memory_gb"),
+            ("INTENT_PLATFORM_RETENTION_RAW_DAYS", "416", "must be at least 417, because gate.pool_months 12"),
             ("INTENT_PLATFORM_ALERTS_WEBHOOK_URL", "file:///etc/hosts", "'http' or 'https'"),
         ],
         ids=[
@@ -120,7 +121,7 @@ class TestMistakes:
             *("misspelt setting", "misspelt top-level setting", "evaluation before its data"),
             *("empty range", "fixed and searched", "parameter that a GPU lacks", "scores before sessions"),
             *("unknown features", "mapping without JSON", "section without JSON", "owner", "home with options"),
-            *("unknown user", "huge number", "infinite number", "address of a file"),
+            *("unknown user", "huge number", "infinite number", "retention below its readers", "address of a file"),
         ],
     )
     def test_are_refused_in_one_sentence(self, monkeypatch, variable, value, named):
@@ -135,6 +136,31 @@ class TestMistakes:
         with pytest.raises(SettingsError, match="names that need no quotes") as caught:
             make_settings(table={"relation": "-" * 10_000})
         assert len(str(caught.value)) < 1_600
+
+
+class TestRetention:
+    @pytest.mark.parametrize(
+        ("others", "least", "because"),
+        [
+            ({}, 417, "gate.pool_months 12 and scoring.catch_up_days 14"),
+            ({"gate": {"pool_months": 0}}, 138, "training.months 3"),
+            (
+                {"gate": {"pool_months": 0}, "training": {"months": 1}, "scoring": {"rescore_days": 60}},
+                81,
+                "scoring.rescore_days 60",
+            ),
+            (
+                {"gate": {"pool_months": 0}, "training": {"months": 1}, "monitoring": {"volume_days": 100}},
+                115,
+                "monitoring.volume_days 100",
+            ),
+        ],
+        ids=["pooled months", "training", "scores again", "usual volume"],
+    )
+    def test_outlasts_every_window(self, make_settings, others, least, because):
+        assert make_settings(retention={"raw_days": least}, **others).retention.raw_days == least
+        with pytest.raises(SettingsError, match=f"{least - 1} must be at least {least}, because {because}"):
+            make_settings(retention={"raw_days": least - 1}, **others)
 
 
 class TestSettings:

@@ -7,8 +7,9 @@ from hashlib import sha256
 
 from intent_platform.partitions import Window
 from intent_platform.pipeline.counts import purchases, rows_by_day
+from intent_platform.pipeline.expiry import require_kept
 from intent_platform.pipeline.observation import DayState, load_observed_window
-from intent_platform.platforms.loading import LoadCounts, replace_window
+from intent_platform.platforms.loading import LoadCounts, refill_window
 from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.sessions.feed import Feed
@@ -46,6 +47,7 @@ def build_dataset(platform: Platform, window: Window, source: Feed | ObservedTab
 
     Raises:
         FeedError, WarehouseError: the observed table cannot be read.
+        RawSessionsDeleted: the window has a day without raw sessions. Its rows stay as they are.
     """
     with platform.warehouse.connect(writing=True) as connection:
         counts, days_read = refill_dataset(connection, window, source)
@@ -59,5 +61,8 @@ def refill_dataset(
     if isinstance(source, ObservedTable):
         load = load_observed_window(connection, source, window, SELECT)
         return load.counts, load.days
-    rows = replace_window(connection, DATASET, window, SELECT)
+    with connection.transaction():
+        rows = refill_window(connection, DATASET, window, SELECT)
+        # After the rows, because they may have been deleted just before the SELECT.
+        require_kept(connection, window, source.raw_days)
     return LoadCounts(received=rows, accepted=rows, rejected=0), {}

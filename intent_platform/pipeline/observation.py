@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from intent_platform.errors import FeedError
 from intent_platform.partitions import Window, add_months, now, wall_clock
+from intent_platform.pipeline.expiry import require_kept
 from intent_platform.platforms.contract_sql import objection_to
 from intent_platform.platforms.loading import LoadCounts, delete_window, in_window, refill_window
 from intent_platform.platforms.ports import Connection
@@ -123,6 +124,7 @@ def load_observed_window(connection: Connection, observed: ObservedTable, window
 
     Raises:
         FeedError, WarehouseError: see `prepare_observed`.
+        RawSessionsDeleted: the window has a day whose raw sessions are not kept. Nothing was changed.
         RuntimeError: accepted + rejected differs from received. Nothing was changed.
     """
     prepare_observed(connection, observed)
@@ -135,6 +137,7 @@ def load_observed_window(connection: Connection, observed: ObservedTable, window
             _REJECT, undated=observed.first_day, feed=observed.name, origin=observed.title, at=wall_clock(now())
         )
         accepted = refill_window(connection, DATASET, window, _VALID + select)
+        require_kept(connection, window, observed.raw_days)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")
     return ObservedLoad(LoadCounts(received, accepted, rejected), days)

@@ -9,12 +9,13 @@ from datetime import date, datetime
 from pathlib import Path
 from textwrap import shorten
 
-from intent_platform.errors import WarehouseError
+from intent_platform.errors import FeedError, WarehouseError
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.pipeline.counts import rows_by_day
+from intent_platform.pipeline.expiry import kept_days, kept_from, require_kept
 from intent_platform.pipeline.observation import observed_extent
 from intent_platform.platforms.loading import LoadCounts, load_sessions
-from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.ports import Connection, Platform
 from intent_platform.sessions.contract import RawBatch, ValidatedBatch, validate
 from intent_platform.sessions.faults import UnreadableFile, printable, reading
 from intent_platform.sessions.feed import Feed
@@ -41,9 +42,11 @@ class SourceLoad:
 def load_window(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
     """Load what `feed` delivers for `window`, in one transaction.
 
-    If a file is unreadable, a feed that delivers additions leaves it out, and the load starts again.
+    If a file is unreadable, a feed that delivers additions leaves it out, and the load starts again. Such a feed's rows
+    that are too old are rejected.
 
     Raises:
+        RawSessionsDeleted: the feed would deliver days again whose raw sessions were deleted.
         FeedError: the feed cannot deliver; nothing was loaded. Or a loaded file cannot be moved.
         WarehouseError: the warehouse cannot load the rows. The message names their files, which stay in place.
     """
@@ -56,11 +59,25 @@ def load_window(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
 
 
 def _load_once(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
-    accepted_days, loaded_at = feed.accepted_days(), wall_clock(now())
-    # A load that replaces the window may accept no other day: that day's own load would not know of the row.
-    allowed = window if feed.replaces_window else accepted_days
-    ignored: set[str] = set()
     origins: dict[str, None] = {}
+    try:
+        with platform.warehouse.connect(writing=True) as connection:
+            return _load(connection, feed, window, origins)
+    except WarehouseError as error:
+        if not origins:
+            raise
+        names = shorten(", ".join(map(printable, origins)), _SHOWN_CHARACTERS, placeholder=" …")
+        raise WarehouseError(f"the load of {names} failed: {error}") from error
+
+
+def _load(connection: Connection, feed: Feed, window: Window, origins: dict[str, None]) -> SourceLoad:
+    """Load on an open connection. `origins` gets the name of each file or delivery that was begun."""
+    accepted_days, loaded_at = feed.accepted_days(), wall_clock(now())
+    if feed.replaces_window:
+        require_kept(connection, window, feed.raw_days)
+    # A load that replaces the window may accept no other day: that day's own load would not know of the row.
+    allowed = window if feed.replaces_window else kept_days(connection, accepted_days, feed.raw_days)
+    ignored: set[str] = set()
 
     def validated(batches: Iterator[RawBatch]) -> Iterator[ValidatedBatch]:
         for batch in batches:
@@ -70,39 +87,41 @@ def _load_once(platform: Platform, feed: Feed, window: Window) -> SourceLoad:
                 rows = validate(batch, allowed)
             yield rows
 
-    try:
-        with (
-            platform.warehouse.connect(writing=True) as connection,
-            feed.deliver(window) as delivered,
-            prefetch(delivered) as batches,
-        ):
-            counts = load_sessions(
-                connection,
-                window,
-                validated(batches),
-                feed=feed.name,
-                replacing=feed.replaces_window,
-                undated=accepted_days.start if feed.replaces_window else window.start,
-                at=loaded_at,
-            )
-            return SourceLoad(counts, rows_by_day(connection, SOURCE, window), frozenset(ignored), loaded_at)
-    except WarehouseError as error:
-        if not origins:
-            raise
-        names = shorten(", ".join(map(printable, origins)), _SHOWN_CHARACTERS, placeholder=" …")
-        raise WarehouseError(f"the load of {names} failed: {error}") from error
+    with feed.deliver(window) as delivered, prefetch(delivered) as batches:
+        counts = load_sessions(
+            connection,
+            window,
+            validated(batches),
+            feed=feed.name,
+            replacing=feed.replaces_window,
+            undated=accepted_days.start if feed.replaces_window else window.start,
+            at=loaded_at,
+            kept_from=kept_from(connection, feed.raw_days),
+        )
+        return SourceLoad(counts, rows_by_day(connection, SOURCE, window), frozenset(ignored), loaded_at)
 
 
 def available_days(platform: Platform, source: Feed | ObservedTable) -> Window | None:
-    """The days that have sessions; None for a feed that is open-ended and for a table without rows.
+    """The days that have sessions and whose raw sessions are kept.
+
+    None for a feed that is open-ended and for a table without rows.
 
     Raises:
-        FeedError: the sessions cannot be read.
+        FeedError: the sessions cannot be read, or all of them are too old.
         WarehouseError: another process holds the observed table.
     """
-    match source:
-        case ObservedTable():
-            with platform.warehouse.connect() as connection:
-                return observed_extent(connection, source)
-        case Feed():
-            return source.extent()
+    extent = source.extent() if isinstance(source, Feed) else None
+    if isinstance(source, Feed) and extent is None:
+        return None
+    with platform.warehouse.connect() as connection:
+        if isinstance(source, ObservedTable):
+            extent = observed_extent(connection, source)
+        if not extent:
+            return extent
+        kept = kept_days(connection, extent, source.raw_days)
+        if not kept:
+            raise FeedError(
+                f"all sessions of the feed {source.name} are before {kept_from(connection, source.raw_days)}, the "
+                "first day whose raw sessions are kept: set retention.raw_days to more days or null"
+            )
+        return kept

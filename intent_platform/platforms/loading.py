@@ -35,11 +35,12 @@ _ACCEPT = f"""
     SELECT {_ATTRIBUTES}, :feed, :at FROM RECEIVED WHERE NOT {_IS_REPEATED}
 """
 #: A row whose date is outside the window is stored under the window's first day. A load that replaces this window
-#: then deletes it.
+#: then deletes it. A row that is too old keeps its day, so it is deleted with the other raw sessions of that age.
 _REJECT = """
     INSERT INTO SOURCE_REJECTED (SESSION_DATE, RAW, REASONS, FEED, ORIGIN, REJECTED_AT)
-    SELECT CASE WHEN SESSION_DATE IS NULL THEN :undated WHEN SESSION_DATE < :start OR SESSION_DATE >= :end THEN :start
-        ELSE SESSION_DATE END, RAW, REASONS, :feed, ORIGIN, :at
+    SELECT CASE WHEN SESSION_DATE IS NULL THEN :undated WHEN SESSION_DATE < :kept_from THEN SESSION_DATE
+        WHEN SESSION_DATE < :start OR SESSION_DATE >= :end THEN :start ELSE SESSION_DATE END,
+        RAW, REASONS, :feed, ORIGIN, :at
     FROM REFUSED
 """
 #: If a feed delivers a file again, its rejected rows replace the earlier copies. The statement compares distinct
@@ -112,6 +113,7 @@ def load_sessions(
     replacing: bool,
     undated: date,
     at: datetime,
+    kept_from: date = date.min,
 ) -> LoadCounts:
     """Load the batches of a feed in one transaction: valid rows into SOURCE, the others into SOURCE_REJECTED.
 
@@ -125,6 +127,7 @@ def load_sessions(
         replacing: whether the load replaces the whole window. Otherwise it replaces rows by key and keeps all others.
         undated: the day under which rejected rows without a readable date are stored.
         at: the time of the load, as Asia/Tokyo wall-clock time.
+        kept_from: the first day whose raw sessions are kept.
 
     Raises:
         RuntimeError: accepted + rejected differs from received. Nothing was loaded.
@@ -146,7 +149,7 @@ def load_sessions(
             connection.execute(_FORGET_REFUSED, feed=feed)
             connection.execute(_FORGET_REPEATED, feed=feed)
         accepted = connection.execute(_ACCEPT, feed=feed, at=at)
-        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, **window.bounds)
+        rejected = connection.execute(_REJECT, feed=feed, at=at, undated=undated, kept_from=kept_from, **window.bounds)
         rejected += connection.execute(_REJECT_REPEATED, feed=feed, at=at, reasons=_REPEATED)
         if accepted + rejected != received:
             raise RuntimeError(f"{received} rows received, but {accepted} accepted and {rejected} rejected")

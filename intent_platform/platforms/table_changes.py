@@ -1,16 +1,17 @@
 """Compares existing tables with the contract, and changes tables that another release has made.
 
 Each table has a version, which `TABLE_VERSIONS` records. A table without optional columns of this release gets them. A
-derived table is dropped and created again. For any other table, the error names the statements that change it. The
-adapters list the columns and run the statements.
+derived table is dropped and created again, if all its days can be rebuilt. For any other table, the error names the
+statements that change it. The adapters list the columns and run the statements.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from intent_platform.errors import WarehouseError
-from intent_platform.tables import TABLE_VERSIONS, TABLES, Column, Table
+from intent_platform.tables import RAW_DELETIONS, TABLE_VERSIONS, TABLES, Column, Table
 
 _log = logging.getLogger(__name__)
 
@@ -27,29 +28,39 @@ class ExistingColumn:
 class ExistingTables:
     """The tables of a warehouse: the columns by table and name, and the recorded versions by table.
 
-    A table from before the first record has no version.
+    A table from before the first record has no version. `lasting_days` counts the days of a derived table that cannot
+    be rebuilt, because their raw sessions were deleted.
     """
 
     columns: Mapping[str, Mapping[str, ExistingColumn]]
     versions: Mapping[str, int]
+    lasting_days: Callable[[Table], int]
 
     @classmethod
     def listed(
         cls,
         rows: Iterable[tuple[str, str, str, bool]],
-        fetch: Callable[[str], Iterable[tuple[str, int]]],
+        fetch: Callable[[str], Iterable[tuple[Any, ...]]],
     ) -> "ExistingTables":
         """The tables in a listing of columns.
 
         Args:
             rows: table, column, type in the terms of the contract, and nullability of each column.
-            fetch: returns the rows of a query. It reads the versions if there is a table of them.
+            fetch: returns the rows of a query. It reads the versions and the deletions if there are tables of them.
         """
         columns: dict[str, dict[str, ExistingColumn]] = {}
         for table, column, kind, nullable in rows:
             columns.setdefault(table, {})[column] = ExistingColumn(kind, nullable)
-        recorded = TABLE_VERSIONS.name in columns
-        return cls(columns, dict(fetch(f"SELECT NAME, VERSION FROM {TABLE_VERSIONS.name}")) if recorded else {})
+        versions = fetch(f"SELECT NAME, VERSION FROM {TABLE_VERSIONS.name}") if TABLE_VERSIONS.name in columns else ()
+
+        def days_that_cannot_be_rebuilt(table: Table) -> int:
+            if RAW_DELETIONS.name not in columns:
+                return 0
+            counted = f"SELECT COUNT(DISTINCT {table.date_column}) AS DAYS FROM {table.name}"
+            ((days,),) = fetch(f"{counted} WHERE {_without_raw_sessions(table)}")
+            return int(days)
+
+        return cls(columns, {str(name): int(version) for name, version in versions}, days_that_cannot_be_rebuilt)
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,8 @@ def changes_of(existing: ExistingTables, place: str) -> list[TableChange]:
         place: the database or file of the tables, for messages.
 
     Raises:
-        WarehouseError: a table that is not derived has other columns, and they cannot be added.
+        WarehouseError: a table that is not derived has other columns, and they cannot be added. Or a derived table
+            must be rebuilt and has days that cannot be.
     """
     changes = []
     for table in TABLES:
@@ -99,6 +111,12 @@ def changes_of(existing: ExistingTables, place: str) -> list[TableChange]:
             continue
         if not table.derived:
             raise _refusal(table, columns, version, place)
+        if days := existing.lasting_days(table):
+            raise WarehouseError(
+                f"table {table.name} in {place} was created by another release (it differs in "
+                f"{', '.join(_differences(table, columns))}), and {days} of its days cannot be rebuilt, because their "
+                f"raw sessions were deleted: copy these days if you need them, then run {_deletion(table)}"
+            )
         changes.append(TableChange(table, dropped=tuple(_differences(table, columns)), created=True))
     return changes
 
@@ -165,6 +183,16 @@ def _refusal(table: Table, columns: Mapping[str, ExistingColumn], version: int, 
         f"table {table.name} in {place} was created by another release (it differs in {differences}): make a copy of "
         f"it, then run {'; '.join(mending_statements(table, columns))}"
     )
+
+
+def _deletion(table: Table) -> str:
+    """The statement by which a person gives up the days that cannot be rebuilt."""
+    return f"DELETE FROM {table.name} WHERE {_without_raw_sessions(table)}"
+
+
+def _without_raw_sessions(table: Table) -> str:
+    """The condition that the raw sessions of a row's day were deleted."""
+    return f"{table.date_column} < (SELECT MAX(KEPT_FROM) FROM {RAW_DELETIONS.name})"
 
 
 def _addition(table: Table, column: Column) -> str:

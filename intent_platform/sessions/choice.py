@@ -12,10 +12,12 @@ def session_source(settings: Settings) -> Feed | ObservedTable:
     """The source that `settings.feed` names. Nothing is read yet."""
     match settings.feed:
         case LandingFeed.name:
-            return LandingFeed(settings.landing_folder, settings.first_day, settings.landing)
+            return LandingFeed(
+                settings.landing_folder, settings.first_day, settings.landing, settings.retention.raw_days
+            )
         case SimulatedFeed.name:
             return SimulatedFeed.of(settings)
         case ObservedTable.name:
             return ObservedTable.of(settings)
         case _:
-            return UciFeed(settings)
+            return UciFeed(settings, settings.retention.raw_days)

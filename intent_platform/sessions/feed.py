@@ -14,9 +14,14 @@ from intent_platform.sessions.contract import RawBatch
 
 
 class SessionSource(ABC):
-    """Where raw sessions come from. `name` is the value of the setting `feed` and of the column FEED."""
+    """Where raw sessions come from.
+
+    `name` is the value of the setting `feed` and of the column FEED. The platform deletes the raw sessions of a day
+    after `raw_days` days; None keeps them for ever.
+    """
 
     name: ClassVar[str]
+    raw_days: int | None
 
     def is_available(self) -> bool:
         """Whether the sessions can be read without fetching anything first."""

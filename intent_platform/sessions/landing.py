@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from intent_platform.errors import FeedError
-from intent_platform.partitions import Window, now
+from intent_platform.partitions import Window, first_kept_day, now
 from intent_platform.sessions.accepted import AcceptedFolder, has_done_file
 from intent_platform.sessions.contract import RawBatch
 from intent_platform.sessions.faults import UnreadableFile, printable
@@ -67,11 +67,12 @@ class LandingFeed(Feed):
     folder: Path
     first_day: date
     settings: LandingSettings
+    raw_days: int | None = None
 
     def accepted_days(self) -> Window:
-        """From the first partition to today, Asia/Tokyo."""
+        """From the first partition whose raw sessions are kept to today, Asia/Tokyo."""
         tomorrow = now().date() + timedelta(days=1)
-        return Window(min(self.first_day, tomorrow), tomorrow)
+        return Window(min(max(self.first_day, first_kept_day(self.raw_days)), tomorrow), tomorrow)
 
     def pending(self, timeout_seconds: float | None = None) -> list[LandingFile]:
         """The complete files that wait, by name. Each file is scanned once, when it is first seen.

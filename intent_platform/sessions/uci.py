@@ -55,6 +55,7 @@ class UciFeed(Feed):
 
     name: ClassVar[str] = "uci"
     settings: Settings
+    raw_days: int | None = None
 
     def is_available(self) -> bool:
         """Whether the settings name a file or the home has a copy."""

@@ -23,13 +23,20 @@ from pydantic_settings.sources import DefaultSettingsSource
 from intent_platform.errors import SettingsError
 from intent_platform.settings.evaluation import EvaluationSettings, GateSettings
 from intent_platform.settings.feeds import LandingSettings, SimulatedSettings, TableSettings, UciSettings
-from intent_platform.settings.operation import AlertSettings, MonitoringSettings, ScheduleSettings, ScoringSettings
+from intent_platform.settings.operation import (
+    AlertSettings,
+    MonitoringSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    ScoringSettings,
+)
 from intent_platform.settings.platforms import SnowflakeSettings, WarehouseSettings
 from intent_platform.settings.sources import Environment, read_config_file
 from intent_platform.settings.training import TrainingSettings
 from intent_platform.settings.types import ENVIRONMENT_PREFIX, AbsolutePath, Positive, Section, variable_of
 
 CONFIG_FILE = Path(__file__).with_name("config.yml")
+_LONGEST_MONTH = 31  # days
 _REFERENCE = "See docs/settings.md for all settings"
 #: Pydantic's mistakes that a text in a variable leads to if it should be JSON.
 _NOT_JSON = {"dict_type", "model_type", "tuple_type"}
@@ -90,6 +97,7 @@ class Settings(BaseSettings):
     gate: GateSettings = GateSettings()
     scoring: ScoringSettings = ScoringSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    retention: RetentionSettings = RetentionSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     alerts: AlertSettings = AlertSettings()
 
@@ -111,6 +119,24 @@ class Settings(BaseSettings):
                     f"schedules.{name} {getattr(clocks, name)} must be after schedules.sessions_hour "
                     f"{clocks.sessions_hour}, because it needs yesterday's sessions"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _raw_sessions_stay_while_their_days_are_read(self) -> "Settings":
+        """A rebuild of DATASET needs the raw sessions of every day that a scheduled step or catch-up still reads."""
+        kept, late = self.retention.raw_days, self.scoring.catch_up_days
+        reach = {
+            f"training.months {self.training.months}": _LONGEST_MONTH * (self.training.months + 1),
+            f"gate.pool_months {self.gate.pool_months}": _LONGEST_MONTH * (self.gate.pool_months + 1),
+            f"scoring.rescore_days {self.scoring.rescore_days}": self.scoring.rescore_days + self.monitoring.days,
+            f"monitoring.volume_days {self.monitoring.volume_days}": self.monitoring.volume_days + 1,
+        }
+        farthest = max(reach, key=lambda name: reach[name])
+        if kept is not None and kept < reach[farthest] + late:
+            raise ValueError(
+                f"retention.raw_days {kept} must be at least {reach[farthest] + late}, because {farthest} and "
+                f"scoring.catch_up_days {late} read days of that age: raise it, or lower these two"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Settings of daily operation: repeated scoring and catch-up, monitoring, clocks and alerts."""
+"""Settings of daily operation: repeated scoring and catch-up, monitoring, retention, clocks and alerts."""
 
 from typing import Annotated
 
@@ -66,9 +66,22 @@ class MonitoringSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """How long raw sessions are kept: the tables `SOURCE` and `SOURCE_REJECTED`, and the accepted files."""
+
+    raw_days: Days | None = Field(
+        None,
+        description="Raw sessions of a day are deleted after this many days, every day. "
+        "Features, scores, evaluations and versions stay. `null` keeps raw sessions for ever.",
+    )
+
+
 class ScheduleSettings(Section):
     """The clocks: hours of the day and days of the month, Asia/Tokyo."""
 
+    retention_hour: Hour = Field(
+        4, description="Hour of the deletion of old raw sessions, if `retention.raw_days` is set."
+    )
     sessions_hour: Hour = Field(5, description="Hour of the run of `source` and `dataset` for yesterday.")
     scores_hour: Hour = Field(8, description="Hour of the run of `scores` for yesterday.")
     training_day: MonthDay = Field(1, description="Day of the month of the training of a challenger.")

@@ -18,6 +18,7 @@ __all__ = [
     "MODEL_INPUTS",
     "MONITORING",
     "MONTH_NAMES",
+    "RAW_DELETIONS",
     "SCORES",
     "SESSION_COLUMNS",
     "SOURCE",
@@ -104,6 +105,19 @@ SOURCE_REJECTED = Table(
         Column("REJECTED_AT", "TIMESTAMP_NTZ", "When the row was rejected, Asia/Tokyo"),
     ),
     date_column="SESSION_DATE",
+)
+
+#: Days before the latest KEPT_FROM cannot be loaded or rebuilt again, even if the setting changes.
+RAW_DELETIONS = Table(
+    "RAW_DELETIONS",
+    "Which raw sessions were deleted because of their age. Append-only",
+    (
+        Column("KEPT_FROM", "DATE", "First day whose raw sessions were kept; those of all days before were deleted"),
+        Column("SESSIONS", "INTEGER", "Number of rows deleted from SOURCE", minimum=0),
+        Column("REJECTED", "INTEGER", "Number of rows deleted from SOURCE_REJECTED", minimum=0),
+        Column("DELETED_AT", "TIMESTAMP_NTZ", "When the rows were deleted, Asia/Tokyo"),
+        Column("RUN_ID", "VARCHAR", "The run that deleted the rows"),
+    ),
 )
 
 #: The columns of `DATASET` that a model may use. All are numeric, and each version selects them in its own order.
@@ -261,6 +275,7 @@ TABLES = (
     TABLE_VERSIONS,
     SOURCE,
     SOURCE_REJECTED,
+    RAW_DELETIONS,
     DATASET,
     SCORES,
     EVALUATIONS,

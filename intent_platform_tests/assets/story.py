@@ -4,9 +4,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from intent_platform.commands.setup import refuse_a_mixture
+from intent_platform.errors import RawSessionsDeleted
 from intent_platform.partitions import Window, day_of, now, wall_clock
+from intent_platform.pipeline.dataset import build_dataset
+from intent_platform.pipeline.expiry import delete_expired
 from intent_platform.pipeline.forgetting import forget_rows, rows_naming
 from intent_platform.pipeline.monitoring import ranking_on
 from intent_platform.pipeline.observation import observed_extent
@@ -17,6 +21,7 @@ from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms.champion import prove_fit, settle
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import in_window, load_sessions
+from intent_platform.sessions.choice import session_source
 from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.tables import SOURCE, TABLES
@@ -51,6 +56,7 @@ class Story:
         for sensor in ("champion_sensor", "catch_up_sensor"):
             self.tick(sensor)
         self.settle_a_move()
+        self.delete_old_sessions()
         self.forget_a_visitor()
         self.prove_without_rows(first)
         return self.failed_checks
@@ -145,6 +151,17 @@ class Story:
         registry = self.shop.platform.registry
         registry.move_champion(registry.version(self.shop.other), registry.champion())
         assert len(settle(self.shop.platform).repairs) > 0
+
+    def delete_old_sessions(self) -> None:
+        """Delete the raw sessions before May, and ask for the deleted days."""
+        raw_days, landing = (now().date() - MAY.start).days, self.shop.settings.landing_folder
+        expired = delete_expired(
+            self.shop.platform, session_source(self.shop.settings), raw_days, landing, run_id="the story"
+        )
+        assert expired.rows["SOURCE"] > 0
+        with pytest.raises(RawSessionsDeleted):
+            build_dataset(self.shop.platform, Window(day_of("2024-04-30"), MAY.end), session_source(self.shop.settings))
+        self.failed_checks |= self.shop.failing_checks()
 
     def forget_a_visitor(self) -> None:
         uid = self.shop.rows("SOURCE", "UID", MAY)[0][0]

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import pytest
 
 from intent_platform.errors import WarehouseError
-from intent_platform.partitions import Window
+from intent_platform.partitions import TIMEZONE, Window, clock_set_to
 from intent_platform.pipeline.dataset import refill_dataset
+from intent_platform.pipeline.expiry import delete_expired
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import read_ledger
@@ -124,6 +126,23 @@ class TestDerivedTable:
                 raise AssertionError("another process writes")
             assert connection.execute("SELECT COUNT(*) FROM DATASET").fetchall() == [(20,)]
         assert row_counts(platform)["DATASET"] == 0
+
+
+class TestDerivedTableWithDeletedDays:
+    """DATASET has other columns, and days whose raw sessions were deleted."""
+
+    @pytest.fixture
+    def opened(self, platform: Platform) -> Platform:
+        load(platform)
+        with clock_set_to(datetime(2024, 7, 10, 12, tzinfo=TIMEZONE)):
+            delete_expired(platform, FEED, 7, Path("nowhere"), run_id="r")
+        return reopened_after(platform, f"ALTER TABLE DATASET DROP COLUMN {NEW}")
+
+    def test_is_refused_until_somebody_gives_up_these_days(self, platform, opened):
+        with pytest.raises(WarehouseError, match="1 of its days cannot be rebuilt") as caught:
+            row_counts(opened)
+        consent = str(caught.value).partition("then run ")[2]
+        assert row_counts(reopened_after(platform, consent))["DATASET"] == 0
 
 
 class TestTableOfAnEarlierRelease:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from intent_platform.partitions import Window, trailing_window
 from intent_platform.pipeline.checks.check import CheckContext, Findings, Verdict, check, verdict_of
 from intent_platform.pipeline.counts import newest_day
+from intent_platform.pipeline.expiry import kept_days
 from intent_platform.pipeline.observation import in_days, prepare_observed
 from intent_platform.pipeline.scoring import VERSION, chosen_versions, outdated_scores
 from intent_platform.platforms.ledger import read_ledger
@@ -14,13 +15,14 @@ from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.tables import DATASET, SCORES, SOURCE, SOURCE_REJECTED, Table
 
 
-@check("dataset", "Every session of source is in dataset, and no other.")
+@check("dataset", "Every session of source is in dataset, and no other, on days whose raw sessions are kept.")
 def rows_match_source(context: CheckContext) -> Verdict:
     """Rows of an observed table may also have been rejected, and may have changed since: then it is a warning."""
     with context.platform.warehouse.connect() as connection:
+        window = kept_days(connection, context.window, context.source.raw_days)
         if isinstance(context.source, ObservedTable):
-            return verdict_of(_unaccounted_rows(connection, context.source, context.window), "warning")
-        return verdict_of(_unmatched_rows(connection, SOURCE, DATASET, context.window))
+            return verdict_of(_unaccounted_rows(connection, context.source, window), "warning")
+        return verdict_of(_unmatched_rows(connection, SOURCE, DATASET, window))
 
 
 @check("scores", "Every session of dataset has its score, and no other.")

@@ -7,6 +7,7 @@ from statistics import median
 from intent_platform.partitions import trailing_window
 from intent_platform.pipeline.checks.check import ALL_DAYS, CheckContext, Verdict, check, not_yet
 from intent_platform.pipeline.counts import newest_day, rows_by_day
+from intent_platform.pipeline.expiry import kept_from
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.uci import PUBLISHED_PURCHASES, PUBLISHED_SESSIONS
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
@@ -17,7 +18,10 @@ _NOTHING_LOADED = "nothing was loaded yet"
 
 @check("source", "The tables hold what the last load received: accepted + rejected = received.")
 def rows_accounted_for(context: CheckContext) -> Verdict:
-    """The rows stamped with the time of the last load add up to what it received."""
+    """The rows stamped with the time of the last load add up to what it received.
+
+    Rows that were too old may have been deleted since.
+    """
     load = context.last_load()
     if load is None:
         return not_yet(_NOTHING_LOADED)
@@ -25,11 +29,12 @@ def rows_accounted_for(context: CheckContext) -> Verdict:
     with context.platform.warehouse.connect() as connection:
         counts = connection.row(
             "SELECT (SELECT COUNT(*) FROM SOURCE WHERE LOADED_AT = :at) AS ACCEPTED, "
-            "(SELECT COUNT(*) FROM SOURCE_REJECTED WHERE REJECTED_AT = :at) AS REJECTED",
+            "(SELECT COUNT(*) FROM SOURCE_REJECTED WHERE REJECTED_AT = :at) AS REJECTED, "
+            "(SELECT COALESCE(SUM(SESSIONS + REJECTED), 0) FROM RAW_DELETIONS WHERE DELETED_AT >= :at) AS DELETED",
             at=datetime.fromisoformat(str(load["loaded_at"].value)),
         )
     return Verdict(
-        passed=counts["ACCEPTED"] + counts["REJECTED"] == received,
+        passed=received - int(counts["DELETED"]) <= counts["ACCEPTED"] + counts["REJECTED"] <= received,
         measures={"received": received, "accepted": counts["ACCEPTED"], "rejected": counts["REJECTED"]},
     )
 
@@ -95,6 +100,9 @@ def published_counts(context: CheckContext) -> Verdict:
         found = connection.row(
             "SELECT COUNT(*) AS SESSIONS, COUNT_IF(REVENUE) AS PURCHASES FROM SOURCE WHERE FEED = 'uci'"
         )
+        first = kept_from(connection, context.source.raw_days)
+    if first > context.settings.first_day:
+        return Verdict(passed=True, description=f"the raw sessions before {first} are deleted for their age")
     sessions, purchases = int(found["SESSIONS"]), int(found["PURCHASES"] or 0)
     return Verdict(
         passed=(sessions, purchases) == (PUBLISHED_SESSIONS, PUBLISHED_PURCHASES),

@@ -43,6 +43,7 @@ class SimulatedFeed(Feed):
         scenario: what changes the shop or breaks the feed.
         blocks_per_batch: a batch has this many blocks of `BLOCK_ROWS` rows. It does not change the rows of a day.
         today: the current day in Asia/Tokyo; only earlier days have sessions.
+        raw_days: see `SessionSource`.
     """
 
     name: ClassVar[str] = "simulated"
@@ -52,13 +53,18 @@ class SimulatedFeed(Feed):
     scenario: Scenario = field(default_factory=Scenario)
     blocks_per_batch: int = 4
     today: Callable[[], date] = _today
+    raw_days: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "SimulatedFeed":
         """The feed that the settings describe."""
         simulated = settings.simulated
         return cls(
-            simulated.seed, simulated.sessions_per_day, settings.first_day, scenario=scenario_of(simulated.scenario)
+            simulated.seed,
+            simulated.sessions_per_day,
+            settings.first_day,
+            scenario=scenario_of(simulated.scenario),
+            raw_days=settings.retention.raw_days,
         )
 
     def extent(self) -> Window:
