@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from intent_platform.partitions import TIMEZONE, Window
-from intent_platform.settings.operation import ScheduleSettings
+from intent_platform.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,14 @@ class Clock:
         return [self.moment_on(day) for day in window if self.ticks_on(day)]
 
 
-def clocks_of(schedules: ScheduleSettings) -> dict[str, Clock]:
-    """All clocks by name: first the daily ones, then the monthly ones, each in the order of the pipeline."""
+def clocks_of(settings: Settings) -> dict[str, Clock]:
+    """All clocks by name: first the daily ones, then the monthly ones, each in the order of the pipeline.
+
+    Without `retention.raw_days`, nothing is deleted, and the clock of the deletion does not exist.
+    """
+    schedules, has_retention = settings.schedules, settings.retention.raw_days is not None
     clocks = (
+        *([Clock("retention", schedules.retention_hour)] if has_retention else []),
         Clock("sessions", schedules.sessions_hour),
         Clock("scores", schedules.scores_hour),
         Clock("training", schedules.training_hour, schedules.training_day),

@@ -7,6 +7,7 @@ import dagster as dg
 from intent_platform.assets import build_assets
 from intent_platform.assets.checks import build_checks
 from intent_platform.automation.jobs import ASSET_JOBS
+from intent_platform.automation.retention import define_retention_jobs
 from intent_platform.automation.rollback import define_rollback_job
 from intent_platform.automation.schedules import build_schedules
 from intent_platform.automation.sensors import build_sensors
@@ -31,8 +32,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(settings, source),
-        jobs=[*ASSET_JOBS, define_rollback_job(settings, source)],
-        schedules=build_schedules(settings.schedules),
+        jobs=[*ASSET_JOBS, define_rollback_job(settings, source), *define_retention_jobs(settings, source)],
+        schedules=build_schedules(settings),
         sensors=build_sensors(settings, source),
         resources={"platform": platform_for(settings)},
         # All steps share one process. A process for each step would spend seconds on imports, and only one process

@@ -12,6 +12,7 @@ from intent_platform.platforms.snowflake.deployment import task_statements
 JUNE = Window(date(2024, 6, 1), date(2024, 7, 1))
 #: By clock: its cron string, the job of its schedule, the task that it starts, and the beginning of the task's call.
 EXPECTED = {
+    "retention": ("0 3 * * *", "retention_job", "RETENTION_DAILY", "CALL RETENTION()"),
     "sessions": ("0 4 * * *", "sessions_job", "DATASET_DAILY", "CALL DATASET(DATEADD('day', -1, "),
     "scores": ("0 9 * * *", "scores_job", "PREDICTION_DAILY", "CALL PREDICTION(DATEADD('day', -1, "),
     "training": ("0 11 2 * *", "training_job", "TRAINING_MONTHLY", "CALL TRAINING(DATE_TRUNC('month', "),
@@ -24,13 +25,15 @@ def settings(make_settings):
     """Hours and days that are not the defaults."""
     return make_settings(
         schedules={
+            "retention_hour": 3,
             "sessions_hour": 4,
             "scores_hour": 9,
             "training_hour": 11,
             "training_day": 2,
             "evaluation_hour": 12,
             "evaluation_day": 16,
-        }
+        },
+        retention={"raw_days": 500},
     )
 
 
@@ -62,7 +65,7 @@ class TestMonthlyClock:
 
 class TestEveryClock:
     def test_follows_the_settings(self, settings):
-        crons = {name: clock.cron for name, clock in clocks_of(settings.schedules).items()}
+        crons = {name: clock.cron for name, clock in clocks_of(settings).items()}
         assert crons == {name: cron for name, (cron, *_) in EXPECTED.items()}
 
     def test_has_its_schedule(self, settings):
@@ -73,7 +76,7 @@ class TestEveryClock:
 
     def test_has_its_task(self, settings):
         statements = list(task_statements(settings, "WH", resume=True))
-        tasks = zip(EXPECTED.values(), statements[:4], statements[4:], strict=True)
+        tasks = zip(EXPECTED.values(), statements[:5], statements[5:], strict=True)
         for (cron, _, task, call), created, altered in tasks:
             assert created.startswith(
                 f"CREATE OR REPLACE TASK {task} WAREHOUSE = WH SCHEDULE = 'USING CRON {cron} {TIMEZONE_NAME}' "
@@ -83,10 +86,15 @@ class TestEveryClock:
             assert altered == f"ALTER TASK {task} RESUME"
 
 
+class TestRetentionClock:
+    def test_exists_only_with_the_setting(self, settings, make_settings):
+        assert clocks_of(settings).keys() - clocks_of(make_settings()).keys() == {"retention"}
+
+
 class TestAddedClock:
     @pytest.fixture(autouse=True)
     def weekly_clock(self, settings, monkeypatch) -> None:
-        clocks = {**clocks_of(settings.schedules), "weekly": Clock("weekly", 6)}
+        clocks = {**clocks_of(settings), "weekly": Clock("weekly", 6)}
         for module in ("intent_platform.automation.schedules", "intent_platform.platforms.snowflake.deployment"):
             monkeypatch.setattr(f"{module}.clocks_of", lambda _: clocks)
 

@@ -5,6 +5,7 @@ holds only the gaps that it gave up and announced, to announce each of them once
 """
 
 import json
+from datetime import date
 
 import dagster as dg
 
@@ -13,7 +14,8 @@ from intent_platform.automation.alerts import AlertNotDelivered, announce
 from intent_platform.automation.gaps import GAP_TAG, Gap, GapFinder
 from intent_platform.automation.jobs import EVALUATION_JOB, PROMOTION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
 from intent_platform.errors import WarehouseError
-from intent_platform.partitions import now
+from intent_platform.partitions import first_kept_day, now
+from intent_platform.pipeline.expiry import kept_from
 from intent_platform.pipeline.promotion import pending_promotion
 from intent_platform.platforms.champion import is_settled
 from intent_platform.platforms.ledger import read_ledger
@@ -57,7 +59,7 @@ def define_catch_up_sensor(
         promotion = _pending_promotion(context.instance, platform)
         requests = [promotion] if promotion else []
         attempts = settings.scoring.catch_up_attempts
-        gaps = _gaps(GapFinder(settings, source, context.instance), platform, attempts)
+        gaps = _gaps(GapFinder(settings, source, context.instance, _kept_from(platform, source)), platform, attempts)
         for gap, failures in gaps.items():
             if failures < attempts and not _is_under_way(context.instance, gap.job):
                 requests.append(gap.request(failures + 1))
@@ -93,6 +95,15 @@ def _gaps(finder: GapFinder, platform: Platform, attempts: int) -> dict[Gap, int
     if scores and _has_champion(platform):  # before the first champion nobody can score
         gaps += scores
     return {gap: _failures(finder.instance, gap) for gap in gaps}
+
+
+def _kept_from(platform: Platform, source: Feed | ObservedTable) -> date:
+    """The first day whose raw sessions are kept; by the setting alone if the warehouse is busy or damaged."""
+    try:
+        with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+            return kept_from(connection, source.raw_days)
+    except WarehouseError:
+        return first_kept_day(source.raw_days)  # a run of a deleted day is refused and changes nothing
 
 
 def _failures(instance: dg.DagsterInstance, gap: Gap) -> int:

@@ -82,17 +82,21 @@ class Gap:
 
 @dataclass(frozen=True)
 class GapFinder:
-    """Finds the gaps of a deployment in the events that its instance has recorded, as of the first look."""
+    """Finds the gaps of a deployment in the events that its instance has recorded, as of the first look.
+
+    Nobody can load or rebuild a day before `kept_from`, because its raw sessions are deleted.
+    """
 
     settings: Settings
     source: Feed | ObservedTable
     instance: dg.DagsterInstance
+    kept_from: date
 
     def sessions(self) -> list[Gap]:
         """The days whose sessions or features are missing or out of date.
 
         Days that another SELECT made need `dataset` alone, because their sessions are loaded. A rebuilt table is empty,
-        so every such day counts, however old.
+        so every such day counts, however old, if its raw sessions are kept.
         """
         loaded, dataset = self._source_events, self._dataset_events
         due = self._due("sessions")
@@ -100,7 +104,8 @@ class GapFinder:
         # The source may complete a day after its load: the day is loaded again once its late rows have arrived.
         late = {day for day, since in self.source.completion_days(due).items() if self._loaded_before(day, since)}
         behind = missing | late | _older(dataset, loaded)
-        outdated = {day for day in self._outdated - behind if day >= self.settings.first_day}
+        behind = {day for day in behind if day >= self.kept_from}
+        outdated = {day for day in self._outdated - behind if day >= max(self.settings.first_day, self.kept_from)}
         rebuilds = [Gap(SESSIONS_JOB.name, days, CODE_VERSION, only=("dataset",)) for days in _ranges(outdated)]
         return _gaps(SESSIONS_JOB.name, behind, loaded) + rebuilds
 
@@ -110,7 +115,7 @@ class GapFinder:
         Only this month and the last one can have such a clock. A month without sessions to train on is not a gap:
         asking for it would fail three times and alert somebody for nothing.
         """
-        clocks, today = clocks_of(self.settings.schedules), now().date()
+        clocks, today = clocks_of(self.settings), now().date()
         extent = self.source.extent()
         trained = self.instance.get_materialized_partitions(dg.AssetKey("challenger_model"))
         evaluated = self.instance.get_materialized_partitions(dg.AssetKey("evaluation"))
@@ -140,7 +145,7 @@ class GapFinder:
 
     def _due(self, clock: str) -> Window:
         """The look-back days that the source has and whose daily clock ticked, on the day after, an hour ago."""
-        hour = clocks_of(self.settings.schedules)[clock].hour
+        hour = clocks_of(self.settings)[clock].hour
         last_due = (now() - timedelta(hours=hour) - _GRACE).date() - timedelta(days=1)
         window = trailing_window(last_due, self.settings.scoring.catch_up_days)
         window = window.intersection(Window(self.settings.first_day, max(self.settings.first_day, window.end)))

@@ -9,6 +9,7 @@ from intent_platform.assets.observed_source import observations
 from intent_platform.automation import SENSOR_TIMEOUT_SECONDS
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, now
+from intent_platform.pipeline.expiry import kept_days
 from intent_platform.pipeline.observation import days_held
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.feed import Feed
@@ -42,6 +43,7 @@ def define_table_sensor(
         window = Window(settings.first_day, max(settings.first_day, now().date()))
         try:
             with platform.warehouse.connect(timeout_seconds=SENSOR_TIMEOUT_SECONDS) as connection:
+                window = kept_days(connection, window, source.raw_days)  # nobody can build the other days again
                 states = days_held(connection, source, window)
         except WarehouseError as error:
             return dg.SkipReason(str(error))

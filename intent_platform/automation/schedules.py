@@ -1,6 +1,7 @@
 """The schedules, in Asia/Tokyo time. Each follows a clock and requests one partition of its job.
 
-The partition follows from the time of the tick: yesterday for a daily job, the current month for a monthly job.
+The partition follows from the time of the tick: yesterday for a daily job, the current month for a monthly job. The
+job of the retention has no partitions.
 """
 
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import dagster as dg
 
 from intent_platform.automation.jobs import EVALUATION_JOB, SCORES_JOB, SESSIONS_JOB, TRAINING_JOB
+from intent_platform.automation.retention import RETENTION_JOB
 from intent_platform.clocks import Clock, clocks_of
-from intent_platform.settings.operation import ScheduleSettings
+from intent_platform.partitions import TIMEZONE_NAME
+from intent_platform.settings import Settings
 
 #: For each clock, the job that it starts and the schedule's description in the UI.
 _STARTS = {
@@ -20,10 +23,12 @@ _STARTS = {
 }
 
 
-def build_schedules(schedules: ScheduleSettings) -> list[Any]:  # Dagster does not export the type
+def build_schedules(settings: Settings) -> list[Any]:  # Dagster does not export the type
     """Return all schedules. With `schedules.running_by_default` they run from the start."""
-    status = dg.DefaultScheduleStatus.RUNNING if schedules.running_by_default else dg.DefaultScheduleStatus.STOPPED
-    return [_schedule(clock, status) for clock in clocks_of(schedules).values()]
+    status = (
+        dg.DefaultScheduleStatus.RUNNING if settings.schedules.running_by_default else dg.DefaultScheduleStatus.STOPPED
+    )
+    return [_schedule(clock, status) for clock in clocks_of(settings).values()]
 
 
 def schedule_name(clock: Clock) -> str:
@@ -32,6 +37,15 @@ def schedule_name(clock: Clock) -> str:
 
 
 def _schedule(clock: Clock, status: dg.DefaultScheduleStatus) -> Any:
+    if clock.name == "retention":
+        return dg.ScheduleDefinition(
+            schedule_name(clock),
+            job_name=RETENTION_JOB,
+            description="Delete raw sessions that are older than retention.raw_days.",
+            cron_schedule=clock.cron,
+            execution_timezone=TIMEZONE_NAME,
+            default_status=status,
+        )
     job, description = _STARTS[clock.name]
     return dg.build_schedule_from_partitioned_job(
         job,

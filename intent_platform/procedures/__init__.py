@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from intent_platform.errors import TrainingRefused
+from intent_platform.errors import SettingsError, TrainingRefused
 from intent_platform.partitions import Window, days_window, month_window
 from intent_platform.pipeline.checks import ALL_DAYS, CheckContext, failed_verdicts
 from intent_platform.pipeline.dataset import build_dataset
 from intent_platform.pipeline.evaluation import evaluate
+from intent_platform.pipeline.expiry import delete_expired
 from intent_platform.pipeline.promotion import carry_out, newest_promotion, roll_back_to
 from intent_platform.pipeline.scoring import CHAMPION, score
 from intent_platform.pipeline.training import train_challenger
@@ -87,6 +88,22 @@ def run_prediction(session: "Session", session_date: date, model: str | None) ->
     with _called(session, "scores", window) as call:
         scored = score(call.platform, model or CHAMPION, window)
         return call.answer(window=str(window), rows=scored.rows, version=", ".join(scored.versions))
+
+
+def run_retention(session: "Session") -> str:
+    """Delete the raw sessions that are older than `retention.raw_days`.
+
+    Raises:
+        SettingsError: the procedures were deployed with settings that keep raw sessions for ever.
+    """
+    with _called(session, "source") as call:
+        raw_days = call.settings.retention.raw_days
+        if raw_days is None:
+            raise SettingsError(
+                "retention.raw_days is null, so raw sessions are kept for ever: set it, then run make deploy-sproc"
+            )
+        expired = delete_expired(call.platform, call.source, raw_days, call.settings.landing_folder, run_id=call.run_id)
+        return json.dumps({"kept_from": expired.kept_from.isoformat(), "rows": expired.rows})
 
 
 def run_rollback(session: "Session", version: str, reason: str) -> str:

@@ -57,7 +57,7 @@ def rehearsal_settings(kind: str, strength: float, sessions_per_day: int) -> Set
 def prepare(rehearsal: Rehearsal) -> None:
     """Run the months before the game, in few runs: the sessions, the first champion and its scores."""
     month = add_months(FIRST_DAY, -1).isoformat()
-    clocks = clocks_of(rehearsal.settings.schedules)
+    clocks = clocks_of(rehearsal.settings)
     last = FIRST_DAY - timedelta(days=1)  # the game's first morning loads this day
     evening = datetime.combine(last, time(20), TIMEZONE)
     rehearsal.run(evening, SESSIONS_JOB.name, window=Window(rehearsal.settings.first_day, last))
@@ -71,7 +71,7 @@ def prepare(rehearsal: Rehearsal) -> None:
 
 def play(rehearsal: Rehearsal, day: date) -> Iterator[Entry]:
     """Play one day of the game. The on-call engineer rolls back when `promotion_was_right` fails."""
-    scores_schedule = schedule_name(clocks_of(rehearsal.settings.schedules)["scores"])
+    scores_schedule = schedule_name(clocks_of(rehearsal.settings)["scores"])
     for run in rehearsal.day(day):
         yield from entries_of(run)
         if run.by == scores_schedule:

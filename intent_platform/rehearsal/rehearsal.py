@@ -86,7 +86,7 @@ class Rehearsal:
 
     def day(self, today: date) -> Iterator[RehearsedRun]:
         """Execute and yield all runs of a day: those of each clock, and those that the sensors request afterwards."""
-        ticking = [clock for clock in clocks_of(self.settings.schedules).values() if clock.ticks_on(today)]
+        ticking = [clock for clock in clocks_of(self.settings).values() if clock.ticks_on(today)]
         for moment, schedule in sorted((clock.moment_on(today), schedule_name(clock)) for clock in ticking):
             yield from self._requested(moment, schedule, self._schedule_requests)
             for sensor in self._sensors:

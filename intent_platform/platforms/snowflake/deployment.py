@@ -84,6 +84,7 @@ PROCEDURES = (
         "run_prediction",
         "Scores a day",
     ),
+    Procedure("RETENTION", (), "run_retention", "Deletes raw sessions that are older than retention.raw_days"),
     Procedure(
         "ROLLBACK",
         (("VERSION", "VARCHAR DEFAULT ''"), ("REASON", f"VARCHAR DEFAULT '{NO_REASON}'")),
@@ -94,6 +95,7 @@ PROCEDURES = (
 
 #: The task of each clock.
 TASKS = {
+    "retention": Task("RETENTION_DAILY", "source", "CALL RETENTION()"),
     "sessions": Task("DATASET_DAILY", "dataset", f"CALL DATASET({_YESTERDAY})"),
     "scores": Task("PREDICTION_DAILY", "scores", f"CALL PREDICTION({_YESTERDAY})"),
     "training": Task("TRAINING_MONTHLY", "challenger_model", f"CALL TRAINING({_THIS_MONTH})"),
@@ -121,7 +123,7 @@ def procedure_statements(archive: str, commit: str) -> Iterator[str]:
 
 def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
     """The statements of the tasks, with the schedules' clocks. A task computes its day at run time, in Asia/Tokyo."""
-    clocks = clocks_of(settings.schedules)
+    clocks = clocks_of(settings)
     for clock in clocks.values():
         task = TASKS[clock.name]
         tag = query_tag(settings.deployment, task=task.name, asset=task.asset)
