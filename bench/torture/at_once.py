@@ -1,4 +1,4 @@
-"""Processes at once on one home: moves, scores, loads, training, prune, commands, readers and first starts.
+"""Processes at once on one home: moves, scores, loads, training, prune, retention, commands, readers, first starts.
 
 Whoever says that it moved the champion must be in the ledger, and nobody else. A refusal must be one sentence.
 """
@@ -74,7 +74,7 @@ def _commands(room: Room, _: Random) -> Outcome:
 
 
 def _mixture(seconds: int, room: Room, random: Random) -> Outcome:
-    """Eight processes repeat what they do for some seconds."""
+    """Nine processes repeat what they do for some seconds."""
     seed = random.randrange(10**6)
 
     def jobs(home: Path, names: Sequence[str]) -> Mapping[str, Work]:
@@ -92,6 +92,7 @@ def _mixture(seconds: int, room: Room, random: Random) -> Outcome:
             "landing load": land,
             "training": lambda _: work.train(home),
             "prune": lambda _: work.prune(home, _KEPT_BY_PRUNE),
+            "retention": lambda _: work.delete_expired(home),
             "reader": lambda _: calls.read(home, WINDOW),
         }
 

@@ -1,16 +1,18 @@
 """The operations that are killed: how each begins, what it does, and what it must have brought about in the end."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.torture import steps, work
-from bench.torture.homes import Room, use
+from bench.torture.homes import NOW, Room, use
 from bench.torture.processes import answer_of
-from bench.torture.state import HomeState, state_of
+from bench.torture.state import WAREHOUSE, HomeState, state_of
 from bench.torture.steps import Step
 from bench.torture.work import MARKED, ROWS, SUPERSEDED
 
@@ -60,6 +62,22 @@ def _with_other_source(room: Room) -> Path:
     return room.made("other_source", fill)
 
 
+def _with_old_files(room: Room) -> Path:
+    """A shop with accepted files of January, which are too old, and of April, and with an old staged folder."""
+
+    def fill(home: Path) -> None:
+        shutil.copytree(room.shop(), home)
+        accepted = home / "landing" / "accepted"
+        work.drop_files(accepted, FILES, "old", first=date(2026, 1, 5))
+        work.drop_files(accepted, FILES, "young")
+        for done in accepted.glob("*.done"):
+            done.unlink()
+        (home / ".staged-7-killed").mkdir()
+        os.utime(home / ".staged-7-killed", (0, 0))
+
+    return room.made("old_files", fill)
+
+
 def _days(state: HomeState) -> object:
     return state.days
 
@@ -84,6 +102,30 @@ def _landing_violations(folder: Path, state: HomeState, ended: bool) -> list[str
         found.append(f"{FILES - len(waiting | accepted)} of {FILES} landing files are gone")
     if accepted and not loaded:
         found.append(f"{len(accepted)} landing files moved to accepted/ before their rows were committed")
+    return found
+
+
+def _retention_violations(folder: Path, state: HomeState, ended: bool) -> list[str]:
+    """What is wrong with the raw sessions: they go together with their record, and the files go after the rows."""
+    import duckdb
+
+    with duckdb.connect(str(folder / "home" / WAREHOUSE), read_only=True) as connection:
+        recorded = connection.execute("SELECT KEPT_FROM::VARCHAR, SESSIONS, REJECTED FROM RAW_DELETIONS").fetchall()
+    first = (NOW - timedelta(days=work.RAW_DAYS)).date().isoformat()
+    raw = {day for table in ("SOURCE", "SOURCE_REJECTED") for day in state.table(table)}
+    files = sorted(path.name for path in (folder / "home" / "landing" / "accepted").glob("*.csv"))
+    old, young = (sum(f"_{age}_" in name for name in files) for age in ("old", "young"))
+    found = []
+    if len(recorded) > 1 or [day for day, *_ in recorded] not in ([], [first]):
+        found.append(f"RAW_DELETIONS has {recorded}, not one deletion up to {first}")
+    if bool(recorded) == any(day < first for day in raw):
+        found.append(f"RAW_DELETIONS has {len(recorded)} rows, and the first day with raw sessions is {min(raw)}")
+    if not any(day < first for day in state.table("DATASET")):
+        found.append(f"DATASET lost its days before {first}")
+    if young != FILES or (old < FILES and not recorded):
+        found.append(f"accepted/ has {young} young and {old} old files, and {len(recorded)} deletions are recorded")
+    if ended and (old or not recorded):
+        found.append(f"{old} old files and {len(recorded)} recorded deletions are left")
     return found
 
 
@@ -135,6 +177,15 @@ OPERATIONS = (
         _days,
         ("SOURCE", "SOURCE_REJECTED"),
         _landing_violations,
+    ),
+    Operation(
+        "retention",
+        _with_old_files,
+        work.delete_expired,
+        steps.RETENTION,
+        _days,
+        ("SOURCE", "SOURCE_REJECTED", "DATASET", "SCORES"),
+        _retention_violations,
     ),
     Operation("prune", _shop, work.prune, steps.PRUNE, lambda state: sorted(state.versions)),
     Operation("rollback command", _shop, work.roll_back_by_command, steps.ROLLBACK_COMMAND, _moves),

@@ -131,6 +131,15 @@ SCORES = (
     Step("scores written", "intent_platform.pipeline.scoring:refill_window"),
     Step("scores committed", _TRANSACTION, "exit"),
 )
+RETENTION = (
+    Step("first day found", "intent_platform.pipeline.expiry:first_kept_day"),
+    Step("rows deleted", "intent_platform.pipeline.expiry:_delete_rows"),
+    Step("deletion committed", _TRANSACTION, "exit"),
+    Step("first file read", "intent_platform.sessions.expired_files:_newest_day"),
+    Step("first file deleted", "intent_platform.sessions.expired_files:printable"),
+    Step("files deleted", "intent_platform.pipeline.expiry:delete_expired_files"),
+    Step("copies deleted", "intent_platform.pipeline.expiry:delete_old_copies"),
+)
 CHALLENGER = (
     Step("run created", f"{_CLIENT}.create_run"),
     Step("metrics logged", f"{_CLIENT}.log_batch"),

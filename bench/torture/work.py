@@ -3,7 +3,7 @@
 import csv
 import random
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from bench.torture.homes import MONTH, use
@@ -19,6 +19,9 @@ MARKED, SUPERSEDED, CHALLENGER = 1, 2, -1
 _LANDING = {"FEED": "landing", "LANDING_QUIET_SECONDS": "0", "LANDING_DONE_FILES": "true"}
 #: Another seed of the simulated shop. So a load changes the rows that the template has.
 _OTHER_SESSIONS = {"SIMULATED_SEED": "1"}
+#: The shortest retention that the settings of the shop allow without pooled months.
+RAW_DAYS = 76
+_RETENTION = {"RETENTION_RAW_DAYS": str(RAW_DAYS), "GATE_POOL_MONTHS": "0"}
 _REASON, _RUN = "torture", "torture"
 
 
@@ -96,6 +99,16 @@ def build_dataset(home: Path) -> None:
     dataset.build_dataset(platform_for(settings), WINDOW, session_source(settings))
 
 
+def delete_expired(home: Path) -> None:
+    """Delete raw sessions that are too old, as the job `retention_job` does."""
+    from intent_platform.pipeline import expiry
+    from intent_platform.sessions.choice import session_source
+
+    settings = use(home, **_RETENTION)
+    landing, platform = settings.landing_folder, platform_for(settings)
+    expiry.delete_expired(platform, session_source(settings), RAW_DAYS, landing, run_id=_RUN)
+
+
 def train(home: Path) -> None:
     """Train another challenger of the newest month."""
     from intent_platform.pipeline.training import train_challenger
@@ -159,27 +172,27 @@ def command(home: Path, *arguments: str, **overrides: str) -> None:
         raise RuntimeError(f"{arguments[0]} ended with the code {code}")
 
 
-def drop_files(folder: Path, files: int, seed: str) -> None:
-    """Drop landing files with `ROWS` rows each, and the file NAME.done beside each."""
+def drop_files(folder: Path, files: int, seed: str, first: date = WINDOW.start) -> None:
+    """Drop landing files with `ROWS` rows each of the days from `first` on, and the file NAME.done beside each."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(files):
         drawn = random.Random(f"{seed} {number}")  # noqa: S311  not for secrets
         path = folder / f"sessions_{seed}_{number}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [*_row(drawn, 0)])
+            writer = csv.DictWriter(file, [*_row(drawn, 0, first)])
             writer.writeheader()
-            writer.writerows(_row(drawn, row) for row in range(ROWS))
+            writer.writerows(_row(drawn, row, first) for row in range(ROWS))
         path.with_name(f"{path.name}.done").touch()
 
 
-def _row(drawn: random.Random, number: int) -> Mapping[str, object]:
+def _row(drawn: random.Random, number: int, first: date) -> Mapping[str, object]:
     behaviour = ("ADMINISTRATIVE", "INFORMATIONAL", "PRODUCTRELATED")
     measures = ("BOUNCERATES", "EXITRATES", "PAGEVALUES", "SPECIALDAY")
     codes = ("OPERATINGSYSTEMS", "BROWSER", "REGION", "TRAFFICTYPE")
     uid = f"{drawn.getrandbits(128):032x}"
     return {
         "UID": "-".join((uid[:8], uid[8:12], uid[12:16], uid[16:20], uid[20:])),
-        "SESSION_DATE": f"2026-04-{drawn.randrange(3, 13):02d}",
+        "SESSION_DATE": (first + timedelta(days=drawn.randrange(len(WINDOW)))).isoformat(),
         **{name: drawn.randrange(9) for name in behaviour},
         **{f"{name}_DURATION": drawn.randrange(900) for name in behaviour},
         **{name: round(drawn.random(), 3) for name in measures},
