@@ -15,12 +15,13 @@ from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
-from intent_platform_tests.assets.conftest import Shop, made_csv
+from intent_platform_tests.assets.conftest import MONTHS, Shop, made_csv
 from intent_platform_tests.automation.procedures import (
     COMMIT,
     JUNE,
     Deploy,
     PlayedMonth,
+    answer,
     at,
     call,
     deploy,
@@ -147,6 +148,27 @@ class TestDataset:
             shop.run("sessions_job", JUNE.keys[0])
             assert shop.rows("DATASET") == taken
             assert shop.rows("SOURCE_REJECTED", "REASONS") == [('["REGION is below 0"]',)]
+
+
+class TestRetention:
+    def test_deletes_what_the_deployed_settings_do_not_keep(self, deployed, emulator):
+        """June is over by the clock of this machine, so every session is too old."""
+        with deployed() as shop:
+            shop.load()
+            kept = shop.settings.model_copy(
+                update={"retention": shop.settings.retention.model_copy(update={"raw_days": 417})}
+            )
+            connector, features = SnowflakeConnector(kept), shop.rows("DATASET")
+            deploy(connector)
+            deploy_tasks(connector, lambda _: None, resume=True, dry=False)
+            told = answer(emulator.tick(at("2026-11-01T04:00"))["RETENTION_DAILY"])
+            deploy_tasks(connector, lambda _: None, resume=False, dry=False)
+            assert told["rows"] == {"SOURCE": sum(MONTHS.values()), "SOURCE_REJECTED": 0}
+            assert (shop.rows("SOURCE"), shop.rows("DATASET")) == ([], features)
+
+    def test_is_refused_by_settings_that_keep_everything(self, month):
+        with pytest.raises(WarehouseError, match=r"retention\.raw_days is null"):
+            call(month.shop, "CALL RETENTION()")
 
 
 class TestDryRun:

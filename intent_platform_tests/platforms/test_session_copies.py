@@ -1,6 +1,7 @@
 """Copies of sessions in the home besides its tables: the old ones are deleted, and nothing else is."""
 
 import os
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import pytest
 
 from intent_platform.errors import WarehouseError
 from intent_platform.partitions import TIMEZONE
-from intent_platform.platforms.local import session_copies
 from intent_platform.platforms.local.session_copies import delete_old_copies
 
 MONDAY, TUESDAY = date(2024, 5, 13), date(2024, 5, 14)
@@ -43,6 +43,6 @@ class TestOldCopies:
         def refuse(*_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(session_copies.shutil, "rmtree", refuse)
+        monkeypatch.setattr(shutil, "rmtree", refuse)
         with pytest.raises(WarehouseError, match="staged-7-abc holds sessions that are too old"):
             delete_old_copies(warehouse, TUESDAY)
