@@ -15,6 +15,7 @@ from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
+from intent_platform.settings.operation import RetentionSettings
 from intent_platform_tests.assets.conftest import MONTHS, Shop, made_csv
 from intent_platform_tests.automation.procedures import (
     COMMIT,
@@ -155,9 +156,7 @@ class TestRetention:
         """June is over by the clock of this machine, so every session is too old."""
         with deployed() as shop:
             shop.load()
-            kept = shop.settings.model_copy(
-                update={"retention": shop.settings.retention.model_copy(update={"raw_days": 417})}
-            )
+            kept = shop.settings.model_copy(update={"retention": RetentionSettings(raw_days=417)})
             connector, features = SnowflakeConnector(kept), shop.rows("DATASET")
             deploy(connector)
             deploy_tasks(connector, lambda _: None, resume=True, dry=False)

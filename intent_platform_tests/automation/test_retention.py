@@ -18,6 +18,7 @@ from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import challenger_of
 from intent_platform.sessions.choice import session_source
 from intent_platform.settings import Settings
+from intent_platform.settings.operation import RetentionSettings
 from intent_platform.tables import EVALUATIONS
 from intent_platform_tests.assets.conftest import Shop, crowned_home, made_csv, open_shop, shop_settings
 from intent_platform_tests.automation.conftest import requested, run_range
@@ -32,7 +33,7 @@ def keeping(settings: Settings, raw_days: int | None = RAW_DAYS) -> Settings:
     """The settings with a retention; `model_copy` does not judge it."""
     return settings.model_copy(
         update={
-            "retention": settings.retention.model_copy(update={"raw_days": raw_days}),
+            "retention": RetentionSettings(raw_days=raw_days),
             "first_day": YESTERDAY - timedelta(days=200),
         }
     )
@@ -61,7 +62,7 @@ class TestJob:
         context = dg.build_schedule_context(
             scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
         )
-        (request,) = schedule.evaluate_tick(context).run_requests
+        (request,) = schedule.evaluate_tick(context).run_requests or []
         assert (schedule.job_name, schedule.cron_schedule, request.partition_key) == (RETENTION_JOB, "0 4 * * *", None)
 
     def test_shows_what_it_deleted(self, landing, instance, capsys):

@@ -1,11 +1,12 @@
-"""What the suite sees of landing files and backups after a kill."""
+"""What the suite sees of landing files, old raw sessions and backups after a kill."""
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from bench.torture.operations import FILES, _backup_violations, _landing_violations
-from bench.torture.state import HomeState
+from bench.torture.operations import FILES, _backup_violations, _landing_violations, _retention_violations
+from bench.torture.state import WAREHOUSE, Day, HomeState
 from bench.torture.work import ROWS, drop_files
 
 LOADED = HomeState(by_feed={"landing": (FILES * ROWS - 30, 30)})
@@ -46,6 +47,54 @@ class TestLandingFiles:
 
     def test_must_be_loaded_in_the_end(self, landing):
         assert len(_landing_violations(landing.parents[1], HomeState(), ended=True)) == 1
+
+
+OLD, KEPT = {"2026-02-02": Day(1, "")}, {"2026-02-03": Day(1, "")}
+
+
+class TestOldRawSessions:
+    """76 days before 20 April is 3 February."""
+
+    @staticmethod
+    def found(folder: Path, source: dict[str, Day], recorded: list[str], files: int, *, ended: bool) -> list[str]:
+        """The violations of a home with so many old files, and features of both days."""
+        accepted = folder / "home" / "landing" / "accepted"
+        drop_files(accepted, files, "old")
+        drop_files(accepted, FILES, "young")
+        with duckdb.connect(str(folder / "home" / WAREHOUSE)) as connection:
+            connection.execute("CREATE TABLE RAW_DELETIONS (KEPT_FROM DATE, SESSIONS INTEGER, REJECTED INTEGER)")
+            for day in recorded:
+                connection.execute("INSERT INTO RAW_DELETIONS VALUES (?, 1, 0)", [day])
+        state = HomeState(days={"SOURCE": source, "DATASET": OLD | KEPT})
+        return _retention_violations(folder, state, ended)
+
+    @pytest.mark.parametrize(
+        ("source", "recorded", "files", "ended"),
+        [
+            (OLD | KEPT, [], FILES, False),
+            (KEPT, ["2026-02-03"], FILES, False),
+            (KEPT, ["2026-02-03"], 1, False),
+            (KEPT, ["2026-02-03"], 0, True),
+        ],
+        ids=["before", "rows deleted", "files deleted in part", "after"],
+    )
+    def test_may_be_in_each_of_these_states(self, tmp_path, source, recorded, files, ended):
+        assert self.found(tmp_path, source, recorded, files, ended=ended) == []
+
+    @pytest.mark.parametrize(
+        ("source", "recorded", "files", "ended"),
+        [
+            (KEPT, [], FILES, False),
+            (OLD | KEPT, ["2026-02-03"], FILES, False),
+            (OLD | KEPT, [], 1, False),
+            (KEPT, ["2026-02-04"], FILES, False),
+            (KEPT, ["2026-02-03"] * 2, FILES, False),
+            (KEPT, ["2026-02-03"], 1, True),
+        ],
+        ids=["no record", "rows left", "files before rows", "another day", "two records", "files left"],
+    )
+    def test_must_not_be_in_these(self, tmp_path, source, recorded, files, ended):
+        assert len(self.found(tmp_path, source, recorded, files, ended=ended)) == 1
 
 
 class TestBackup:
