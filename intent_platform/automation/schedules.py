@@ -25,9 +25,8 @@ _STARTS = {
 
 def build_schedules(settings: Settings) -> list[Any]:  # Dagster does not export the type
     """Return all schedules. With `schedules.running_by_default` they run from the start."""
-    status = (
-        dg.DefaultScheduleStatus.RUNNING if settings.schedules.running_by_default else dg.DefaultScheduleStatus.STOPPED
-    )
+    running = settings.schedules.running_by_default
+    status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
     return [_schedule(clock, status) for clock in clocks_of(settings).values()]
 
 
