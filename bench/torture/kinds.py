@@ -7,8 +7,15 @@ from collections.abc import Mapping
 
 from bench.torture.at_once import at_once
 from bench.torture.emulated import emulated
+from bench.torture.input.landing import landing_files
 from bench.torture.kills import kills
 from bench.torture.soak import soak
 from bench.torture.trials import Kind
 
-KINDS: Mapping[str, Kind] = {"soak": soak, "emulated account": emulated, "at once": at_once, "kills": kills}
+KINDS: Mapping[str, Kind] = {
+    "soak": soak,
+    "emulated account": emulated,
+    "at once": at_once,
+    "landing files": landing_files,
+    "kills": kills,
+}

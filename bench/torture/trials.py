@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import TypeVar
 
 from bench.torture.homes import Room
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Size:
         rounds: rounds of each kind at once.
         seconds: how long a round of the mixture lasts.
         mornings: the length of the soak in days.
+        files: malformed landing files.
+        inputs: other malformed inputs.
         minutes: after this time, no further trial begins.
     """
 
@@ -60,13 +65,22 @@ class Size:
     rounds: int
     seconds: int
     mornings: int
+    files: int
+    inputs: int
     minutes: int
 
 
 SIZES = {
-    "small": Size(calls=1, moments=1, drawn=1, rounds=1, seconds=6, mornings=2, minutes=15),
-    "full": Size(calls=18, moments=3, drawn=None, rounds=4, seconds=20, mornings=365, minutes=25),
+    "small": Size(calls=1, moments=1, drawn=1, rounds=1, seconds=6, mornings=2, files=48, inputs=30, minutes=15),
+    "full": Size(
+        calls=18, moments=3, drawn=None, rounds=4, seconds=20, mornings=365, files=1_500, inputs=1_000, minutes=25
+    ),
 }
 
 #: A kind of torture: the trials of a run of that size. It draws what to try with the given random numbers.
 Kind = Callable[[Size, Random], Iterator[Trial]]
+
+
+def groups(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """The items in groups of that size, in their order. The last group may be smaller."""
+    return [items[first : first + size] for first in range(0, len(items), size)]

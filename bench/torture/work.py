@@ -16,7 +16,7 @@ WINDOW = Window(date(2026, 4, 3), date(2026, 4, 13))
 ROWS = 200
 #: Places in `version_names`.
 MARKED, SUPERSEDED, CHALLENGER = 1, 2, -1
-_LANDING = {"FEED": "landing", "LANDING_QUIET_SECONDS": "0", "LANDING_DONE_FILES": "true"}
+LANDING = {"FEED": "landing", "LANDING_QUIET_SECONDS": "0", "LANDING_DONE_FILES": "true"}
 #: Another seed of the simulated shop. So a load changes the rows that the template has.
 _OTHER_SESSIONS = {"SIMULATED_SEED": "1"}
 #: The shortest retention that the settings of the shop allow without pooled months.
@@ -87,7 +87,7 @@ def load(home: Path, **overrides: str) -> None:
 
 def load_landing(home: Path) -> None:
     """Load the landing files."""
-    load(home, **_LANDING)
+    load(home, **LANDING)
 
 
 def build_dataset(home: Path) -> None:
@@ -179,13 +179,14 @@ def drop_files(folder: Path, files: int, seed: str, first: date = WINDOW.start) 
         drawn = random.Random(f"{seed} {number}")  # noqa: S311  not for secrets
         path = folder / f"sessions_{seed}_{number}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [*_row(drawn, 0, first)])
+            writer = csv.DictWriter(file, [*session_row(drawn, 0, first)])
             writer.writeheader()
-            writer.writerows(_row(drawn, row, first) for row in range(ROWS))
+            writer.writerows(session_row(drawn, row, first) for row in range(ROWS))
         path.with_name(f"{path.name}.done").touch()
 
 
-def _row(drawn: random.Random, number: int, first: date) -> Mapping[str, object]:
+def session_row(drawn: random.Random, number: int, first: date = WINDOW.start) -> Mapping[str, object]:
+    """A session. It breaks the contract if `number` is divisible by 20."""
     behaviour = ("ADMINISTRATIVE", "INFORMATIONAL", "PRODUCTRELATED")
     measures = ("BOUNCERATES", "EXITRATES", "PAGEVALUES", "SPECIALDAY")
     codes = ("OPERATINGSYSTEMS", "BROWSER", "REGION", "TRAFFICTYPE")
