@@ -6,9 +6,8 @@ The copy holds warehouse, registry and Dagster's store in one consistent state. 
 from argparse import ArgumentParser
 from pathlib import Path
 
-from rich.console import Console
-
 from intent_platform.settings import load_settings
+from intent_platform.terminal import open_console
 from intent_platform.upkeep.backup import back_up
 
 
@@ -28,7 +27,7 @@ def run(to: Path) -> None:
         WarehouseError: the warehouse or the registry is busy for too long, or damaged.
     """
     manifest = back_up(load_settings(), to)
-    Console().print(
+    open_console().print(
         f"Backed up {len(manifest.files):,} files, {manifest.size / 1e6:,.1f} MB, to {to}. "
         f"To go back to them: make restore from={to}",
         soft_wrap=True,

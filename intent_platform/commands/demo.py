@@ -40,7 +40,7 @@ from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.choice import session_source
 from intent_platform.settings import Settings
-from intent_platform.terminal import plain_table, three_digits
+from intent_platform.terminal import open_console, plain_table, three_digits
 
 _STEPS_PER_MONTH = 5
 
@@ -64,7 +64,7 @@ def run(csv: Path | None) -> None:
         raise FeedError(
             f"the demo runs past months, and the feed {settings.feed} has none: set feed to simulated or uci"
         )
-    console = Console()
+    console = open_console()
     for sentence in settle(platform).repairs:  # without a ledger row nobody is champion of a past day
         console.print(sentence, soft_wrap=True)
     with open_instance(settings) as instance:

@@ -8,13 +8,12 @@ import socket
 import sys
 from argparse import ArgumentParser
 
-from rich.console import Console
-
 from intent_platform.errors import InstanceError
 from intent_platform.instance import WORKSPACE, open_instance
 from intent_platform.instance.claim import claim
 from intent_platform.instance.home import prepare_home
 from intent_platform.settings import environment_of_paths, load_settings
+from intent_platform.terminal import open_console
 from intent_platform.workers import fail_unstarted
 
 _ADDRESS = "127.0.0.1"
@@ -40,7 +39,7 @@ def run(port: int) -> None:
         fail_unstarted(instance)  # no daemon runs, because this process has claimed the home
     # Dagster's processes start in another folder, where a relative path would name another file.
     os.environ.update(environment_of_paths(settings))
-    Console().print(f"Dagster UI: [link]http://{_ADDRESS}:{port}[/link]  (stop with Ctrl-C)")
+    open_console().print(f"Dagster UI: http://{_ADDRESS}:{port}  (stop with Ctrl-C)")
     # A dagster.yaml in the current folder could count as a second configuration, so Dagster starts in its home.
     os.chdir(home)
     command = [sys.executable, "-m", "dagster", "dev", "-h", _ADDRESS, "-p", str(port), "-w", str(WORKSPACE)]

@@ -6,12 +6,11 @@ The command then searches everything that the platform keeps, and names what sti
 from argparse import ArgumentParser
 from contextlib import nullcontext
 
-from rich.console import Console
-
 from intent_platform.errors import StillNamed
 from intent_platform.instance.claim import unused
 from intent_platform.pipeline.forgetting import validated_uid
 from intent_platform.settings import load_settings
+from intent_platform.terminal import open_console
 from intent_platform.upkeep.forgetting import forget
 
 
@@ -32,7 +31,7 @@ def run(uid: str) -> None:
     is_local = settings.deployment == "local"
     with unused(settings.home / "dagster") if is_local else nullcontext():
         forgotten = forget(settings, visitor)
-    console = Console(soft_wrap=True)
+    console = open_console(soft_wrap=True)
     rows = ", ".join(f"{count:,} of {table}" for table, count in forgotten.rows.items() if count) or "none"
     console.print(f"Deleted rows: {rows}. Removed rows of session files: {sum(forgotten.files.values()):,}.")
     if forgotten.left:

@@ -8,7 +8,6 @@ from argparse import ArgumentParser
 from datetime import timedelta
 
 import dagster as dg
-from rich.console import Console
 from rich.progress import track
 
 from intent_platform.errors import SettingsError
@@ -28,6 +27,7 @@ from intent_platform.rehearsal.game_day import (
 from intent_platform.rehearsal.game_story import Entry, Week, story_table, weeks_table
 from intent_platform.rehearsal.rehearsal import Rehearsal
 from intent_platform.sessions.simulated.scenarios import meaning_of
+from intent_platform.terminal import bold, open_console
 
 _WEEK = 7
 _MOST_DAYS = 366
@@ -54,11 +54,11 @@ def run(scenario: str, strength: float, days: int, sessions_per_day: int) -> Non
     if not 1 <= days <= _MOST_DAYS:
         raise SettingsError(f"--days must be from 1 to {_MOST_DAYS}, not {days}")
     settings = rehearsal_settings(scenario, strength, sessions_per_day)
-    console = Console()
+    console = open_console()
     shutil.rmtree(settings.home, ignore_errors=True)
     settings.home.mkdir(parents=True)
     during = "" if scenario == "none" else f" From {BEGINS} to {ENDS - timedelta(days=1)}."
-    console.print(f"[bold]{scenario}[/bold]: {meaning_of(scenario)}{during}", soft_wrap=True)
+    console.print(bold(scenario), f": {meaning_of(scenario)}{during}", sep="", soft_wrap=True)
     with dg.DagsterInstance.local_temp(str(settings.home)) as instance:
         rehearsal = Rehearsal(settings, platform_for(settings), instance)
         prepare(rehearsal)

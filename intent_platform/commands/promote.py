@@ -6,8 +6,6 @@ The command runs the promotion job in this process. The job refuses a version th
 from argparse import ArgumentParser
 from collections.abc import Mapping
 
-from rich.console import Console
-
 from intent_platform.automation.jobs import PROMOTION_JOB
 from intent_platform.definitions import build_definitions
 from intent_platform.instance import open_instance, run_job
@@ -16,6 +14,7 @@ from intent_platform.platforms.champion import settle
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.versions import name_or_nobody, validated_version_name
 from intent_platform.settings import load_settings
+from intent_platform.terminal import bold, open_console
 
 
 def options(parser: ArgumentParser) -> None:
@@ -43,7 +42,7 @@ def move_and_report(job: str, config: Mapping[str, object], consequence: str) ->
         consequence: the text after the name of the new champion. `{before}` stands for the previous one.
     """
     settings = load_settings()
-    platform, console = platform_for(settings), Console(soft_wrap=True)
+    platform, console = platform_for(settings), open_console(soft_wrap=True)
     with open_instance(settings) as instance:
         settled = settle(platform)
         for sentence in settled.repairs:
@@ -56,6 +55,8 @@ def move_and_report(job: str, config: Mapping[str, object], consequence: str) ->
         return
     before, days = move.from_version or "nobody", settings.scoring.rescore_days
     console.print(
-        f"The champion is now [bold]{move.to_version}[/bold]{consequence.format(before=before)}. "
-        f"With `make dev` running, the last {days} scored days are scored again."
+        "The champion is now ",
+        bold(move.to_version),
+        f"{consequence.format(before=before)}. With `make dev` running, the last {days} scored days are scored again.",
+        sep="",
     )

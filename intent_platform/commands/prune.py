@@ -2,12 +2,11 @@
 
 from argparse import ArgumentParser
 
-from rich.console import Console
-
 from intent_platform.errors import SettingsError
 from intent_platform.pipeline.retention import prune
 from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
+from intent_platform.terminal import open_console
 
 
 def options(parser: ArgumentParser) -> None:
@@ -25,6 +24,9 @@ def run(keep: int) -> None:
         raise SettingsError(f"keep is {keep}, but at least one version must stay: set it to 1 or more")
     pruned = prune(platform_for(load_settings()), keep)
     names = f": {', '.join(pruned.versions)}" if pruned.versions else ""
-    Console().print(f"Deleted {len(pruned.versions)} versions{names}.", soft_wrap=True)
+    console = open_console(soft_wrap=True)
+    console.print(f"Deleted {len(pruned.versions)} versions{names}.")
     if pruned.leftovers:
-        Console().print(f"Deleted {pruned.leftovers} leftovers of interrupted trainings or deletions.", soft_wrap=True)
+        open_console().print(
+            f"Deleted {pruned.leftovers} leftovers of interrupted trainings or deletions.", soft_wrap=True
+        )

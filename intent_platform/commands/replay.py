@@ -10,7 +10,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -20,7 +19,7 @@ from intent_platform.partitions import day_of, month_keys
 from intent_platform.pipeline.replay import ReplayedChallenger, dataset_months, replayed_challenger, score_history
 from intent_platform.platforms import platform_for
 from intent_platform.settings import load_settings
-from intent_platform.terminal import plain_table
+from intent_platform.terminal import open_console, plain_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +38,7 @@ def run() -> None:
     Raises:
         FeedError: DATASET is empty, or no month has both a challenger and later purchases.
     """
-    settings, console = load_settings(), Console()
+    settings, console = load_settings(), open_console()
     platform = platform_for(settings)
     months = [day_of(key) for key in month_keys(dataset_months(platform))]
     challengers: dict[date, ReplayedChallenger] = {}

@@ -6,11 +6,10 @@ Every file is compared with its checksum first. The replaced files stay in the h
 from argparse import ArgumentParser
 from pathlib import Path
 
-from rich.console import Console
-
 from intent_platform.errors import SettingsError
 from intent_platform.instance.claim import unused
 from intent_platform.settings import load_settings
+from intent_platform.terminal import open_console
 from intent_platform.upkeep.backup import restore
 
 
@@ -39,7 +38,7 @@ def run(backup: Path) -> None:
     with unused(settings.home / "dagster"):
         manifest, replaced = restore(settings, backup)
     kept = f" The files before are in {replaced}: delete them when you no longer need them." if replaced else ""
-    Console().print(
+    open_console().print(
         f"Restored {len(manifest.files):,} files of {manifest.made_at:%Y-%m-%d %H:%M} to {settings.home}.{kept}",
         soft_wrap=True,
     )

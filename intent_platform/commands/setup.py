@@ -4,8 +4,6 @@ from argparse import ArgumentParser
 from hashlib import file_digest
 from pathlib import Path
 
-from rich.console import Console
-
 from intent_platform.automation.jobs import SESSIONS_JOB
 from intent_platform.definitions import build_definitions
 from intent_platform.errors import FeedError, SettingsError
@@ -19,6 +17,7 @@ from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings, load_settings
 from intent_platform.settings.types import absolute_path
 from intent_platform.tables import SOURCE, SOURCE_REJECTED
+from intent_platform.terminal import bold, open_console
 
 _EXCLUSIVE_FEEDS = ("simulated", "uci")  # each is a complete past, so one warehouse holds only one of them
 
@@ -147,10 +146,12 @@ def run(csv: Path | None, admin_role: str | None, *, dry_run: bool) -> None:
         if observed:
             prepare_observed(connection, observed)
         counts = row_counts(connection, (sessions, SOURCE_REJECTED))
-    Console().print(
-        f"Deployment [bold]{settings.deployment}[/bold] is ready: "
-        f"{counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
+    open_console().print(
+        "Deployment ",
+        bold(settings.deployment),
+        f" is ready: {counts[sessions.name]:,} sessions in {observed.title if observed else SOURCE.name}, "
         f"{counts['SOURCE_REJECTED']:,} rejected. "
         + ("" if extent or observed else f"The feed is {settings.feed}: drop files into {settings.landing_folder}."),
+        sep="",
         soft_wrap=True,
     )

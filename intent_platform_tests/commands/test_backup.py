@@ -45,13 +45,19 @@ class TestBackup:
         assert main(["backup", "--to", str(tmp_path / "told")]) == 0
         assert f"make restore from={tmp_path / 'told'}" in capsys.readouterr().out.replace("\n", "")
 
+    @pytest.mark.parametrize("name", ["[/x]", "[bold]", ":bomb:"])
+    def test_names_its_folder_as_it_is(self, home, tmp_path, name, capsys):
+        assert main(["backup", "--to", str(tmp_path / name)]) == 0
+        assert f"make restore from={tmp_path / name}\n" in capsys.readouterr().out
+
     @pytest.mark.parametrize("place", ["an existing folder", "the home"])
     def test_is_refused(self, home, tmp_path, place, capsys):
-        to = tmp_path if place == "an existing folder" else home / "backup"
+        to = {"an existing folder": tmp_path, "the home": home / "backup"}.get(place, tmp_path / place)
         before = contents(home)
         assert main(["backup", "--to", str(to)]) == 1
         assert "name a" in capsys.readouterr().err
         assert contents(home) == before
+        assert not (home / "crashes").exists()
 
 
 class TestRestore:
