@@ -7,15 +7,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from intent_platform.settings import load_settings
+from intent_platform.settings.types import absolute_path
 from intent_platform.terminal import open_console
 from intent_platform.upkeep.backup import back_up
 
 
 def options(parser: ArgumentParser) -> None:
     """Declare the folder of the backup. The shell does not expand `~` after `make … to=`, so the option does."""
-    parser.add_argument(
-        "--to", required=True, type=lambda text: Path(text).expanduser().absolute(), help="a folder that does not exist"
-    )
+    parser.add_argument("--to", required=True, type=absolute_path, help="a folder that does not exist")
 
 
 def run(to: Path) -> None:

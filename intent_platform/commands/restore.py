@@ -9,6 +9,7 @@ from pathlib import Path
 from intent_platform.errors import SettingsError
 from intent_platform.instance.claim import unused
 from intent_platform.settings import load_settings
+from intent_platform.settings.types import absolute_path
 from intent_platform.terminal import open_console
 from intent_platform.upkeep.backup import restore
 
@@ -19,7 +20,7 @@ def options(parser: ArgumentParser) -> None:
         "--from",
         dest="backup",
         required=True,
-        type=lambda text: Path(text).expanduser().absolute(),
+        type=absolute_path,
         help="the folder of a backup",
     )
 

@@ -78,7 +78,11 @@ def back_up(settings: Settings, to: Path) -> Manifest:
         raise SettingsError(f"{settings.deployment} is Snowflake, which keeps its own backups: see docs/snowflake.md")
     if not settings.warehouse_file.exists():
         raise BackupError(f"the home folder {home} has no warehouse: there is nothing to back up")
-    if to.exists():
+    try:
+        is_taken = to.exists()
+    except OSError as error:  # the name is too long, or a folder on the way is closed to this user
+        raise BackupError(f"{to} cannot hold a backup ({error.strerror}): name another folder") from error
+    if is_taken:
         raise BackupError(f"{to} exists already: name a new folder for the backup")
     if to.is_relative_to(home):
         raise BackupError(f"{to} lies in the home folder {home}: name a folder outside of it")

@@ -50,7 +50,7 @@ class TestBackup:
         assert main(["backup", "--to", str(tmp_path / name)]) == 0
         assert f"make restore from={tmp_path / name}\n" in capsys.readouterr().out
 
-    @pytest.mark.parametrize("place", ["an existing folder", "the home"])
+    @pytest.mark.parametrize("place", ["an existing folder", "the home", "x" * 300])
     def test_is_refused(self, home, tmp_path, place, capsys):
         to = {"an existing folder": tmp_path, "the home": home / "backup"}.get(place, tmp_path / place)
         before = contents(home)
