@@ -6,10 +6,19 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from intent_platform.errors import IntentPlatformError, first_line, shortened
 
 _COMMANDS = Path(__file__).parent / "commands"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose message about a mistake is one line of limited length, whatever was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and end the process with the status 2."""
+        super().error(shortened(" ".join(message.splitlines())))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     os.umask(0o077)
     typed = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="intent-platform", description=__doc__)
+    parser = _Parser(prog="intent-platform", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in command_meanings().items():
         commands.add_parser(name, help=meaning, description=meaning)

@@ -86,6 +86,31 @@ class TestOptions:
         assert declared | DEFAULTS.get(name, {}) == declared
 
 
+class TestMistake:
+    """What argparse refuses. The words come from a user, so they have any length and any characters."""
+
+    def message_of(self, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main([*words])
+        assert ended.value.code == 2
+        return capsys.readouterr().err.partition(" error: ")[2]
+
+    @pytest.mark.parametrize(
+        "words",
+        [["x" * 5_000], ["prune", "--keep", "9" * 5_000], ["prune", "--keep", "1", "x" * 5_000]],
+        ids=["command", "value", "further word"],
+    )
+    def test_is_not_repeated_whole(self, capsys, words):
+        assert len(self.message_of(capsys, *words)) < 1_600
+
+    def test_is_answered_in_one_line(self, capsys):
+        assert self.message_of(capsys, "prune", "--keep", "1", "a\nb\nc\nd").count("\n") == 1
+
+    @pytest.mark.parametrize("words", [["backup", "--to"], ["restore", "--from"], ["demo", "--csv"]], ids=" ".join)
+    def test_in_the_name_of_a_user_is_named(self, capsys, words):
+        assert "'~nosuch/x'" in self.message_of(capsys, *words, "~nosuch/x")
+
+
 class TestReasonOfARollback:
     def test_has_one_default_in_job_and_command(self):
         assert RollbackConfig().reason == DEFAULTS["rollback"]["reason"]
