@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from bench.torture.at_once import at_once
 from bench.torture.emulated import emulated
 from bench.torture.input.landing import landing_files
+from bench.torture.input.others import other_inputs
 from bench.torture.kills import kills
 from bench.torture.soak import soak
 from bench.torture.trials import Kind
@@ -17,5 +18,6 @@ KINDS: Mapping[str, Kind] = {
     "emulated account": emulated,
     "at once": at_once,
     "landing files": landing_files,
+    "other input": other_inputs,
     "kills": kills,
 }
