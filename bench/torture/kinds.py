@@ -10,6 +10,7 @@ from bench.torture.emulated import emulated
 from bench.torture.input.landing import landing_files
 from bench.torture.input.others import other_inputs
 from bench.torture.kills import kills
+from bench.torture.security.trials import security
 from bench.torture.soak import soak
 from bench.torture.trials import Kind
 
@@ -19,5 +20,6 @@ KINDS: Mapping[str, Kind] = {
     "at once": at_once,
     "landing files": landing_files,
     "other input": other_inputs,
+    "security": security,
     "kills": kills,
 }
