@@ -15,6 +15,7 @@ from bench.torture.homes import Room
 from bench.torture.invariants import broken_at_any_time, broken_when_settled, half_written
 from bench.torture.operations import OPERATIONS, Operation
 from bench.torture.processes import Child, Ended, answer_of
+from bench.torture.security.watch import without_pickles
 from bench.torture.state import HomeState, state_of
 from bench.torture.steps import Step
 from bench.torture.trials import Outcome, Size, Trial
@@ -104,7 +105,7 @@ def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
 
             def counted() -> int:
                 shim.arm()
-                operation.run(home)
+                without_pickles(partial(operation.run, home))
                 return shim.disarm()
 
             ended = Child(counted, log).end()
@@ -136,7 +137,7 @@ def _judged(
         found += _after("the kill", answer_of(partial(operation.found, folder, seen, False), log))
         if whole.before is not None:
             found += _next(home, log, "the next command", partial(_settle, home))
-        found += _next(home, log, "a repetition", partial(operation.run, home))
+        found += _next(home, log, "a repetition", partial(without_pickles, partial(operation.run, home)))
         found += _next(home, log, "prune", partial(work.prune, home, _KEEP_ALL))
         last = answer_of(partial(state_of, home), log)
         if operation.outcome(last) != operation.outcome(whole.after):

@@ -152,6 +152,13 @@ def _snowflake(folder: Path, secrets: Mapping[str, str]) -> None:
         _command(folder, secrets, *words, DEPLOYMENT="dev", **_UNREACHABLE)
 
 
+def _account_out_of_reach(folder: Path, secrets: Mapping[str, str]) -> None:
+    """Connect to an account where nobody listens."""
+    _command(folder, secrets, "prune", "--keep", "1", DEPLOYMENT="dev", SNOWFLAKE_PROTOCOL="http", **_UNREACHABLE)
+
+
+#: These take many seconds, so a small run leaves them out.
+LONG = ("demo", "setup", "backup and restore", "an account out of reach")
 #: By name: whether it begins with the shop, and what is done.
 OPERATIONS: Mapping[str, tuple[bool, Operation]] = {
     "demo": (True, _run(["demo"])),
@@ -171,4 +178,5 @@ OPERATIONS: Mapping[str, tuple[bool, Operation]] = {
     "settings shown": (True, _shown_settings),
     "alerts": (True, _alerts),
     "deployments to Snowflake": (True, _snowflake),
+    "an account out of reach": (True, _account_out_of_reach),
 }

@@ -1,11 +1,12 @@
 """Watches a process and the files that it leaves: what it unpickles, and which files other users may open."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from stat import S_IMODE
-from typing import Any
+from typing import Any, TypeVar
 
+Result = TypeVar("Result")
 _FOR_OTHERS = 0o077
 
 
@@ -35,3 +36,16 @@ def open_to_others(folder: Path) -> list[str]:
         for path in (folder, *sorted(folder.rglob("*")))
         if not path.is_symlink() and path.lstat().st_mode & _FOR_OTHERS
     ]
+
+
+def without_pickles(work: Callable[[], Result]) -> Result:
+    """Do the work in this process, which nothing else uses.
+
+    Raises:
+        RuntimeError: the work unpickled something.
+    """
+    watch = UnpicklingWatch()
+    result = work()
+    if watch.found:
+        raise RuntimeError(watch.found[0])
+    return result

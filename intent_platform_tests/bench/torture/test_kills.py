@@ -61,6 +61,12 @@ class TestTransaction:
         assert outcomes["call"] == ([], 1)
 
 
+class TestPickle:
+    def test_that_an_operation_reads_is_found_out(self, outcomes):
+        (failure,), _ = outcomes["unpickled"]
+        assert "fractions.Fraction was unpickled by half_writer.py:unpickle" in failure
+
+
 class TestTrials:
     @pytest.mark.parametrize("size", SIZES)
     def test_kill_every_operation(self, size):
