@@ -90,7 +90,7 @@ bench: $(READY) $(BENCH_READY)  ## measure the numbers in docs/: what=search, qu
 	@test -n "$$what" || { echo "name what to measure: make bench what=search, what=quality or what=gate"; exit 2; }
 	@$(RUN) -m "bench.$$what" $(call given,csv)
 
-torture: $(READY)  ## kill processes, run them at once, and check what must hold: [size=full] [seed=…] [only=NAME] [write=1]
+torture: $(READY)  ## kill processes, run them at once, give bad input, and check what must hold: [size=full] [seed=…] [only=NAME] [write=1]
 	@$(RUN) -m bench.torture $(call given,size seed only) $(call flags,write)
 
 test-snowflake: $(READY)  ## run the Snowflake tests on the emulated account; with account=1 also on a real one

@@ -1,4 +1,4 @@
-"""`python -m bench.torture`: kill processes, run them at once, and report every invariant that breaks.
+"""`python -m bench.torture`: kill processes, run them at once, give bad input, and report every invariant that breaks.
 
 The first process compiles the shim and starts a second one with it. That one imports the package once, and forks.
 """
