@@ -1,4 +1,4 @@
-"""Torture of a home: kills, processes at once, malformed input, and what must hold. docs/reliability.md has the results.
+"""Torture of a home: kills, processes at once, malformed input and secrets. docs/reliability.md has the results.
 
 `python -m bench.torture` runs the trials. `kinds` lists their kinds, and `trials` says what a trial is.
 """

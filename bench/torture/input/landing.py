@@ -67,9 +67,13 @@ def _backwards(files: Sequence[Dropped], number: int) -> Dropped:
 
 
 def _loaded(home: Path, loads: Sequence[Sequence[Dropped]]) -> list[str]:
-    """The violations of all loads. The output names the files of the load that runs, in case the process dies."""
+    """The violations of all loads, of which Dagster runs the last one.
+
+    The output names the files of the load that runs, in case the process dies.
+    """
     found = []
     for number, files in enumerate(loads, start=1):
         print(f"load {number}: {', '.join(file.case for file in files)}", flush=True)  # noqa: T201
-        found += [f"load {number}: {violation}" for violation in violations_of(files, load(home, files))]
+        seen = load(home, files, by_job=number == len(loads))
+        found += [f"load {number}: {violation}" for violation in violations_of(files, seen)]
     return found

@@ -9,9 +9,10 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.torture.calls import Answer, answered
 from bench.torture.homes import use
@@ -19,12 +20,12 @@ from bench.torture.input.dropped import Dropped
 from bench.torture.state import WAREHOUSE
 from bench.torture.work import LANDING
 from intent_platform.partitions import Window
+from intent_platform.sessions.feed import Feed
+from intent_platform.settings import Settings
 from intent_platform.tables import SESSION_COLUMNS, Column
 
 if TYPE_CHECKING:
     import duckdb
-
-    from intent_platform.pipeline.source import SourceLoad
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,18 @@ class Loaded:
     accepted: Sequence[str] = ()
 
 
-def load(home: Path, files: Sequence[Dropped]) -> Loaded:
-    """Drop the files into the landing folder of the home, load them, and remove what then remains in the folder."""
-    from intent_platform.pipeline.source import load_window
-    from intent_platform.platforms import platform_for
+class _Reported(NamedTuple):
+    """What a load says of itself: the received, accepted and rejected rows, and the time that its rows have."""
+
+    counts: tuple[int, int, int]
+    at: datetime
+
+
+def load(home: Path, files: Sequence[Dropped], *, by_job: bool = False) -> Loaded:
+    """Drop the files into the landing folder of the home, load them, and remove what then remains in the folder.
+
+    With `by_job`, Dagster runs the asset `source` and its checks.
+    """
     from intent_platform.sessions.choice import session_source
     from intent_platform.sessions.landing import LandingFeed
 
@@ -68,30 +77,52 @@ def load(home: Path, files: Sequence[Dropped]) -> Loaded:
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         file.drop(folder)
-    loads: list[SourceLoad] = []
-    answer = answered(
-        "the load", lambda _: loads.append(load_window(platform_for(settings), feed, feed.accepted_days()))
-    )
+    reports: list[_Reported] = []
+    run = _by_job if by_job else _by_function
+    answer = answered("the load", lambda _: reports.append(run(settings, feed)))
     told = feed.unreadable()
     waiting = {entry.name: _digest(Path(entry.path)) for entry in os.scandir(folder) if entry.name != "accepted"}
     accepted = [_digest(path) for path in (folder / "accepted").glob("*")]
     _clear(folder)
-    if not loads:
+    if not reports:
         return Loaded(answer, told=told, waiting=waiting, accepted=accepted)
-    counts = loads[0].counts
-    stored = _stored(home / WAREHOUSE, loads[0], feed.accepted_days())
-    return Loaded(answer, (counts.received, counts.accepted, counts.rejected), *stored, told, waiting, accepted)
+    stored = _stored(home / WAREHOUSE, reports[0].at, feed.accepted_days())
+    return Loaded(answer, reports[0].counts, *stored, told, waiting, accepted)
+
+
+def _by_function(settings: Settings, feed: Feed) -> _Reported:
+    """Load as the asset `source` does."""
+    from intent_platform.pipeline.source import load_window
+    from intent_platform.platforms import platform_for
+
+    done = load_window(platform_for(settings), feed, feed.accepted_days())
+    return _Reported((done.counts.received, done.counts.accepted, done.counts.rejected), done.loaded_at)
+
+
+def _by_job(settings: Settings, feed: Feed) -> _Reported:
+    """Run the asset `source` and its checks, and read what they show."""
+    from intent_platform.automation.jobs import SESSIONS_JOB
+    from intent_platform.definitions import build_definitions
+    from intent_platform.instance import open_instance, run_job
+    from intent_platform.partitions import now
+
+    past = Window(feed.accepted_days().start, now().date())
+    with open_instance(settings) as instance:
+        done = run_job(build_definitions(settings), instance, SESSIONS_JOB.name, window=past, only="source")
+    shown = done.get_asset_materialization_events()[0].materialization.metadata
+    counts = tuple(int(str(shown[name].value)) for name in ("received", "rows_written", "rejected"))
+    return _Reported((counts[0], counts[1], counts[2]), datetime.fromisoformat(str(shown["loaded_at"].value)))
 
 
 def _stored(
-    file: Path, done: "SourceLoad", days: Window
+    file: Path, at: datetime, days: Window
 ) -> tuple[tuple[int, int], frozenset[str], Mapping[str, int], Sequence[str]]:
     import duckdb
 
     with duckdb.connect(str(file), read_only=True) as connection:
-        accepted = connection.execute("SELECT UID FROM SOURCE WHERE LOADED_AT = ?", [done.loaded_at]).fetchall()
+        accepted = connection.execute("SELECT UID FROM SOURCE WHERE LOADED_AT = ?", [at]).fetchall()
         rejected = connection.execute(
-            "SELECT ORIGIN, RAW, REASONS FROM SOURCE_REJECTED WHERE REJECTED_AT = ?", [done.loaded_at]
+            "SELECT ORIGIN, RAW, REASONS FROM SOURCE_REJECTED WHERE REJECTED_AT = ?", [at]
         ).fetchall()
         faults = [*broken_rows(connection, days), *_unexplained(rejected)]
     by_origin = Counter(origin for origin, _, _ in rejected)

@@ -20,6 +20,7 @@ from bench.torture.trials import SIZES
 from intent_platform.partitions import Window, clock_set_to
 from intent_platform.sessions.accepted import AcceptedFolder
 from intent_platform.tables import SESSION_COLUMNS
+from intent_platform_tests.builders.environment import act_as_user
 
 GOOD = Dropped("good", "good.csv", b"1", "loaded", 2, frozenset({"a", "b"}))
 BAD = Dropped("bad", "bad.csv", b"2", "refused")
@@ -86,19 +87,20 @@ class TestPlantedFault:
 @pytest.fixture
 def load_files(tmp_path: Path, monkeypatch) -> Callable[..., Loaded]:
     """Loads files in a home of the test's own."""
-    monkeypatch.setenv("INTENT_PLATFORM_HOME", "")  # so that the patch restores the variables
+    act_as_user(monkeypatch, home="")  # the patch then restores the variables
 
-    def run(*files: Dropped) -> Loaded:
+    def run(*files: Dropped, by_job: bool = False) -> Loaded:
         with clock_set_to(NOW):
-            return load(tmp_path / "home", files)
+            return load(tmp_path / "home", files, by_job=by_job)
 
     return run
 
 
 class TestRealLoad:
-    def test_of_a_good_and_a_bad_file_breaks_nothing(self, load_files):
+    @pytest.mark.parametrize("by_job", [False, True], ids=["by a function", "by a job"])
+    def test_of_a_good_and_a_bad_file_breaks_nothing(self, load_files, by_job):
         files = [good_csv(Random(0), "good.csv"), BAD]
-        assert violations_of(files, load_files(*files)) == []
+        assert violations_of(files, load_files(*files, by_job=by_job)) == []
 
     def test_that_forgets_to_move_a_file_is_found_out(self, load_files, monkeypatch):
         monkeypatch.setattr(AcceptedFolder, "take", lambda *_: None)
