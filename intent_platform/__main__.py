@@ -47,6 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         # Only this command is imported, so `--help` and a mistyped name answer at once.
         command = import_module(f"intent_platform.commands.{named.replace('-', '_')}")
         command.options(commands.choices[named])
+    for word in typed:
+        if not _is_utf8(word):
+            parser.error(f"{word!r} is not UTF-8: type it again in UTF-8")
     options = vars(parser.parse_args(typed))
     name = options.pop("command")
     try:
@@ -65,6 +68,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name}: {_unforeseen(error)}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _is_utf8(word: str) -> bool:
+    """Whether a word can be stored. Python keeps other bytes of the command line as lone surrogates."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unforeseen(error: Exception) -> str:

@@ -175,6 +175,12 @@ class TestPaths:
         assert ["home", "landing.folder", *files] == PATHS
 
     @pytest.mark.parametrize("name", PATHS)
+    def test_are_utf8(self, monkeypatch, name: str):
+        monkeypatch.setenv(variable_of(*name.split(".")), "caf\udce9")
+        with pytest.raises(SettingsError, match=f"setting {name}.*is not UTF-8: rename it or choose another path"):
+            load_settings()
+
+    @pytest.mark.parametrize("name", PATHS)
     def test_are_absolute_for_other_processes(self, monkeypatch, tmp_path, name: str):
         """`make dev` starts processes with another current folder."""
         variable = variable_of(*name.split("."))

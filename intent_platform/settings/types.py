@@ -25,12 +25,16 @@ def absolute_path(path: str | Path) -> Path:
     """Return the path with `~` expanded. A relative path starts at the current folder.
 
     Raises:
-        ValueError: the user after `~` does not exist.
+        ValueError: the path is not UTF-8, so neither DuckDB nor MLflow can open it. Or the user after `~` is unknown.
     """
     try:
-        return Path(path).expanduser().absolute()
+        absolute = Path(path).expanduser().absolute()
+        str(absolute).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(path)!r} is not UTF-8: rename it or choose another path") from None
     except RuntimeError:
-        raise ValueError(f"{path} begins with an unknown user: write the whole path") from None
+        raise ValueError(f"{str(path)!r} begins with an unknown user: write the whole path") from None
+    return absolute
 
 
 #: A path that becomes absolute.

@@ -106,6 +106,11 @@ class TestMistake:
     def test_is_answered_in_one_line(self, capsys):
         assert self.message_of(capsys, "prune", "--keep", "1", "a\nb\nc\nd").count("\n") == 1
 
+    def test_in_the_encoding_is_refused_before_anything_is_done(self, capsys):
+        """The ledger cannot store such a reason, and DuckDB cannot open a file of such a name."""
+        words = ["promote", "--version", "v_260101_000000", "--reason", "caf\udce9"]
+        assert self.message_of(capsys, *words) == r"'caf\udce9' is not UTF-8: type it again in UTF-8" + "\n"
+
     @pytest.mark.parametrize("words", [["backup", "--to"], ["restore", "--from"], ["demo", "--csv"]], ids=" ".join)
     def test_in_the_name_of_a_user_is_named(self, capsys, words):
         assert "'~nosuch/x'" in self.message_of(capsys, *words, "~nosuch/x")
