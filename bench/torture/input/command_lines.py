@@ -6,14 +6,14 @@ from functools import partial
 from importlib import import_module
 from random import Random
 
-from bench.torture.input.given import Given
-from bench.torture.input.texts import NUMBERS
+from bench.torture.input.given import Given, with_a_version
+from bench.torture.input.texts import A_VERSION, NUMBERS
 from bench.torture.input.variables import VALUES
 from intent_platform.__main__ import command_meanings, main
 
 #: Commands that would do long work without a mistake, and the option or word that is always wrong.
 _ALWAYS = {"demo": "--csv", "setup": "--csv", "game-day": "--scenario", "dev": "nope", "replay": "nope"}
-_VERSIONS = ("previous", "v_000101_000000", "v_260320_120000", "v_260320_120000 ", "v_260320_120000\n")
+_VERSIONS = ("previous", "v_000101_000000", f"{A_VERSION} ", A_VERSION, A_VERSION, A_VERSION)
 _WORDS = ("-h", "--", "--nope", "nope", "-x", "--keep", "--version", "")
 _SOME, _FEW = 0.6, 0.1
 
@@ -42,7 +42,11 @@ def command_lines(random: Random) -> Iterator[Given]:
         if random.random() < _FEW:
             words = random.choices((*_WORDS, *options), k=random.randrange(4))
             words = [word for word in words if word not in _ALWAYS]
-        yield Given(f"{[word[:60] for word in words]}", words, partial(main, words))
+        yield Given(f"{[word[:60] for word in words]}", words, partial(_run, words))
+
+
+def _run(words: list[str]) -> int:
+    return main([with_a_version(word) for word in words])
 
 
 def _value(random: Random, option: Action) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.torture.homes import use
+from bench.torture.input.texts import A_VERSION
 from bench.torture.invariants import broken_when_settled
 from bench.torture.processes import Child, Ended
 from bench.torture.state import HomeState
+from bench.torture.work import SUPERSEDED
 
 _ANSWERS = (0, 1, 2)
 _MOST_LINES, _LONGEST_MESSAGE, _LONG_PIECE = 3, 3_000, 2_000
@@ -99,3 +101,13 @@ def changes_of(given: Given, *, refused: bool, before: Home, after: Home) -> lis
         found += [f"it was refused, and {name} is gone" for name in sorted(before.files.keys() - after.files.keys())]
         found += ["it was refused, and the home differs"] if after.state != before.state else []
     return [f"{given.case}: {violation}" for violation in found]
+
+
+def with_a_version(text: str) -> str:
+    """The text with the name of a version of the home in the place of `A_VERSION`."""
+    from intent_platform.platforms import platform_for
+    from intent_platform.settings import load_settings
+
+    if A_VERSION not in text:
+        return text
+    return text.replace(A_VERSION, platform_for(load_settings()).registry.versions()[SUPERSEDED].name)

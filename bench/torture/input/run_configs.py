@@ -7,8 +7,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from bench.torture.input.given import Given
-from bench.torture.input.texts import LONG_TEXTS, TEXTS
+from bench.torture.input.given import Given, with_a_version
+from bench.torture.input.texts import A_VERSION, LONG_TEXTS, TEXTS
 from intent_platform.partitions import Window
 
 _DAY = Window(date(2026, 4, 5), date(2026, 4, 6))
@@ -22,7 +22,7 @@ CONFIGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "sessions_job": {"source": ("nope",)},
 }
 _CHEAP = ("promotion_job", "scores_job", "rollback")
-_VERSIONS = ("v_260320_120000", "champion", "at_the_time", "previous", "", "v_000101_000000")
+_VERSIONS = (A_VERSION, A_VERSION, A_VERSION, "champion", "at_the_time", "previous", "", "v_000101_000000")
 _OTHERS: tuple[Any, ...] = (None, 0, -1, 1e400, True, [], {}, [1], {"a": {"b": [None]}}, {"env": "HOME"})
 
 
@@ -33,6 +33,17 @@ def run_configs(random: Random) -> Iterator[Given]:
         config, texts = _strange(random, job)
         case = f"{job} with {config!r:.120}"
         yield Given(case, texts, partial(_execute, job, config))
+
+
+def _with_versions(value: Any) -> Any:
+    """A config with names of versions in their places."""
+    match value:
+        case str():
+            return with_a_version(value)
+        case dict():
+            return {name: _with_versions(inner) for name, inner in value.items()}
+        case _:
+            return value
 
 
 def _strange(random: Random, job: str) -> tuple[dict[str, Any], list[str]]:
@@ -67,7 +78,7 @@ def _execute(job: str, config: dict[str, Any]) -> int:
     from intent_platform.instance import open_instance, run_job
     from intent_platform.settings import load_settings
 
-    settings = load_settings()
+    settings, config = load_settings(), _with_versions(config)
     definitions = build_definitions(settings)
     try:
         dg.validate_run_config(definitions.resolve_job_def(job), config)

@@ -25,6 +25,8 @@ IDENTIFIERS = (
     *("12345678123442348234123456789abc", "12345678-1234-4234-8234-123456789ABC", "v_999999_999999", "V_260126_002750"),
     *("g2345678-1234-4234-8234-123456789abc", "v_260126_002750; rm -rf x", "v_\u0662\u0666\u0661\u0661\u0662\u0666_0"),
 )
+#: Stands for the name of a version that the home has.
+A_VERSION = "<version>"
 NAMES = ("Jan", "nov", "NOV", "June", "Returning_visitor", "Other ", "champion", "previous", "PREVIOUS", "at_the_time")
 TEXTS = (*NUMBERS, *DATES, *CODE, *CHARACTERS, *IDENTIFIERS, *NAMES)
 #: A text that cannot be written as UTF-8.
