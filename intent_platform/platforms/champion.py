@@ -12,7 +12,7 @@ from datetime import date
 
 import numpy as np
 
-from intent_platform.errors import ChampionMoved, VersionUnfit
+from intent_platform.errors import ChampionMoved, PromotionRefused, VersionUnfit
 from intent_platform.partitions import now, wall_clock
 from intent_platform.platforms.ledger import Cause, Ledger, Move, read_ledger, write_move
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, Platform
@@ -21,6 +21,7 @@ from intent_platform.tables import CHAMPION_HISTORY, CHAMPION_INTENTS, DATASET
 
 #: The reason in the ledger for a move of the pointer that the platform did not make.
 NO_RECORD = "the pointer was moved outside the platform"
+_LONGEST_REASON = 10_000  # characters; MLflow's mark of a quarantine holds 100,000
 _SAMPLE_ROWS = 1_000
 
 
@@ -97,7 +98,12 @@ def move_champion(
     Raises:
         UnknownVersion, WarehouseError, VersionUnfit: `to` cannot be champion. Nothing was moved.
         ChampionMoved: somebody else moved the pointer. Nothing was moved.
+        PromotionRefused: the reason is too long for the registry. Nothing was moved.
     """
+    if len(reason) > _LONGEST_REASON:
+        raise PromotionRefused(
+            f"the reason has {len(reason):,} characters: shorten it to {_LONGEST_REASON:,} for the registry"
+        )
     registry = platform.registry
     proof = prove_fit(platform, to)
     with platform.warehouse.connect(writing=True) as connection, ExitStack() as if_commit_fails:

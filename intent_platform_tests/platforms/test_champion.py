@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from intent_platform.errors import ChampionMoved, UnknownVersion, VersionUnfit, WarehouseError
+from intent_platform.errors import ChampionMoved, PromotionRefused, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.pipeline.promotion import roll_back_to
 from intent_platform.platforms import platform_for
@@ -116,6 +116,13 @@ class TestMoveIsRefused:
             move(platform, other, None)
         assert platform.registry.champion() == champion
         assert len(moves_of(platform)) == 1
+
+    def test_if_its_reason_is_too_long_for_the_registry(self, versions):
+        platform, _, two = versions
+        before = moves_of(platform)
+        with pytest.raises(PromotionRefused, match="the reason has 100,000 characters: shorten it to 10,000"):
+            roll_back_to(platform, two, "x" * 100_000, run_id="r")
+        assert moves_of(platform) == before
 
     def test_if_the_version_was_deleted(self, versions):
         """The local registry names the version, and on Snowflake the statement that scores does."""
