@@ -10,6 +10,11 @@ def first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
+def on_one_line(text: str) -> str:
+    """A text of another library on one line. SQLite describes damage on several."""
+    return " ".join(text.split())
+
+
 _LONGEST_MESSAGE, _END_OF_MESSAGE = 1_500, 400  # characters
 
 

@@ -139,7 +139,7 @@ class ModelVersion(BaseModel):
         if isinstance(self.record, str):
             raise VersionUnfit(
                 f"this release cannot read the provenance of version {self.name} ({self.record}): use the release that "
-                "trained it, or choose another version"
+                "trained it, restore a damaged registry with `make restore from=…`, or choose another version"
             )
         return self.record
 

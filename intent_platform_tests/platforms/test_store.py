@@ -1,10 +1,9 @@
 """The files of the local registry: each kind of damage is one sentence, and any folder can be the home."""
 
-import resource
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import mlflow.catboost
@@ -12,9 +11,10 @@ import pytest
 from catboost import CatBoostError
 from filelock import FileLock
 
-from intent_platform.errors import WarehouseError
+from intent_platform.errors import VersionUnfit, WarehouseError
 from intent_platform.platforms.local.registry import MlflowRegistry
 from intent_platform.platforms.versions import ModelVersion
+from intent_platform_tests.builders.disk import files_up_to
 from intent_platform_tests.platforms.conftest import provenance
 
 
@@ -119,6 +119,52 @@ class TestDamagedDatabase:
         assert "Traceback" not in capfd.readouterr().err
 
 
+def changed(statement: str) -> Callable[[Path], None]:
+    """Damage that SQLite cannot see, because it has no checksums."""
+
+    def change(database: Path) -> None:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(statement)
+            connection.commit()
+
+    return change
+
+
+class TestDamagedCell:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE model_version_tags SET value = 'v_240501_000000' WHERE key = 'version_name'",
+            "UPDATE model_version_tags SET key = 'version_nam' WHERE key = 'version_name'",
+            "UPDATE registered_model_aliases SET alias = 'v_240501_000000' WHERE alias LIKE 'v_%'",
+        ],
+        ids=["name", "key of the name", "alias"],
+    )
+    def test_of_a_name_is_refused(self, home, template, statement):
+        registry_in(home).move_champion(template[1], None)
+        changed(statement)(home / "mlflow.db")
+        for use in (MlflowRegistry.champion, MlflowRegistry.versions):
+            sentence = sentence_of(use, registry_in(home))
+            assert "mlflow.db" in sentence
+            assert "make restore from=…" in sentence
+
+    def test_of_a_record_makes_the_version_unfit(self, home, template):
+        changed("UPDATE model_version_tags SET value = REPLACE(value, '0.7', '0.8') WHERE key = 'provenance'")(
+            home / "mlflow.db"
+        )
+        (version,) = registry_in(home).versions()
+        assert version.name == template[1].name
+        with pytest.raises(VersionUnfit, match=r"it has changed since the version was logged.*make restore from=…"):
+            registry_in(home).load(version)
+
+    def test_of_an_index_is_refused(self, home):
+        with closing(sqlite3.connect(home / "mlflow.db")) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_master SET rootpage = 2 WHERE name = 'sqlite_autoindex_tags_1'")
+            connection.commit()
+        assert "make restore from=…" in sentence_of(MlflowRegistry.champion, registry_in(home))
+
+
 class TestUnusableDatabase:
     def test_of_another_release_of_mlflow_says_so(self, home):
         with closing(sqlite3.connect(home / "mlflow.db")) as connection:
@@ -151,22 +197,11 @@ class TestUnusableDatabase:
 
 
 class TestFullDisk:
-    @staticmethod
-    @contextmanager
-    def no_space() -> Iterator[None]:
-        """The system refuses to make a file longer than 600 bytes."""
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
     def test_says_so_and_changes_nothing(self, home, template, writes):
         registry = registry_in(home)
         registry.champion()
         for write in writes.values():
-            with self.no_space():
+            with files_up_to(600):
                 sentence = sentence_of(write, registry)
             assert "check the free space" in sentence
         assert registry.versions() == [template[1]]

@@ -5,6 +5,7 @@ own format. The registry stores and finds versions and moves the pointer, but de
 """
 
 import errno
+import sqlite3
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -29,6 +30,7 @@ from intent_platform.platforms.versions import (
     Provenance,
     ensure_champion,
     free_version_name,
+    is_version_name,
     read_provenance,
     validated_version_name,
 )
@@ -42,6 +44,7 @@ _NAME_TAG = "version_name"
 _PROVENANCE_TAG = "provenance"
 _QUARANTINE_TAG = "quarantine"
 _DIGEST_TAG = "sha256"
+_RECORD_DIGEST_TAG = "provenance_sha256"
 _MODEL_FOLDER = "model"
 _MODEL_FILE = "model.cb"  # the name that MLflow's CatBoost flavour gives it
 
@@ -84,12 +87,18 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
             folder = self._model_folder(run_id)
             _save(model, folder)
             digest = digest_of((folder / _MODEL_FILE).read_bytes())
+            record = provenance.model_dump_json()
             client.set_terminated(run_id)
             stored = client.create_model_version(
                 MODEL_NAME,
                 folder.as_uri(),
                 run_id,
-                tags={_NAME_TAG: name, _PROVENANCE_TAG: provenance.model_dump_json(), _DIGEST_TAG: digest},
+                tags={
+                    _NAME_TAG: name,
+                    _PROVENANCE_TAG: record,
+                    _RECORD_DIGEST_TAG: digest_of(record.encode()),
+                    _DIGEST_TAG: digest,
+                },
                 description=f"Challenger of {provenance.month:%Y-%m}",
             )
             client.set_registered_model_alias(MODEL_NAME, name, stored.version)
@@ -104,7 +113,8 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         """The version of that name."""
         valid = validated_version_name(name)
         with self._store.opened() as client:
-            return _version(_stored(client, valid))
+            stored = _stored(client, valid)
+            return _version(stored, stored.aliases)
 
     def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, read from its file."""
@@ -165,15 +175,17 @@ def _experiment(client: "MlflowClient") -> str:
 
 
 def _versions(client: "MlflowClient") -> list[ModelVersion]:
-    aliases = client.get_registered_model(MODEL_NAME).aliases
+    aliases: dict[str, list[str]] = {}
+    for alias, number in client.get_registered_model(MODEL_NAME).aliases.items():
+        aliases.setdefault(str(number), []).append(alias)
     every_stored = every(lambda token: client.search_model_versions(f"name='{MODEL_NAME}'", page_token=token))
-    complete = [stored for stored in every_stored if aliases.get(stored.tags.get(_NAME_TAG)) == stored.version]
-    return sorted(map(_version, complete), key=lambda version: version.name)
+    complete = [(stored, aliases[number]) for stored in every_stored if (number := str(stored.version)) in aliases]
+    return sorted((_version(*found) for found in complete), key=lambda version: version.name)
 
 
 def _champion(client: "MlflowClient") -> ModelVersion | None:
     stored = _by_alias(client, _CHAMPION_ALIAS)
-    return None if stored is None else _version(stored)
+    return None if stored is None else _version(stored, stored.aliases)
 
 
 def _stored(client: "MlflowClient", name: str) -> "StoredVersion":
@@ -196,10 +208,23 @@ def _by_alias(client: "MlflowClient", alias: str) -> "StoredVersion | None":
         raise
 
 
-def _version(stored: "StoredVersion") -> ModelVersion:
+def _version(stored: "StoredVersion", aliases: Sequence[str]) -> ModelVersion:
+    """The version as it was logged. SQLite has no checksums, so the name and the record are compared here.
+
+    Raises:
+        sqlite3.DatabaseError: the version has another name than its alias. The database is damaged.
+    """
+    name, record = stored.tags.get(_NAME_TAG), stored.tags.get(_PROVENANCE_TAG, "")
+    names = [alias for alias in aliases if is_version_name(alias)]
+    if name is None or names != [name]:
+        raise sqlite3.DatabaseError(
+            f"its version {stored.version} has the name {name} and the alias {', '.join(names)}"
+        )
+    digest = stored.tags.get(_RECORD_DIGEST_TAG)  # a version of an earlier release has none
+    is_as_logged = digest is None or digest == digest_of(record.encode())
     return ModelVersion(
-        name=stored.tags[_NAME_TAG],
-        provenance=read_provenance(stored.tags.get(_PROVENANCE_TAG, "")),
+        name=name,
+        provenance=read_provenance(record) if is_as_logged else "it has changed since the version was logged",
         quarantine=stored.tags.get(_QUARANTINE_TAG),
         digest=stored.tags.get(_DIGEST_TAG),
     )

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from intent_platform.errors import WarehouseError, first_line
+from intent_platform.errors import WarehouseError, first_line, on_one_line
 from intent_platform.loggers import quiet_loggers
 from intent_platform.platforms.versions import MODEL_NAME
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+#: The folder of the models' files in the home folder.
+ARTIFACTS = "mlartifacts"
 _RESTORE = "restore it from a backup with `make restore from=…`"
 _FOLLOW = "use the release of MLflow that wrote it, or follow MLflow's advice"
 _WAIT = "another process holds it, so wait until that process ends and try again"
@@ -44,7 +46,7 @@ class MlflowStore:
         self._database = home.absolute() / "mlflow.db"
         self._lock_file = self._database.with_name("registry.lock")
         self._timeout_seconds = timeout_seconds
-        self.artifacts = self._database.with_name("mlartifacts")
+        self.artifacts = self._database.with_name(ARTIFACTS)
 
     @contextmanager
     def opened(self) -> Iterator["MlflowClient"]:
@@ -133,9 +135,9 @@ class MlflowStore:
             raise sqlite3.DatabaseError("it is empty")
         address = f"{self._database.as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=self._timeout_seconds)) as connection:
-            (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if finding != "ok":
-                raise sqlite3.DatabaseError(finding)
+                raise sqlite3.DatabaseError(on_one_line(finding))
             models = connection.execute("SELECT name FROM registered_models WHERE name = ?", [MODEL_NAME]).fetchall()
         if not models:
             raise sqlite3.DatabaseError(f"it has no model {MODEL_NAME}")
@@ -150,7 +152,7 @@ class MlflowStore:
             where, says = cause.filename or where, cause.strerror or says
             advice = _ADVICE.get(errno.errorcode.get(cause.errno or 0, ""), _RESTORE)
         elif isinstance(cause, sqlite3.Error):
-            says, code = str(cause), "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])
+            says, code = on_one_line(str(cause)), "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])
             advice = _ADVICE.get(code, _RESTORE)
         return WarehouseError(f"the registry cannot use {where} ({says}): {advice}")
 
