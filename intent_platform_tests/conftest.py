@@ -151,8 +151,15 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 @pytest.fixture(scope="session")
 def empty_registry(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Callable[[Path], None]:
-    """Put an empty MLflow store into a home: making one takes seconds, copying one nothing."""
-    template = made_once("registry", lambda home: platform_for(load_settings(home=home)).registry.champion())
+    """Put an empty warehouse and MLflow store into a home: making one takes seconds, copying one nothing."""
+
+    def fill(home: Path) -> None:
+        platform = platform_for(load_settings(home=home))
+        platform.registry.champion()
+        with platform.warehouse.connect():
+            pass
+
+    template = made_once("registry", fill)
 
     def put(home: Path) -> None:
         shutil.copytree(template, home, dirs_exist_ok=True)

@@ -13,23 +13,25 @@ from contextlib import closing
 from datetime import datetime
 from hashlib import file_digest
 from importlib import metadata
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from intent_platform.errors import BackupError, SettingsError
+from intent_platform.errors import BackupError, SettingsError, on_one_line
 from intent_platform.partitions import now
 from intent_platform.platforms import platform_for
+from intent_platform.platforms.local.files import RESTORING, fault_of
 from intent_platform.platforms.local.session_copies import REPLACED, STAGED
 from intent_platform.platforms.local.store import MlflowStore
 from intent_platform.platforms.local.warehouse import DuckDBWarehouse
 from intent_platform.settings import Settings
 
-_FILES, _MANIFEST, _RESTORING = "home", "manifest.json", ".restoring"
+_FILES, _MANIFEST = "home", "manifest.json"
 #: Files that belong to a running process, and what earlier restores have left.
 _PASSING = (".lock", ".wal", "-wal", "-shm", "-journal")
-_LEFTOVERS = (STAGED, _RESTORING, REPLACED)
+_LEFTOVERS = (STAGED, RESTORING, REPLACED)
 _SQLITE = ".db"  # the suffix of the databases of Dagster and MLflow
 
 
@@ -77,7 +79,10 @@ def back_up(settings: Settings, to: Path) -> Manifest:
     if not isinstance(warehouse, DuckDBWarehouse):
         raise SettingsError(f"{settings.deployment} is Snowflake, which keeps its own backups: see docs/snowflake.md")
     if not settings.warehouse_file.exists():
-        raise BackupError(f"the home folder {home} has no warehouse: there is nothing to back up")
+        raise BackupError(
+            f"there is no {settings.warehouse_file}, so there is nothing to back up: create it with `make setup`, or "
+            "restore a lost one with `make restore from=…`"
+        )
     try:
         is_taken = to.exists()
     except OSError as error:  # the name is too long, or a folder on the way is closed to this user
@@ -120,12 +125,26 @@ def _files_of(home: Path) -> Iterator[Path]:
 
 
 def _copy(file: Path, copy: Path) -> None:
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix == _SQLITE:
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-    else:
-        shutil.copyfile(file, copy)
+    """Copy a file. A damaged database is not copied, because a restore would bring it back.
+
+    Raises:
+        BackupError: the file cannot be read, the copy cannot be written, or the database is damaged.
+    """
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == _SQLITE:
+            with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+                if fault := fault_of(target):
+                    raise sqlite3.DatabaseError(fault)
+        else:
+            shutil.copyfile(file, copy)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or on_one_line(str(error))
+        raise BackupError(
+            f"{file} could not be copied to {copy} ({reason}): make room on that disk, or restore a damaged file from "
+            "another backup with `make restore from=…`"
+        ) from error
 
 
 def _described(file: Path) -> BackedUpFile:
@@ -149,8 +168,17 @@ def verified_manifest(backup: Path) -> Manifest:
     return manifest
 
 
+def _free_folder(folder: Path) -> Path:
+    """This folder, or one with a number if an interrupted restore made it in the same second."""
+    numbered = (folder.with_name(f"{folder.name}_{number}") for number in count(2))
+    return next(path for path in chain([folder], numbered) if not path.exists())
+
+
 def restore(settings: Settings, backup: Path) -> tuple[Manifest, Path | None]:
     """Put the files of a backup in the place of the home's. The caller makes sure that nobody uses the home.
+
+    The warehouse leaves first and arrives last. So after an interruption between them there is no warehouse, and
+    connections are refused until the backup is restored again.
 
     Returns:
         The manifest, and the folder in the home that keeps the replaced files; None if the home was empty.
@@ -160,18 +188,22 @@ def restore(settings: Settings, backup: Path) -> tuple[Manifest, Path | None]:
             that were moved already are in the folder that keeps them.
     """
     home = settings.home
+
+    def is_warehouse(entry: Path) -> bool:
+        return entry.name == settings.warehouse_file.name
+
     manifest = verified_manifest(backup)
-    arriving, replaced = home / _RESTORING, home / f"{REPLACED}{now():%y%m%d_%H%M%S}"
+    arriving, replaced = home / RESTORING, _free_folder(home / f"{REPLACED}{now():%y%m%d_%H%M%S}")
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.rmtree(arriving, ignore_errors=True)
         shutil.copytree(backup / _FILES, arriving)
-        former = [entry for entry in home.iterdir() if not entry.name.startswith((_RESTORING, REPLACED))]
+        former = [entry for entry in home.iterdir() if not entry.name.startswith((RESTORING, REPLACED))]
         if former:
             replaced.mkdir(mode=0o700)
-        for entry in former:
+        for entry in sorted(former, key=is_warehouse, reverse=True):
             entry.rename(replaced / entry.name)
-        for entry in list(arriving.iterdir()):
+        for entry in sorted(arriving.iterdir(), key=is_warehouse):
             entry.rename(home / entry.name)
         arriving.rmdir()
     except OSError as error:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from itertools import count
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from intent_platform.__main__ import main
+from intent_platform.partitions import clock_set_to, now
 from intent_platform_tests.commands.conftest import call, contents
 
 
@@ -58,6 +60,50 @@ class TestBackup:
         assert "name a" in capsys.readouterr().err
         assert contents(home) == before
         assert not (home / "crashes").exists()
+
+    def test_of_a_damaged_database_is_refused_by_its_name(self, home, tmp_path, capsys):
+        file = home / "dagster" / "history" / "runs.db"
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        assert main(["backup", "--to", str(tmp_path / "backup")]) == 1
+        assert f"{file} could not be copied" in capsys.readouterr().err
+        assert not (tmp_path / "backup").exists()
+
+
+class Interruption(BaseException):
+    """Ends a restore as a kill does: nothing catches it."""
+
+
+def restore_until(move: int, backup: Path) -> None:
+    """Restore the backup, and end before this move of a file, counted from 0."""
+    moves, rename = count(), Path.rename
+
+    def rename_or_end(path: Path, target: Path) -> Path:
+        if next(moves) == move:
+            raise Interruption
+        return rename(path, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", rename_or_end)
+        with pytest.raises(Interruption):
+            main(["restore", "--from", str(backup)])
+
+
+class TestInterruptedRestore:
+    @pytest.mark.parametrize("move", range(1, 8))
+    def test_leaves_no_warehouse_until_the_last_move(self, home, backup, move, capsys):
+        damage(home)
+        restore_until(move, backup)
+        assert not (home / "warehouse.duckdb").exists()
+        assert main(["demo"]) == 1
+        assert "make restore from=…" in capsys.readouterr().err
+
+    def test_is_completed_by_another_one_in_the_same_second(self, home, backup, played):
+        damage(home)
+        with clock_set_to(now()):
+            restore_until(5, backup)
+            assert main(["restore", "--from", str(backup)]) == 0
+        assert contents(home) == contents(played.home)
+        assert main(["demo"]) == 0
 
 
 class TestRestore:

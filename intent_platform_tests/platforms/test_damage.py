@@ -1,9 +1,7 @@
 """A damaged warehouse, a full disk and a folder that cannot be used: each is one sentence that says what to do."""
 
-import resource
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -13,23 +11,13 @@ import pytest
 from intent_platform.errors import WarehouseError
 from intent_platform.platforms import platform_for
 from intent_platform.settings import Settings
+from intent_platform_tests.builders.disk import files_up_to
 
 ROWS = (
     "INSERT INTO SCORES SELECT 'u' || range, DATE '2024-05-01', 'M', 'v_240501_000000', 0.5, NOW(), 'champion', 1 "
     "FROM range({})"
 )
 SUM = "SELECT COUNT(DISTINCT UID) AS COUNTED FROM SCORES"
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes, as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def insert(settings: Settings, rows: int) -> None:
@@ -76,6 +64,32 @@ class TestDamagedFile:
             count(settings)
         assert str(settings.warehouse_file) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+class TestLostWarehouse:
+    """A new one would be empty, and every answer from it wrong."""
+
+    @pytest.fixture
+    def home(self, settings, empty_registry) -> Path:
+        home: Path = settings.home
+        empty_registry(home)
+        (home / "warehouse.duckdb").unlink()
+        return home
+
+    def test_beside_files_of_versions_is_refused(self, settings, home):
+        (home / "mlartifacts" / "a-run").mkdir()
+        with pytest.raises(WarehouseError, match=r"warehouse\.duckdb is missing.*make restore from=…"):
+            count(settings)
+        assert not settings.warehouse_file.exists()
+
+    def test_in_an_interrupted_restore_is_refused(self, settings, home):
+        (home / ".restoring").mkdir()
+        with pytest.raises(WarehouseError, match=r"interrupted: restore the same backup again"):
+            count(settings)
+        assert not settings.warehouse_file.exists()
+
+    def test_beside_a_registry_without_versions_is_a_new_one(self, settings, home):
+        assert count(settings) == 0
 
 
 class TestFullDisk:

@@ -1,16 +1,19 @@
-"""DuckDB files that other processes use: waits for a busy file, attaches a file, and describes its tables."""
+"""Database files: waits for a busy one, attaches one, describes its tables, and finds damage in one of SQLite."""
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from intent_platform.errors import FeedError, WarehouseError, first_line
+from intent_platform.errors import FeedError, WarehouseError, first_line, on_one_line
 from intent_platform.settings.feeds import ATTACHED
 
 if TYPE_CHECKING:
     import duckdb
 
+#: In the home folder while a restore puts a backup in its place.
+RESTORING = ".restoring"
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 #: For each type of the contract, the DuckDB types that count as this type.
@@ -88,6 +91,12 @@ def described(connection: "duckdb.DuckDBPyConnection", relation: str) -> dict[st
             f"({ATTACHED} is the file of table.file). DuckDB says: {first_line(error)}"
         ) from error
     return {name.upper(): contract_type(kind) for name, kind, *_ in columns}
+
+
+def fault_of(database: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong in its database, on one line; None if it is whole."""
+    (finding,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    return None if finding == "ok" else on_one_line(finding)
 
 
 def contract_type(kind: str) -> str:

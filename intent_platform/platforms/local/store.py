@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from intent_platform.errors import WarehouseError, first_line, on_one_line
 from intent_platform.loggers import quiet_loggers
+from intent_platform.platforms.local.files import fault_of
 from intent_platform.platforms.versions import MODEL_NAME
 
 if TYPE_CHECKING:
@@ -135,9 +136,8 @@ class MlflowStore:
             raise sqlite3.DatabaseError("it is empty")
         address = f"{self._database.as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=self._timeout_seconds)) as connection:
-            (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            if finding != "ok":
-                raise sqlite3.DatabaseError(on_one_line(finding))
+            if fault := fault_of(connection):
+                raise sqlite3.DatabaseError(fault)
             models = connection.execute("SELECT name FROM registered_models WHERE name = ?", [MODEL_NAME]).fetchall()
         if not models:
             raise sqlite3.DatabaseError(f"it has no model {MODEL_NAME}")

@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from intent_platform.errors import VersionUnfit, WarehouseError, first_line
 from intent_platform.partitions import TIMEZONE_NAME
-from intent_platform.platforms.local.files import attach, described, retry_while_busy
+from intent_platform.platforms.local.files import RESTORING, attach, described, retry_while_busy
 from intent_platform.platforms.local.schema import definition, existing_tables
 from intent_platform.platforms.local.session_copies import REWRITTEN
 from intent_platform.platforms.local.staging import Staging
+from intent_platform.platforms.local.store import ARTIFACTS
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ScoringModel, Value
 from intent_platform.platforms.sql import literal, render
 from intent_platform.platforms.table_changes import changes_of, make_changes
@@ -223,10 +224,17 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             ) from error
 
     def _is_new(self) -> bool:
-        """Whether the file does not exist. Its folder is created."""
+        """Whether the file does not exist and never did. Its folder is created.
+
+        Raises:
+            WarehouseError: the folder cannot be used, or other files show that the warehouse is lost.
+        """
+        file = Path(self.path)
         try:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            return not Path(self.path).exists()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                _refuse_a_lost_warehouse(file)
+            return not file.exists()
         except OSError as error:
             raise WarehouseError(
                 f"cannot use the folder of {self.path} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder that "
@@ -258,3 +266,17 @@ class DuckDBWarehouse(dg.ConfigurableResource["DuckDBWarehouse"]):
             yield connection
         finally:
             connection.close()
+
+
+def _refuse_a_lost_warehouse(file: Path) -> None:
+    """Raise an error if other files of the home show that the missing warehouse existed. A new one would be empty."""
+    artifacts = file.with_name(ARTIFACTS)
+    if file.with_name(RESTORING).exists():
+        raise WarehouseError(
+            f"a restore of {file.parent} was interrupted: restore the same backup again with `make restore from=…`"
+        )
+    if artifacts.is_dir() and any(artifacts.iterdir()):
+        raise WarehouseError(
+            f"{file} is missing, but {artifacts} has the files of versions: restore it from a backup with "
+            "`make restore from=…`, or move that folder and mlflow.db away to start anew"
+        )
