@@ -36,6 +36,10 @@ def _crashes_of_the_home() -> Path:
 
 def _write(folder: Path, text: str) -> Path:
     descriptor, name = mkstemp(dir=folder, prefix=f"intent_platform_{now():%y%m%d_%H%M%S}_", suffix=".txt")  # mode 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:  # the disk is full
+        Path(name).unlink()
+        raise
     return Path(name)

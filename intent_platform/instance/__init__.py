@@ -8,7 +8,7 @@ from uuid import uuid4
 import dagster as dg
 
 from intent_platform.errors import IntentPlatformError
-from intent_platform.instance.home import open_store, prepare_home
+from intent_platform.instance.home import failures_of_the_store, open_store, prepare_home
 from intent_platform.partitions import Window, range_tags
 from intent_platform.settings import Settings
 from intent_platform.workers import executing, fail_abandoned
@@ -23,9 +23,10 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
     Raises:
         SettingsError: the home cannot be used.
-        InstanceError: the store is damaged or cannot be opened.
+        InstanceError: the store is damaged, cannot be opened, or could not be written in the meantime.
     """
-    with open_store(prepare_home(settings)) as instance:
+    home = prepare_home(settings)
+    with open_store(home) as instance, failures_of_the_store(home):
         fail_abandoned(instance)
         yield instance
 

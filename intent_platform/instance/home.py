@@ -16,7 +16,7 @@ import yaml
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from intent_platform.errors import InstanceError, SettingsError, first_line
+from intent_platform.errors import InstanceError, SettingsError, first_line, on_one_line
 from intent_platform.settings import Settings
 
 _TEMPLATE = Path(__file__).with_name("dagster.yaml")
@@ -89,6 +89,19 @@ def open_store(home: Path) -> dg.DagsterInstance:
 
 
 @contextmanager
+def failures_of_the_store(home: Path) -> Iterator[None]:
+    """Raise an `InstanceError` if Dagster cannot read or write its store any more, for example on a full disk."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = first_line(error.__cause__ if isinstance(error.__cause__, sqlite3.Error) else error)
+        raise InstanceError(
+            f"Dagster cannot use its store in {home} any more ({cause}): check that its disk has space and that you "
+            "can write the folder, then run the command again"
+        ) from error
+
+
+@contextmanager
 def _starting_alone(home: Path) -> Iterator[None]:
     """Let no other command prepare this home or create its store meanwhile."""
     lock = FileLock(home / "start.lock")
@@ -116,10 +129,10 @@ def _faults(databases: list[Path]) -> Iterator[tuple[Path, str]]:
         if sizes[number] > 0:
             try:
                 with closing(sqlite3.connect(file, timeout=_STARTING_SECONDS)) as connection:
-                    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+                    (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             except sqlite3.Error as error:
                 answer = first_line(error)
             if answer != "ok":
-                yield file, answer
+                yield file, on_one_line(answer)
         elif file.exists() and any(sizes[number + 1 :]):
             yield file, "it is empty"

@@ -255,20 +255,21 @@ def _completed(settings: Settings) -> Settings:
     if snowflake.parameters_file is None:
         file = Path(f"connection_parameters_{settings.deployment}.json").absolute()
         snowflake = snowflake.model_copy(update={"parameters_file": file})
-    feed = _automatic_feed(settings) if settings.feed == "auto" else settings.feed
+    has_copy = _has_uci_copy(settings)
+    automatic = "uci" if settings.uci.csv is not None or has_copy or settings.deployment != "local" else "simulated"
+    feed = automatic if settings.feed == "auto" else settings.feed
     return settings.model_copy(update={"feed": feed, "snowflake": snowflake})
 
 
-def _automatic_feed(settings: Settings) -> Literal["uci", "simulated"]:
-    """The feed that `auto` means: `uci` if the UCI file is available or on Snowflake, otherwise `simulated`."""
+def _has_uci_copy(settings: Settings) -> bool:
+    """Whether the home folder has the UCI file. A home that is closed to this user is found here, before its use."""
     try:
-        has_file = settings.uci.csv is not None or settings.uci_copy.exists()
+        return settings.uci_copy.exists()
     except OSError as error:
         raise SettingsError(
             f"cannot read the home folder {settings.home} ({error.strerror}): set INTENT_PLATFORM_HOME to a folder "
             "that you can read and write"
         ) from error
-    return "uci" if has_file or settings.deployment != "local" else "simulated"
 
 
 def _is_misspelt(variable: str) -> bool:

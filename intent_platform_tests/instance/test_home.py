@@ -17,6 +17,7 @@ from intent_platform.instance import home as home_module
 from intent_platform.instance import open_instance
 from intent_platform.instance.home import prepare_home
 from intent_platform.settings import Settings, load_settings
+from intent_platform_tests.builders.disk import files_up_to
 from intent_platform_tests.builders.environment import act_as_user
 
 DATABASES = ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"]
@@ -139,6 +140,28 @@ class TestDagsterHome:
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         with pytest.raises(InstanceError, match=r"dagster\.yaml"), open_instance(settings):
             pass
+
+
+class TestFullDisk:
+    def test_that_dagster_finds_while_it_runs_is_named(self, settings: Settings, store: Path):
+        shutil.copytree(store, settings.home / "dagster")
+        with (
+            pytest.raises(InstanceError, match="its disk has space"),
+            open_instance(settings) as instance,
+            files_up_to(1_000),
+        ):
+            instance.run_storage.set_cursor_values({"a": "b" * 100_000})
+
+
+class TestClosedHome:
+    @pytest.mark.parametrize("feed", ["auto", "simulated"])
+    def test_is_named(self, tmp_path: Path, monkeypatch, feed: str):
+        def refuse(path: Path) -> bool:  # root may read every folder
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "exists", refuse)
+        with pytest.raises(SettingsError, match="cannot read the home folder"):
+            load_settings(home=tmp_path, feed=feed)
 
 
 class TestDamage:
