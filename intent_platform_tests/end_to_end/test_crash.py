@@ -38,11 +38,6 @@ def server(home: Path) -> Iterator[Webserver]:
         yield running
 
 
-def is_under_way(server: Webserver, run: str) -> bool:
-    found = server.ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run)
-    return bool(found["runOrError"]["status"] == "STARTED")
-
-
 def status(instance: dg.DagsterInstance, run: str) -> dg.DagsterRunStatus:
     return instance.get_runs(dg.RunsFilter(run_ids=[run]))[0].status
 
@@ -52,7 +47,7 @@ class TestCrash:
         settings = load_settings()
         with platform_for(settings).warehouse.connect(writing=True):  # the run waits for the warehouse
             run = server.launch("sessions_job", RANGE)
-            server.until("the run", 120, lambda: is_under_way(server, run))
+            server.until("the run", 120, lambda: server.status(run) == "STARTED")
             with open_instance(settings) as instance:
                 assert status(instance, run) is dg.DagsterRunStatus.STARTED
             assert main(["dev", "--port", "0"]) == 1

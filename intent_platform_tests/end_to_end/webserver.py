@@ -82,12 +82,16 @@ class Webserver:
 
         assert self.until(f"backfill {backfill}", seconds, final_status) == "COMPLETED_SUCCESS"
 
+    def status(self, run: str) -> str:
+        """The status of a run."""
+        found = self.ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run)
+        return str(found["runOrError"]["status"])
+
     def finish(self, run: str, seconds: float = 180) -> str:
         """Wait until a run is over; its status."""
 
         def final_status() -> str | None:
-            status = self.ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run)
-            found = str(status["runOrError"]["status"])
+            found = self.status(run)
             return found if found in ("SUCCESS", "FAILURE", "CANCELED") else None
 
         return str(self.until(f"run {run}", seconds, final_status))
