@@ -3,21 +3,18 @@
 import re
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.torture.homes import use
-from bench.torture.work import platform_of
+from bench.torture import work
+from bench.torture.work import CommandRefused, platform_of
 from intent_platform.errors import IntentPlatformError
 from intent_platform.partitions import Window
 
 #: The ids of the runs of callers that are not commands begin with this.
 RUN = "torture: "
 _MOVED = "The champion is now"
-_UNFORESEEN = "unforeseen error"
 _LONGEST_REFUSAL = 600  # characters
 
 
@@ -30,12 +27,14 @@ class Answer:
         kind: `moved` the champion, did `nothing` of the kind, was `refused` by the platform, or `failed` otherwise.
         move: what identifies its move: the run in the ledger, or for a command the new champion. Otherwise empty.
         text: the message of a refusal, or the traceback of a failure.
+        result: what the call returned.
     """
 
     who: str
     kind: Literal["moved", "nothing", "refused", "failed"]
     move: str = ""
     text: str = ""
+    result: Any = None
 
     @property
     def is_long_winded(self) -> bool:
@@ -47,25 +46,23 @@ def answered(who: str, call: Callable[[str], Any]) -> Answer:
     """Make a call with the id of a run. Its result says whether it moved the champion."""
     run = f"{RUN}{who}"
     try:
-        moved = call(run)
+        result = call(run)
     except IntentPlatformError as error:
         return Answer(who, "refused", text=str(error))
     except Exception:  # noqa: BLE001  whatever it is, a user would see it
         return Answer(who, "failed", text=traceback.format_exc()[-1_500:])
-    return Answer(who, "moved", run) if moved is True else Answer(who, "nothing")
+    return Answer(who, "moved", run) if result is True else Answer(who, "nothing", result=result)
 
 
 def command(home: Path, who: str, name: str, *arguments: str) -> list[Answer]:
     """Call a command as its user does, and read its answer from what it prints."""
-    from intent_platform.__main__ import main
-
-    use(home)
-    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
-        code = main([name, *arguments])
-    told = errors.getvalue().strip()
-    if code != 0:
-        return [Answer(who, "failed" if _UNFORESEEN in told or code != 1 else "refused", text=told)]
-    moved = re.search(rf"{_MOVED} (v_\d+_\d+)", output.getvalue())
+    try:
+        output = work.command(home, name, *arguments)
+    except CommandRefused as refusal:
+        return [Answer(who, "refused", text=str(refusal))]
+    except RuntimeError as failure:
+        return [Answer(who, "failed", text=str(failure))]
+    moved = re.search(rf"{_MOVED} (v_\d+_\d+)", output)
     return [Answer(who, "moved", moved[1]) if moved else Answer(who, "nothing")]
 
 

@@ -90,6 +90,11 @@ class Room:
         return self.made("shop", lambda home: answer_of(lambda: _open_shop(home), self.folder / "shop.log"))
 
 
+def room_of(home: Path) -> Room:
+    """The room of the trial that has this home."""
+    return Room(home.parents[1])
+
+
 @contextmanager
 def new_room() -> Iterator[Path]:
     """A folder for a run, in memory where the system has room there. It is deleted at the end."""

@@ -4,7 +4,7 @@ After each kill the home is read raw. Then the next command settles the champion
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from bench.torture.homes import Room
 from bench.torture.invariants import broken_at_any_time, broken_when_settled, half_written
 from bench.torture.operations import OPERATIONS, Operation
 from bench.torture.processes import Child, Ended, answer_of
+from bench.torture.questions import crashes_in
 from bench.torture.security.watch import without_pickles
 from bench.torture.state import HomeState, state_of
 from bench.torture.steps import Step
@@ -23,6 +24,15 @@ from bench.torture.trials import Outcome, Size, Trial
 #: The share of the kills at a call that happen in the middle of a write.
 _TORN = 0.3
 _KEEP_ALL = 1_000
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """What an interruption itself broke, how many processes it killed, and the conditions that it had."""
+
+    violations: Sequence[str]
+    kills: int = 0
+    conditions: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def kills(size: Size, random: Random) -> Iterator[Trial]:
 
 
 def _killed_at_step(operation: Operation, step: Step, room: Room, _: Random) -> Outcome:
-    outcome = _judged(operation, room, partial(_run_armed, operation, step.arm))
+    outcome = judged(operation, room, partial(_run_armed, operation, step.arm, ""))
     missed = [] if outcome.kills else [f"it never reached: {step.name}"]
     return replace(outcome, violations=[*missed, *outcome.violations])
 
@@ -66,29 +76,34 @@ def _killed_at_step(operation: Operation, step: Step, room: Room, _: Random) -> 
 def _killed_at_call(operation: Operation, room: Room, random: Random) -> Outcome:
     share, torn = random.random(), random.random() < _TORN
     call = 1 + int(share * uninterrupted(operation, room).calls)
-    kill = partial(_run_armed, operation, partial(shim.arm, call, torn=torn))
-    return _judged(operation, room, kill, f"call {call}{', in mid-write' if torn else ''}")
+    conditions = f"call {call}{', in mid-write' if torn else ''}"
+    return judged(operation, room, partial(_run_armed, operation, partial(shim.arm, call, torn=torn), conditions))
 
 
-def _run_armed(operation: Operation, arm: Callable[[], None], home: Path, log: Path) -> Ended:
+def _run_armed(operation: Operation, arm: Callable[[], None], conditions: str, home: Path, log: Path) -> Interrupted:
     def run() -> None:
         arm()
         operation.run(home)
 
-    return Child(run, log).end()
+    return _interrupted(Child(run, log).end(), conditions)
 
 
 def _killed_at_moment(operation: Operation, room: Room, random: Random) -> Outcome:
     seconds = random.random() * uninterrupted(operation, room).seconds
 
-    def kill(home: Path, log: Path) -> Ended:
+    def kill(home: Path, log: Path) -> Interrupted:
         child = Child(partial(operation.run, home), log)
         ended = child.end_within(seconds)
         if ended is None:
             child.kill()
-        return ended or Ended(-signal.SIGKILL, None, "", seconds)
+        return _interrupted(ended or Ended(-signal.SIGKILL, None, "", seconds), f"after {seconds:.3f} s")
 
-    return _judged(operation, room, kill, f"after {seconds:.3f} s")
+    return judged(operation, room, kill)
+
+
+def _interrupted(ended: Ended, conditions: str) -> Interrupted:
+    found = [f"the operation failed by itself: {ended.failure}"] if ended.failure else []
+    return Interrupted(found, int(ended.was_killed), conditions)
 
 
 def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
@@ -119,23 +134,24 @@ def uninterrupted(operation: Operation, room: Room) -> Uninterrupted:
     return stored.validate_json((room.made(name, run) / "measured.json").read_bytes())
 
 
-def _judged(
+def judged(
     operation: Operation,
     room: Room,
-    kill: Callable[[Path, Path], Ended],
-    conditions: str = "",
+    interrupt: Callable[[Path, Path], Interrupted],
+    event: str = "the kill",
 ) -> Outcome:
-    """Kill the operation in a copy of its template, and judge the home until the operation has been repeated."""
+    """Interrupt the operation in a copy of its template, and judge the home until the operation has been repeated."""
     whole = uninterrupted(operation, room)
     with room.copy(operation.template(room)) as folder:
         home, log = folder / "home", folder / "log"
-        ended = kill(home, log)
-        found = [f"the operation failed by itself: {ended.failure}"] if ended.failure else []
+        interrupted = interrupt(home, log)
+        found = [*interrupted.violations]
         seen = answer_of(partial(state_of, home), log)
-        found += _after("the kill", broken_at_any_time(seen))
-        found += _after("the kill", half_written(seen, whole.before, whole.after, operation.together))
-        found += _after("the kill", answer_of(partial(operation.found, folder, seen, False), log))
-        if whole.before is not None:
+        if operation.settles:
+            found += _after(event, broken_at_any_time(seen))
+        found += _after(event, half_written(seen, whole.before, whole.after, operation.together))
+        found += _after(event, answer_of(partial(operation.found, folder, seen, False), log))
+        if whole.before is not None and operation.settles:
             found += _next(home, log, "the next command", partial(_settle, home))
         found += _next(home, log, "a repetition", partial(without_pickles, partial(operation.run, home)))
         found += _next(home, log, "prune", partial(work.prune, home, _KEEP_ALL))
@@ -144,7 +160,8 @@ def _judged(
             found.append("after a repetition the outcome is not that of an uninterrupted run")
         found += [f"after a repetition and prune there still is: {leftover}" for leftover in last.leftovers]
         found += _after("a repetition", answer_of(partial(operation.found, folder, last, True), log))
-    return Outcome(found, kills=int(ended.was_killed), conditions=conditions)
+        found += crashes_in(home)
+    return Outcome(found, interrupted.kills, interrupted.conditions)
 
 
 def _next(home: Path, log: Path, what: str, command: Callable[[], object]) -> list[str]:

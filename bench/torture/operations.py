@@ -3,21 +3,19 @@
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.torture import steps, work
-from bench.torture.homes import NOW, Room, use
+from bench.torture.homes import NOW, Room, room_of, use
+from bench.torture.invariants import broken_at_any_time
 from bench.torture.processes import answer_of
 from bench.torture.state import WAREHOUSE, HomeState, state_of
 from bench.torture.steps import Step
-from bench.torture.work import MARKED, ROWS, SUPERSEDED
-
-#: The landing files of the template `landing`.
-FILES = 3
+from bench.torture.work import FILES, MARKED, ROWS, SUPERSEDED
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Operation:
         together: the tables that it writes in one transaction.
         found: further violations in the folder of a trial, read after the kill and after the repetition. The second
             argument is the state of the home, and the third one says whether the operation has ended.
+        settles: whether the home can be used before the operation has been repeated.
     """
 
     name: str
@@ -42,6 +41,7 @@ class Operation:
     outcome: Callable[[HomeState], object]
     together: tuple[str, ...] = ()
     found: Callable[[Path, HomeState, bool], list[str]] = lambda *_: []
+    settles: bool = True
 
 
 def _with_files(room: Room) -> Path:
@@ -129,6 +129,10 @@ def _retention_violations(folder: Path, state: HomeState, ended: bool) -> list[s
     return found
 
 
+def _back_up(home: Path) -> None:
+    work.back_up(home, home.parent / "backup")
+
+
 def _backup_violations(folder: Path, state: HomeState, ended: bool) -> list[str]:
     from intent_platform.errors import BackupError
     from intent_platform.upkeep.backup import restore, verified_manifest
@@ -147,6 +151,45 @@ def _backup_violations(folder: Path, state: HomeState, ended: bool) -> list[str]
     found = [] if restored == state else ["the restored home differs from the home"]
     unfinished = [path.name for path in folder.iterdir() if path.name.endswith(".unfinished")]
     return found + [f"the unfinished backup {name} was left" for name in unfinished]
+
+
+def saved(room: Room) -> Path:
+    """A backup of the shop."""
+    return room.made("saved", lambda to: answer_of(partial(work.back_up, room.shop(), to), room.folder / "saved.log"))
+
+
+def _before_restore(room: Room) -> Path:
+    """A shop with another champion and other rows than the backup."""
+
+    def change(home: Path) -> None:
+        work.force_place(MARKED, home)
+        work.load(home)
+
+    def fill(home: Path) -> None:
+        shutil.copytree(room.shop(), home)
+        answer_of(partial(change, home), room.folder / "changed.log")
+
+    saved(room)
+    return room.made("before_restore", fill)
+
+
+def _restore(home: Path) -> None:
+    work.command(home, "restore", "--from", str(saved(room_of(home))))
+
+
+def _restore_violations(folder: Path, state: HomeState, ended: bool) -> list[str]:
+    """After a kill the home is whole, or it has no warehouse and every connection is refused."""
+    from intent_platform.errors import WarehouseError
+
+    if ended:
+        return []
+    if state.days:
+        return broken_at_any_time(state)
+    try:
+        work.platform_of(folder / "home").warehouse.connect().__enter__()
+    except WarehouseError as refusal:
+        return [] if "make restore from=…" in str(refusal) else [f"no way out of a half restored home: {refusal}"]
+    return ["a half restored home got an empty warehouse"]
 
 
 def _shop(room: Room) -> Path:
@@ -191,5 +234,14 @@ OPERATIONS = (
     Operation("rollback command", _shop, work.roll_back_by_command, steps.ROLLBACK_COMMAND, _moves),
     Operation("demo", _shop, work.play_demo, steps.DEMO, lambda state: (_days(state), _moves(state))),
     FIRST_START,
-    Operation("backup", _shop, work.back_up, steps.BACKUP, _days, found=_backup_violations),
+    Operation("backup", _shop, _back_up, steps.BACKUP, _days, found=_backup_violations),
+    Operation(
+        "restore",
+        _before_restore,
+        _restore,
+        steps.RESTORE,
+        lambda state: replace(state, leftovers=()),
+        found=_restore_violations,
+        settles=False,
+    ),
 )

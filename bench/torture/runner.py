@@ -15,10 +15,11 @@ from bench.torture.homes import Room
 from bench.torture.processes import Child
 from bench.torture.trials import Outcome, Trial
 
-_COMMANDS = ("demo", "setup", "rollback", "promote", "prune", "backup")
+_COMMANDS = ("demo", "setup", "rollback", "promote", "prune", "backup", "restore")
 _IMPORTED = (
     *(f"intent_platform.commands.{name}" for name in _COMMANDS),
     "intent_platform.platforms.local",
+    "encodings.utf_8_sig",  # the user nobody may be unable to read it later
     *("mlflow.catboost", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store"),
     *("alembic.command", "catboost", "duckdb", "duckdb.func", "optuna", "pandas", "pyarrow.csv", "pyarrow.parquet"),
     *("sklearn.metrics", "sklearn.model_selection", "sqlglot", "dagster._core.storage.sqlite_storage"),

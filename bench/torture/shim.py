@@ -1,6 +1,6 @@
-"""The shim that kills a process at a call that changes a file: compiles it, preloads it and arms it.
+"""The shim that kills a process at a call that changes a file, or fills its disk: compiles, preloads and arms it.
 
-It needs Linux and a C compiler. Without them, the suite kills at random moments only.
+It needs Linux and a C compiler. Without them, the suite kills at random moments only, and no disk is full.
 """
 
 import ctypes
@@ -56,3 +56,8 @@ def disarm() -> int:
     count = int(library.torture_count())
     library.torture_arm(ctypes.c_long(-1), ctypes.c_int(0))
     return count
+
+
+def fill_disk(free_bytes: int) -> None:
+    """Let the files of this process grow by that many bytes together. Then its disk is full."""
+    ctypes.CDLL(None).torture_fill(ctypes.c_long(free_bytes))

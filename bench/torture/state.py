@@ -101,6 +101,10 @@ def _read_warehouse(file: Path, found: dict[str, Any]) -> None:
 
     with duckdb.connect(str(file), read_only=True) as connection:
         existing = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        # The ledger comes first, because a damaged day must not hide it.
+        for name, table in (("ledger", "CHAMPION_HISTORY"), ("intents", "CHAMPION_INTENTS")):
+            if table in existing:
+                found[name] = _moves(connection, table)
         days = {table.name: _days(connection, table) for table in _DAILY if table.name in existing}
         faults = [
             f"{table.name} has {repeated} repeated keys"
@@ -112,9 +116,6 @@ def _read_warehouse(file: Path, found: dict[str, Any]) -> None:
         found |= {"days": days, "faults": faults}
         if {"SOURCE", "SOURCE_REJECTED"} <= existing:
             found["by_feed"] = _by_feed(connection)
-        for name, table in (("ledger", "CHAMPION_HISTORY"), ("intents", "CHAMPION_INTENTS")):
-            if table in existing:
-                found[name] = _moves(connection, table)
 
 
 def _days(connection: "duckdb.DuckDBPyConnection", table: Any) -> dict[str, Day]:
@@ -222,6 +223,8 @@ def _leftover_files(home: Path) -> Iterable[str]:
         inner = path.relative_to(home)
         if path.name.startswith(".staged-"):
             yield f"folder {inner} of staged sessions"
+        elif path.name == ".restoring":
+            yield f"folder {inner} of an interrupted restore"
         elif path.name.startswith(".moving-"):
             yield f"probe {inner} of the landing folder"
         elif path.name.endswith(".done") and path.with_suffix("").exists():

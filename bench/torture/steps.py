@@ -167,3 +167,12 @@ BACKUP = (
     Step("files described", f"{_BACKUP}:_described", call=5),
     Step("manifest made", f"{_BACKUP}:Manifest", "before"),
 )
+RESTORE = (
+    Step("backup compared", f"{_BACKUP}:verified_manifest"),
+    Step("files copied", "pathlib:Path.rename", "before"),
+    Step("warehouse moved away", "pathlib:Path.rename"),
+    Step("some files moved away", "pathlib:Path.rename", call=3),
+    Step("all files moved away", "pathlib:Path.rename", call=5),
+    Step("some files arrived", "pathlib:Path.rename", call=7),
+    Step("all files arrived", "pathlib:Path.rename", call=9),
+)

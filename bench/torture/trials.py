@@ -51,6 +51,9 @@ class Size:
         moments: kills of each operation at a random moment.
         drawn: how many kills of each operation are drawn from its named steps, and how many from its calls and moments.
             None tries all of them.
+        flips: bit flips of each file.
+        damages: how many trials of each kind of damage are drawn. None tries all of them.
+        servers: kills of `make dev`. Each costs as much as ten other trials.
         rounds: rounds of each kind at once.
         seconds: how long a round of the mixture lasts.
         mornings: the length of the soak in days.
@@ -62,6 +65,9 @@ class Size:
     calls: int
     moments: int
     drawn: int | None
+    flips: int
+    damages: int | None
+    servers: int
     rounds: int
     seconds: int
     mornings: int
@@ -71,11 +77,41 @@ class Size:
 
 
 SIZES = {
-    "small": Size(calls=1, moments=1, drawn=1, rounds=1, seconds=6, mornings=2, files=48, inputs=30, minutes=15),
+    "small": Size(
+        calls=1,
+        moments=1,
+        drawn=1,
+        flips=1,
+        damages=2,
+        servers=0,
+        rounds=1,
+        seconds=6,
+        mornings=2,
+        files=48,
+        inputs=30,
+        minutes=15,
+    ),
     "full": Size(
-        calls=18, moments=3, drawn=None, rounds=4, seconds=20, mornings=365, files=1_500, inputs=1_000, minutes=25
+        calls=18,
+        moments=3,
+        drawn=None,
+        flips=2,
+        damages=None,
+        servers=5,
+        rounds=4,
+        seconds=20,
+        mornings=365,
+        files=1_500,
+        inputs=1_000,
+        minutes=25,
     ),
 }
+
+
+def drawn(trials: Sequence[Trial], number: int | None, random: Random) -> Iterator[Trial]:
+    """So many of the trials, or all, in random order. So a run that is cut off has tried some of each."""
+    yield from random.sample(trials, len(trials) if number is None else min(number, len(trials)))
+
 
 #: A kind of torture: the trials of a run of that size. It draws what to try with the given random numbers.
 Kind = Callable[[Size, Random], Iterator[Trial]]

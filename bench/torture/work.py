@@ -3,26 +3,34 @@
 import csv
 import random
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.torture.homes import MONTH, use
+from intent_platform.errors import IntentPlatformError
 from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
 
 WINDOW = Window(date(2026, 4, 3), date(2026, 4, 13))
-#: The rows of a landing file. One in twenty breaks the contract.
-ROWS = 200
+#: The landing files of a trial, and the rows of each. One in twenty rows breaks the contract.
+FILES, ROWS = 3, 200
 #: Places in `version_names`.
 MARKED, SUPERSEDED, CHALLENGER = 1, 2, -1
+if TYPE_CHECKING:
+    from intent_platform.pipeline.source import SourceLoad
+
 LANDING = {"FEED": "landing", "LANDING_QUIET_SECONDS": "0", "LANDING_DONE_FILES": "true"}
 #: Another seed of the simulated shop. So a load changes the rows that the template has.
 _OTHER_SESSIONS = {"SIMULATED_SEED": "1"}
 #: The shortest retention that the settings of the shop allow without pooled months.
 RAW_DAYS = 76
-_RETENTION = {"RETENTION_RAW_DAYS": str(RAW_DAYS), "GATE_POOL_MONTHS": "0"}
+RETENTION = {"RETENTION_RAW_DAYS": str(RAW_DAYS), "GATE_POOL_MONTHS": "0"}
 _REASON, _RUN = "torture", "torture"
+_UNFORESEEN = "unforeseen error"
 
 
 def platform_of(home: Path) -> Platform:
@@ -73,7 +81,7 @@ def score(home: Path) -> None:
     scoring.score(platform_of(home), scoring.CHAMPION, WINDOW)
 
 
-def load(home: Path, **overrides: str) -> None:
+def load(home: Path, **overrides: str) -> "SourceLoad":
     """Load a window from the feed of the settings; without overrides, from the simulated shop with another seed."""
     from intent_platform.pipeline.source import load_window
     from intent_platform.sessions.choice import session_source
@@ -82,12 +90,12 @@ def load(home: Path, **overrides: str) -> None:
     settings = use(home, **(overrides or _OTHER_SESSIONS))
     feed = session_source(settings)
     assert isinstance(feed, Feed), "the settings name a feed"  # noqa: S101  for the type checker
-    load_window(platform_for(settings), feed, WINDOW)
+    return load_window(platform_for(settings), feed, WINDOW)
 
 
-def load_landing(home: Path) -> None:
+def load_landing(home: Path) -> "SourceLoad":
     """Load the landing files."""
-    load(home, **LANDING)
+    return load(home, **LANDING)
 
 
 def build_dataset(home: Path) -> None:
@@ -104,7 +112,7 @@ def delete_expired(home: Path) -> None:
     from intent_platform.pipeline import expiry
     from intent_platform.sessions.choice import session_source
 
-    settings = use(home, **_RETENTION)
+    settings = use(home, **RETENTION)
     landing, platform = settings.landing_folder, platform_for(settings)
     expiry.delete_expired(platform, session_source(settings), RAW_DAYS, landing, run_id=_RUN)
 
@@ -150,26 +158,38 @@ def start(home: Path) -> None:
     platform_of(home).registry.champion()
 
 
-def back_up(home: Path) -> None:
-    """Make a backup beside the home. A complete one is left alone."""
-    from intent_platform.upkeep.backup import back_up
+def back_up(home: Path, to: Path) -> None:
+    """Make a backup in the folder `to`. A complete one is left alone."""
+    from intent_platform.upkeep import backup
 
-    if not (home.parent / "backup").exists():
-        back_up(use(home), home.parent / "backup")
+    if not to.exists():
+        backup.back_up(use(home), to)
 
 
-def command(home: Path, *arguments: str, **overrides: str) -> None:
-    """Run a command as its user does.
+class CommandRefused(IntentPlatformError):
+    """A command refused. The text is what it told its user."""
+
+
+def command(home: Path, *arguments: str, **overrides: str) -> str:
+    """Run a command as its user does, and return what it printed.
 
     Raises:
-        RuntimeError: it failed. Its output has the reason.
+        CommandRefused: it refused.
+        RuntimeError: it failed otherwise. The text is what it told its user.
     """
     from intent_platform.__main__ import main
 
     use(home, **overrides)
-    code = main([*arguments])
+    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        code = main([*arguments])
+    # Before the command's own sentence, libraries may have written to stderr.
+    own, told = f"{arguments[0]}: ", errors.getvalue().strip()
+    told = told[max(told.rfind(f"\n{own}") + 1, 0) :]
+    if code == 1 and _UNFORESEEN not in told:
+        raise CommandRefused(told)
     if code != 0:
-        raise RuntimeError(f"{arguments[0]} ended with the code {code}")
+        raise RuntimeError(f"{arguments[0]} ended with the code {code}: {told}")
+    return output.getvalue()
 
 
 def drop_files(folder: Path, files: int, seed: str, first: date = WINDOW.start) -> None:
@@ -177,12 +197,17 @@ def drop_files(folder: Path, files: int, seed: str, first: date = WINDOW.start) 
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(files):
         drawn = random.Random(f"{seed} {number}")  # noqa: S311  not for secrets
-        path = folder / f"sessions_{seed}_{number}.csv"
+        path = folder / landing_file(number, seed)
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [*session_row(drawn, 0, first)])
             writer.writeheader()
             writer.writerows(session_row(drawn, row, first) for row in range(ROWS))
         path.with_name(f"{path.name}.done").touch()
+
+
+def landing_file(number: int, seed: str = "first") -> str:
+    """The name of a landing file of a trial."""
+    return f"sessions_{seed}_{number}.csv"
 
 
 def session_row(drawn: random.Random, number: int, first: date = WINDOW.start) -> Mapping[str, object]:

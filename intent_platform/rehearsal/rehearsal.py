@@ -143,7 +143,9 @@ class Rehearsal:
 
     def _sensor_requests(self, moment: datetime, name: str) -> list[dg.RunRequest]:  # noqa: ARG002  the clock has it
         sensor = self._definitions.resolve_sensor_def(name)
-        context = dg.build_sensor_context(self.instance, self.memory.cursors.get(name), resources={"platform": self.platform})
+        context = dg.build_sensor_context(
+            self.instance, self.memory.cursors.get(name), resources={"platform": self.platform}
+        )
         tick = sensor.evaluate_tick(context)
         self.memory.cursors[name] = tick.cursor
         return list(tick.run_requests or [])

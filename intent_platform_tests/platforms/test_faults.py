@@ -243,7 +243,8 @@ class TestPreparation:
         connector = SnowflakeConnector(make_settings(deployment="prod", snowflake=parameters))
         prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)
         with connector.open() as connection, connection.cursor() as cursor:
-            assert cursor.execute("SELECT CURRENT_ROLE()").fetchall() == [("MLSYSTEM_PROD_RUNNER",)]
+            cursor.execute("SELECT CURRENT_ROLE()")
+            assert cursor.fetchall() == [("MLSYSTEM_PROD_RUNNER",)]
 
 
 class TestRepeatedPreparation:

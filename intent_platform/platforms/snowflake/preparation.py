@@ -80,7 +80,8 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
 
 def _current_user(connector: SnowflakeConnector) -> str:
     with connector.open(schema=False) as connection, connection.cursor() as cursor:
-        [[name]] = cursor.execute("SELECT CURRENT_USER()").fetchall()
+        cursor.execute("SELECT CURRENT_USER()")
+        [[name]] = cursor.fetchall()
     return '"' + str(name).replace('"', '""') + '"'
 
 

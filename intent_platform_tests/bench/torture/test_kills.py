@@ -67,6 +67,24 @@ class TestPickle:
         assert "fractions.Fraction was unpickled by half_writer.py:unpickle" in failure
 
 
+class TestFullDisk:
+    @pytest.fixture(autouse=True)
+    def _needs_the_library(self, library):
+        if library is None:
+            pytest.skip("a full disk needs Linux and a C compiler")
+
+    def test_of_an_operation_that_fails_is_a_violation(self, outcomes):
+        (violation,) = outcomes["disk: fill_up"][0]
+        assert violation.endswith("OSError: [Errno 28] No space left on device")
+
+    def test_may_be_refused_by_a_sentence(self, outcomes):
+        assert outcomes["disk: ask_for_room"] == ([], 0)
+
+    def test_of_an_operation_of_duckdb_is_found(self, outcomes):
+        """DuckDB's own error, which the operation does not explain."""
+        assert any("failed" in violation for violation in outcomes["disk: write_whole"][0])
+
+
 class TestTrials:
     @pytest.mark.parametrize("size", SIZES)
     def test_kill_every_operation(self, size):

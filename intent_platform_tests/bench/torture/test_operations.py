@@ -5,9 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bench.torture.operations import FILES, _backup_violations, _landing_violations, _retention_violations
+from bench.torture.operations import _backup_violations, _landing_violations, _retention_violations
 from bench.torture.state import WAREHOUSE, Day, HomeState
-from bench.torture.work import ROWS, drop_files
+from bench.torture.work import FILES, ROWS, drop_files
 
 LOADED = HomeState(by_feed={"landing": (FILES * ROWS - 30, 30)})
 
