@@ -1,4 +1,4 @@
-"""Soak: the mornings of a simulated year through Dagster, with trainings, evaluations and rollbacks.
+"""Soak: the mornings of a simulated year through Dagster, with trainings, evaluations, rollbacks and deletions.
 
 Each month runs in a process of its own. The cost of a month may not grow with the history before it.
 """
@@ -25,8 +25,8 @@ from intent_platform.automation.schedules import schedule_name
 from intent_platform.clocks import clocks_of
 from intent_platform.partitions import TIMEZONE, Window
 from intent_platform.rehearsal.rehearsal import Memory, Rehearsal, RehearsedRun
-from intent_platform.settings.operation import ScheduleSettings
-from intent_platform.tables import DATASET, SCORES, SOURCE
+from intent_platform.settings import Settings
+from intent_platform.tables import DATASET, SCORES, SOURCE, SOURCE_REJECTED
 
 _FIRST = NOW.date() + timedelta(days=1)
 _DAYS = 30
@@ -91,9 +91,9 @@ def _soaked(mornings: int, room: Room, _: Random) -> Outcome:
                 return Outcome([f"month {len(months) + 1} ended early: {ended.failure or 'it was killed'}"])
             diary, month = ended.answer
             months.append(month)
-        state = state_of(home)
+        state, settings = state_of(home), use(home, **work.RETENTION)
     whole = months[: mornings // _DAYS]
-    found = [*diary.failures, *missing(diary, state, days), *broken_when_settled(state), *grown(whole)]
+    found = [*diary.failures, *missing(diary, state, days, settings), *broken_when_settled(state), *grown(whole)]
     found += [f"at the end there still is: {leftover}" for leftover in state.leftovers]
     return Outcome(found, measured={name: (early, late) for name, early, late in compared(whole)})
 
@@ -109,7 +109,7 @@ def _played(home: Path, days: Sequence[date], with_rollback: set[date], diary: D
     from intent_platform.instance import open_instance
     from intent_platform.platforms import platform_for
 
-    settings = use(home)
+    settings = use(home, **work.RETENTION)
     mornings, ticks = list[float](), list[float]()
     with open_instance(settings) as instance:
         rehearsal = Rehearsal(settings, platform_for(settings), instance, diary.memory)
@@ -134,10 +134,10 @@ def _mebibytes(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / _MIB
 
 
-def missing(diary: Diary, state: HomeState, days: Window) -> list[str]:
+def missing(diary: Diary, state: HomeState, days: Window, settings: Settings) -> list[str]:
     """What the mornings of `days` should have brought about and did not."""
     found = []
-    for clock in clocks_of(ScheduleSettings()).values():
+    for clock in clocks_of(settings).values():
         ran, expected = diary.runs[schedule_name(clock)], len(clock.ticks_in(days))
         if ran != expected:
             found.append(f"{schedule_name(clock)} started {ran} runs instead of {expected}")
@@ -145,11 +145,14 @@ def missing(diary: Diary, state: HomeState, days: Window) -> list[str]:
     if rollbacks != expected:
         found.append(f"the ledger has {rollbacks} rollbacks instead of {expected}")
     sessions = [(day - timedelta(days=1)).isoformat() for day in days]
-    for table in (SOURCE, DATASET, SCORES):
-        absent = [day for day in sessions if day not in state.table(table.name)]
+    kept_from = (days.end - timedelta(days=work.RAW_DAYS + 1)).isoformat()
+    raw = [day for day in sessions if day >= kept_from]
+    for table, expected_days in ((SOURCE, raw), (DATASET, sessions), (SCORES, sessions)):
+        absent = [day for day in expected_days if day not in state.table(table.name)]
         if absent:
             found.append(f"{table.name} lacks {len(absent)} days, the first is {absent[0]}")
-    return found
+    old = [day for table in (SOURCE, SOURCE_REJECTED) for day in state.table(table.name) if day < kept_from]
+    return found + [f"{len(old)} days before {kept_from} still have raw sessions"] * bool(old)
 
 
 def compared(months: Sequence[Month]) -> Iterator[tuple[str, float, float]]:

@@ -10,13 +10,17 @@ import pytest
 from bench.torture.soak import Diary, Month, compared, evenings_of_rollbacks, grown, missing
 from bench.torture.state import Day, HomeState, MoveRow
 from intent_platform.partitions import Window
+from intent_platform.settings import load_settings
 
 #: Has one training and one evaluation.
 DAYS = Window(date(2026, 5, 1), date(2026, 5, 16))
-RUNS = Counter(sessions_schedule=15, scores_schedule=15, training_schedule=1, evaluation_schedule=1)
+RUNS = Counter(
+    retention_schedule=15, sessions_schedule=15, scores_schedule=15, training_schedule=1, evaluation_schedule=1
+)
 ROLLBACK = MoveRow(1, "2026-05-08 20:00", "v_2", "v_1", "rollback", "soak", "run")
 WHOLE = {(day - timedelta(days=1)).isoformat(): Day(40, "content") for day in DAYS}
 STATE = HomeState(days=dict.fromkeys(("SOURCE", "DATASET", "SCORES"), WHOLE), ledger=(ROLLBACK,))
+SETTINGS = load_settings(retention={"raw_days": 1_000})
 MONTH = Month(300.0, 3.0, 0.2, {"warehouse.duckdb": 4.0, "mlflow.db": 1.0, "mlartifacts": 1.0, "dagster": 30.0})
 
 
@@ -28,22 +32,29 @@ def months(count: int, **last: Any) -> list[Month]:
 
 class TestMissing:
     def test_is_nothing_after_all_mornings(self):
-        assert missing(Diary(RUNS), STATE, DAYS) == []
+        assert missing(Diary(RUNS), STATE, DAYS, SETTINGS) == []
 
     @pytest.mark.parametrize("schedule", RUNS)
     def test_names_a_schedule_that_did_not_run(self, schedule):
         runs = RUNS - Counter([schedule])
-        assert missing(Diary(runs), STATE, DAYS) == [
+        assert missing(Diary(runs), STATE, DAYS, SETTINGS) == [
             f"{schedule} started {runs[schedule]} runs instead of {RUNS[schedule]}"
         ]
 
     def test_names_a_day_without_scores(self):
         scores = {day: rows for day, rows in WHOLE.items() if day != "2026-05-03"}
         state = replace(STATE, days={**STATE.days, "SCORES": scores})
-        assert missing(Diary(RUNS), state, DAYS) == ["SCORES lacks 1 days, the first is 2026-05-03"]
+        assert missing(Diary(RUNS), state, DAYS, SETTINGS) == ["SCORES lacks 1 days, the first is 2026-05-03"]
+
+    def test_names_raw_sessions_that_are_too_old(self):
+        source = {**WHOLE, "2026-01-01": Day(40, "content")}
+        (sentence,) = missing(Diary(RUNS), replace(STATE, days={**STATE.days, "SOURCE": source}), DAYS, SETTINGS)
+        assert sentence == "1 days before 2026-02-28 still have raw sessions"
 
     def test_counts_the_rollbacks(self):
-        assert missing(Diary(RUNS), replace(STATE, ledger=()), DAYS) == ["the ledger has 0 rollbacks instead of 1"]
+        assert missing(Diary(RUNS), replace(STATE, ledger=()), DAYS, SETTINGS) == [
+            "the ledger has 0 rollbacks instead of 1"
+        ]
 
 
 class TestEveningsOfRollbacks:
