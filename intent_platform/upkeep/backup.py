@@ -207,8 +207,10 @@ def restore(settings: Settings, backup: Path) -> tuple[Manifest, Path | None]:
             entry.rename(home / entry.name)
         arriving.rmdir()
     except OSError as error:
+        # `copytree` goes on after a failure, and lists all of them.
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
         raise BackupError(
-            f"the backup could not be restored to {home} ({error}): make room or correct the permissions, then restore "
-            "it again"
+            f"the backup could not be restored to {home} ({reason}): make room or correct the permissions, then "
+            "restore it again"
         ) from error
     return manifest, replaced if former else None

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from intent_platform.__main__ import main
 from intent_platform.partitions import clock_set_to, now
+from intent_platform_tests.builders.disk import files_up_to
 from intent_platform_tests.commands.conftest import call, contents
 
 
@@ -130,6 +131,14 @@ class TestRestore:
         with FileLock(home / "dagster" / "workers" / "a-run"):
             assert main(["restore", "--from", str(backup)]) == 1
         assert "run a-run of a command uses" in capsys.readouterr().err
+        assert contents(home) == contents(played.home)
+
+    def test_to_a_full_disk_changes_nothing_and_names_one_file(self, home, backup, played, capsys):
+        with files_up_to(1_000):
+            assert main(["restore", "--from", str(backup)]) == 1
+        told = capsys.readouterr().err
+        assert "make room" in told
+        assert told.count(str(backup)) == 1
         assert contents(home) == contents(played.home)
 
     def test_fills_a_new_home(self, backup, tmp_path, played):
