@@ -194,6 +194,17 @@ class TestLock:
         assert limit["value"] == str(seconds)
 
 
+class TestSession:
+    @pytest.mark.parametrize(
+        ("parameter", "value"),
+        [("DATE_INPUT_FORMAT", "AUTO"), ("DATE_OUTPUT_FORMAT", "YYYY-MM-DD"), ("TIMESTAMP_INPUT_FORMAT", "AUTO")],
+    )
+    def test_reads_and_writes_dates_whatever_the_account_prefers(self, account, parameter, value):
+        with account.warehouse.connect() as connection:
+            [shown] = connection.fetch(f"SHOW PARAMETERS LIKE '{parameter}' IN SESSION").to_pylist()
+        assert shown["value"] == value
+
+
 class TestServer:
     def test_that_is_unavailable_for_a_moment_is_asked_again(self, account, emulator):
         emulator.inject(Fault.UNAVAILABLE, matching="INSERT INTO SCORES", times=2)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 _LOGIN_SECONDS = 60
+#: Snowflake's defaults. An account or a user may have others, and then a date would be read or written differently.
+_FORMATS = {"DATE_INPUT_FORMAT": "AUTO", "DATE_OUTPUT_FORMAT": "YYYY-MM-DD", "TIMESTAMP_INPUT_FORMAT": "AUTO"}
 #: How much longer than Snowflake the client waits for the end of a statement.
 _GRACE_SECONDS = 60
 #: The fields of `SnowflakeResource` by the connector's names. The resource passes other parameters to the connector.
@@ -74,6 +76,7 @@ class SnowflakeConnector:
             "QUERY_TAG": query_tag(self.settings.deployment),
             "TIMEZONE": TIMEZONE_NAME,
             "ABORT_DETACHED_QUERY": True,
+            **_FORMATS,
         }
         limit = self.settings.snowflake.statement_timeout_seconds
         if limit is not None:
