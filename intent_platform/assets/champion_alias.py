@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from intent_platform.assets.config import TextConfig
 from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.assets.presentation import markdown_table
@@ -22,7 +23,7 @@ from intent_platform.platforms.versions import ModelVersion, name_or_nobody
 ASSET = "champion_alias"
 
 
-class ChampionAliasConfig(dg.Config):
+class ChampionAliasConfig(TextConfig):
     """Empty to carry out the newest evaluation. `force` and `reason` overrule it.
 
     `force` names the version to make champion, whatever the gate decided. The ledger keeps the `reason`.

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from intent_platform.assets.config import TextConfig
 from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.figures import score_histogram
 from intent_platform.assets.pools import WRITER_POOL
@@ -13,7 +14,7 @@ from intent_platform.settings import Settings
 from intent_platform.tables import SCORES
 
 
-class ScoresConfig(dg.Config):
+class ScoresConfig(TextConfig):
     """Which model scores: `champion` (of now), `at_the_time` (of each day, by the ledger), or a version name."""
 
     model: str = CHAMPION

@@ -10,6 +10,7 @@ import dagster as dg
 
 from intent_platform.assets.champion_alias import ASSET, champion_metadata
 from intent_platform.assets.checks import check_result
+from intent_platform.assets.config import TextConfig
 from intent_platform.assets.failures import fails_with_its_message
 from intent_platform.assets.pools import WRITER_POOL
 from intent_platform.pipeline.checks import CheckContext
@@ -24,7 +25,7 @@ from intent_platform.settings import Settings
 ROLLBACK_JOB = "rollback"
 
 
-class RollbackConfig(dg.Config):
+class RollbackConfig(TextConfig):
     """The `version` to go back to, empty for the previous champion. The ledger keeps the `reason`."""
 
     version: str = ""
