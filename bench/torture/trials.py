@@ -92,8 +92,8 @@ SIZES = {
         minutes=15,
     ),
     "full": Size(
-        calls=18,
-        moments=3,
+        calls=12,
+        moments=2,
         drawn=None,
         flips=2,
         damages=None,
