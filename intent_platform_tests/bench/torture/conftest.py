@@ -1,8 +1,10 @@
 """A home in which nothing is broken: two versions, a rollback, and two days of scores."""
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,6 +16,13 @@ from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.platforms.conftest import log_version, model, move
 
 __all__ = ["model"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment() -> Iterator[None]:
+    """Undo what `homes.use` does to the environment. The trials call it in processes of their own."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")
