@@ -123,14 +123,16 @@ def procedure_statements(archive: str, commit: str) -> Iterator[str]:
 
 def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
     """The statements of the tasks, with the schedules' clocks. A task computes its day at run time, in Asia/Tokyo."""
-    clocks = clocks_of(settings)
+    clocks, limit = clocks_of(settings), settings.snowflake.statement_timeout_seconds
+    # Without it Snowflake ends a task after an hour, whatever the limit of its statements is.
+    longest = "" if limit is None else f"USER_TASK_TIMEOUT_MS = {1_000 * limit} "
     for clock in clocks.values():
         task = TASKS[clock.name]
         tag = query_tag(settings.deployment, task=task.name, asset=task.asset)
         yield (
             f"CREATE OR REPLACE TASK {task.name} WAREHOUSE = {warehouse} "
             f"SCHEDULE = 'USING CRON {clock.cron} {TIMEZONE_NAME}' "
-            f"QUERY_TAG = '{tag}' SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {task.statement}"
+            f"QUERY_TAG = '{tag}' {longest}SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {task.statement}"
         )
     for name in clocks:
         yield f"ALTER TASK {TASKS[name].name} {'RESUME' if resume else 'SUSPEND'}"
