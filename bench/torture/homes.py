@@ -21,17 +21,18 @@ from intent_platform.partitions import TIMEZONE, Window, clock_set_to
 from intent_platform.settings import Settings, load_settings
 from intent_platform.settings.types import ENVIRONMENT_PREFIX
 
-#: The current time of all trials. The demo of the template ran a month earlier.
-NOW = datetime(2026, 4, 20, 12, tzinfo=TIMEZONE)
-_TIME_OF_THE_DEMO = datetime(2026, 3, 20, 12, tzinfo=TIMEZONE)
+#: The current time of all trials. The demo of the template ran a month earlier. The soak plays the year that follows,
+#: which must be over: Dagster's partitions end with the real day.
+NOW = datetime(2025, 4, 20, 12, tzinfo=TIMEZONE)
+_TIME_OF_THE_DEMO = datetime(2025, 3, 20, 12, tzinfo=TIMEZONE)
 #: The month whose challenger is the newest version.
-MONTH = "2026-04-01"
+MONTH = "2025-04-01"
 _ROOM_BYTES = 2 * 10**9
-_LOADED = Window(date(2026, 4, 1), date(2026, 4, 20))
+_LOADED = Window(date(2025, 4, 1), date(2025, 4, 20))
 _SMALL = {
     "DEPLOYMENT": "local",
     "FEED": "simulated",
-    "FIRST_DAY": "2026-01-01",
+    "FIRST_DAY": "2025-01-01",
     "SIMULATED_SESSIONS_PER_DAY": "40",
     "DEMO_MONTHS": "3",
     "TRAINING_MONTHS": "1",

@@ -68,7 +68,7 @@ def _with_old_files(room: Room) -> Path:
     def fill(home: Path) -> None:
         shutil.copytree(room.shop(), home)
         accepted = home / "landing" / "accepted"
-        work.drop_files(accepted, FILES, "old", first=date(2026, 1, 5))
+        work.drop_files(accepted, FILES, "old", first=date(2025, 1, 5))
         work.drop_files(accepted, FILES, "young")
         for done in accepted.glob("*.done"):
             done.unlink()

@@ -26,8 +26,8 @@ _QUESTIONS = ("rows", "versions", "scores", "rollback", "promotion", "landing lo
 _TIME_ZONES = ("America/New_York", "Pacific/Kiritimati")
 #: By the time in Tokyo: the answer to "times".
 _YEARS_END = {
-    datetime(2026, 12, 31, 23, 58, tzinfo=TIMEZONE): ["v_261231_2358", "2026-12-31 23:58", "2026-12-31"],
-    datetime(2027, 1, 1, 0, 0, tzinfo=TIMEZONE): ["v_270101_0000", "2027-01-01 00:00", "2027-01-01"],
+    datetime(2025, 12, 31, 23, 58, tzinfo=TIMEZONE): ["v_251231_2358", "2025-12-31 23:58", "2025-12-31"],
+    datetime(2026, 1, 1, 0, 0, tzinfo=TIMEZONE): ["v_260101_0000", "2026-01-01 00:00", "2026-01-01"],
 }
 
 

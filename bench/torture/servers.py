@@ -21,7 +21,7 @@ from bench.torture.trials import Outcome, Size, Trial
 from intent_platform_tests.end_to_end.webserver import Webserver, dagster_dev
 
 _JOB = "scores_job"
-_DAYS = {"dagster/asset_partition_range_start": "2026-04-05", "dagster/asset_partition_range_end": "2026-04-07"}
+_DAYS = {"dagster/asset_partition_range_start": "2025-04-05", "dagster/asset_partition_range_end": "2025-04-07"}
 #: A run that reached one of these has passed the ones before it.
 _STATUSES = ("QUEUED", "STARTING", "STARTED", "SUCCESS")
 _LONGEST_PAUSE = 3.0  # seconds

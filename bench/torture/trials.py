@@ -103,7 +103,7 @@ SIZES = {
         mornings=365,
         files=1_500,
         inputs=1_000,
-        minutes=25,
+        minutes=40,
     ),
 }
 

@@ -15,7 +15,7 @@ from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.ports import Platform
 
-WINDOW = Window(date(2026, 4, 3), date(2026, 4, 13))
+WINDOW = Window(date(2025, 4, 3), date(2025, 4, 13))
 #: The landing files of a trial, and the rows of each. One in twenty rows breaks the contract.
 FILES, ROWS = 3, 200
 #: Places in `version_names`.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ONE_KEY_ROWS = 60_000
-_DAY = datetime(2026, 4, 5, tzinfo=UTC).replace(tzinfo=None)
+_DAY = datetime(2025, 4, 5, tzinfo=UTC).replace(tzinfo=None)
 #: Text cells in another type of text. The file is loaded, and its rows stay valid.
 _TEXT_TYPES = ("large_string", "string_view", "binary", "large_binary", "binary_view", "dictionary")
 #: By name: the cells of a column, of another type, for that many rows.
@@ -29,8 +29,8 @@ _CELLS: Mapping[str, Callable[[int], "pa.Array"]] = {
     "bytes that are not UTF-8": lambda n: _array([b"\xff\xfe\x00"] * n),
     "bytes of fixed length": lambda n: _array([b"0123456789abcdef"] * n, _arrow().binary(16)),
     "UUIDs": lambda n: _array([bytes([0] * 15 + [place % 256]) for place in range(n)], _arrow().uuid()),
-    "days": lambda n: _array([date(2026, 4, 5)] * n),
-    "days in milliseconds": lambda n: _array([date(2026, 4, 5)] * n, _arrow().date64()),
+    "days": lambda n: _array([date(2025, 4, 5)] * n),
+    "days in milliseconds": lambda n: _array([date(2025, 4, 5)] * n, _arrow().date64()),
     "far days": lambda n: _array([2**31 - 1] * n, _arrow().int32()).cast(_arrow().date32()),
     "early days": lambda n: _array([-(2**31)] * n, _arrow().int32()).cast(_arrow().date32()),
     "times": lambda n: _array([_DAY] * n),

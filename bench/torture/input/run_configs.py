@@ -11,7 +11,7 @@ from bench.torture.input.given import Given, with_a_version
 from bench.torture.input.texts import A_VERSION, LONG_TEXTS, TEXTS
 from intent_platform.partitions import Window
 
-_DAY = Window(date(2026, 4, 5), date(2026, 4, 6))
+_DAY = Window(date(2025, 4, 5), date(2025, 4, 6))
 #: The settings of each job's config, by the name of the asset or op. The jobs without any are executed seldom.
 CONFIGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "promotion_job": {"champion_alias": ("force", "reason", "effective_date")},

@@ -18,7 +18,7 @@ from intent_platform.settings.types import Section, variable_of
 _ABSOLUTE = ("/dev/null", "/dev/null/x", "/dev/zero", "/proc/version", "/proc/self/mem", "~nosuch/x")
 _STRUCTURES = (
     *("[]", "{}", "[1", '{"a": 1}', '{"nope": {"nope": 1}}', '["UID"]', '["PAGEVALUES", "PAGEVALUES"]', "[[[[[1]]]]]"),
-    *("[" * 5_000, '{"a":' * 5_000, '"a"', "null", "true", "0", "1", "5", "2026-02-01", "http://[", "file:///dev/null"),
+    *("[" * 5_000, '{"a":' * 5_000, '"a"', "null", "true", "0", "1", "5", "2025-02-01", "http://[", "file:///dev/null"),
     *("javascript:1", "ftp://127.0.0.1/x", "https://127.0.0.1:99999/x", "team:", "a@b", "local", "simulated", "table"),
 )
 #: The length that the kernel allows for a variable is 128 KiB.
@@ -37,7 +37,7 @@ _MISSPELT = (
 )
 _YAML = (
     *("- 1", "1", "null", "a: b: c", "{", "!!python/object/apply:os.system ['id']", "*a", "&a [*a]", "a: &a [*a]"),
-    *("home: 2026-02-30", "2026-01-01: 1", "? [a]: 1", "a: 1\na: 2", "\t", "---\n---\n", "%YAML 9", "home: !!binary x"),
+    *("home: 2025-02-30", "2025-01-01: 1", "? [a]: 1", "a: 1\na: 2", "\t", "---\n---\n", "%YAML 9", "home: !!binary x"),
     *(
         "training: {trials: !!float nan}",
         "x: " + "[" * 2_000,

@@ -49,7 +49,7 @@ class TestLandingFiles:
         assert len(_landing_violations(landing.parents[1], HomeState(), ended=True)) == 1
 
 
-OLD, KEPT = {"2026-02-02": Day(1, "")}, {"2026-02-03": Day(1, "")}
+OLD, KEPT = {"2025-02-02": Day(1, "")}, {"2025-02-03": Day(1, "")}
 
 
 class TestOldRawSessions:
@@ -72,9 +72,9 @@ class TestOldRawSessions:
         ("source", "recorded", "files", "ended"),
         [
             (OLD | KEPT, [], FILES, False),
-            (KEPT, ["2026-02-03"], FILES, False),
-            (KEPT, ["2026-02-03"], 1, False),
-            (KEPT, ["2026-02-03"], 0, True),
+            (KEPT, ["2025-02-03"], FILES, False),
+            (KEPT, ["2025-02-03"], 1, False),
+            (KEPT, ["2025-02-03"], 0, True),
         ],
         ids=["before", "rows deleted", "files deleted in part", "after"],
     )
@@ -85,11 +85,11 @@ class TestOldRawSessions:
         ("source", "recorded", "files", "ended"),
         [
             (KEPT, [], FILES, False),
-            (OLD | KEPT, ["2026-02-03"], FILES, False),
+            (OLD | KEPT, ["2025-02-03"], FILES, False),
             (OLD | KEPT, [], 1, False),
-            (KEPT, ["2026-02-04"], FILES, False),
-            (KEPT, ["2026-02-03"] * 2, FILES, False),
-            (KEPT, ["2026-02-03"], 1, True),
+            (KEPT, ["2025-02-04"], FILES, False),
+            (KEPT, ["2025-02-03"] * 2, FILES, False),
+            (KEPT, ["2025-02-03"], 1, True),
         ],
         ids=["no record", "rows left", "files before rows", "another day", "two records", "files left"],
     )

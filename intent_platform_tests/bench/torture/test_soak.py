@@ -13,11 +13,11 @@ from intent_platform.partitions import Window
 from intent_platform.settings import load_settings
 
 #: Has one training and one evaluation.
-DAYS = Window(date(2026, 5, 1), date(2026, 5, 16))
+DAYS = Window(date(2025, 5, 1), date(2025, 5, 16))
 RUNS = Counter(
     retention_schedule=15, sessions_schedule=15, scores_schedule=15, training_schedule=1, evaluation_schedule=1
 )
-ROLLBACK = MoveRow(1, "2026-05-08 20:00", "v_2", "v_1", "rollback", "soak", "run")
+ROLLBACK = MoveRow(1, "2025-05-08 20:00", "v_2", "v_1", "rollback", "soak", "run")
 WHOLE = {(day - timedelta(days=1)).isoformat(): Day(40, "content") for day in DAYS}
 STATE = HomeState(days=dict.fromkeys(("SOURCE", "DATASET", "SCORES"), WHOLE), ledger=(ROLLBACK,))
 SETTINGS = load_settings(retention={"raw_days": 1_000})
@@ -42,14 +42,14 @@ class TestMissing:
         ]
 
     def test_names_a_day_without_scores(self):
-        scores = {day: rows for day, rows in WHOLE.items() if day != "2026-05-03"}
+        scores = {day: rows for day, rows in WHOLE.items() if day != "2025-05-03"}
         state = replace(STATE, days={**STATE.days, "SCORES": scores})
-        assert missing(Diary(RUNS), state, DAYS, SETTINGS) == ["SCORES lacks 1 days, the first is 2026-05-03"]
+        assert missing(Diary(RUNS), state, DAYS, SETTINGS) == ["SCORES lacks 1 days, the first is 2025-05-03"]
 
     def test_names_raw_sessions_that_are_too_old(self):
-        source = {**WHOLE, "2026-01-01": Day(40, "content")}
+        source = {**WHOLE, "2025-01-01": Day(40, "content")}
         (sentence,) = missing(Diary(RUNS), replace(STATE, days={**STATE.days, "SOURCE": source}), DAYS, SETTINGS)
-        assert sentence == "1 days before 2026-02-28 still have raw sessions"
+        assert sentence == "1 days before 2025-02-28 still have raw sessions"
 
     def test_counts_the_rollbacks(self):
         assert missing(Diary(RUNS), replace(STATE, ledger=()), DAYS, SETTINGS) == [
