@@ -61,8 +61,8 @@ def kills(size: Size, random: Random) -> Iterator[Trial]:
             )
             for number in range(times)
         ]
-        for planned in (at_steps, at_random):
-            trials += planned if size.drawn is None else random.sample(planned, size.drawn)
+        planned = at_steps + at_random
+        trials += planned if size.drawn is None else random.sample(planned, size.drawn)
     random.shuffle(trials)
     yield from trials
 

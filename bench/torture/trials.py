@@ -49,8 +49,7 @@ class Size:
     Attributes:
         calls: kills of each operation at a random call that changes a file.
         moments: kills of each operation at a random moment.
-        drawn: how many kills of each operation are drawn from its named steps, and how many from its calls and moments.
-            None tries all of them.
+        drawn: how many kills of each operation are drawn from its steps, calls and moments. None tries all of them.
         flips: bit flips of each file.
         damages: how many trials of each kind of damage are drawn. None tries all of them.
         servers: kills of `make dev`. Each costs as much as ten other trials.
@@ -78,7 +77,7 @@ class Size:
 
 SIZES = {
     "small": Size(
-        calls=1,
+        calls=4,
         moments=1,
         drawn=1,
         flips=1,
