@@ -27,6 +27,4 @@ def run(keep: int) -> None:
     console = open_console(soft_wrap=True)
     console.print(f"Deleted {len(pruned.versions)} versions{names}.")
     if pruned.leftovers:
-        open_console().print(
-            f"Deleted {pruned.leftovers} leftovers of interrupted trainings or deletions.", soft_wrap=True
-        )
+        console.print(f"Deleted {pruned.leftovers} leftovers of interrupted trainings or deletions.")
