@@ -116,18 +116,19 @@ LANDING_LOAD = (
     Step("second file moved", f"{_ACCEPTED}.take", call=2),
     Step("scans forgotten", f"{_LANDING}:forget_absent"),
 )
+_WINDOW_DELETED = Step("window deleted", "intent_platform.platforms.loading:delete_window")
 LOAD = (
-    Step("window deleted", "intent_platform.platforms.loading:delete_window"),
+    _WINDOW_DELETED,
     Step("sessions committed", _TRANSACTION, "exit"),
 )
 DATASET = (
-    Step("window deleted", "intent_platform.platforms.loading:delete_window"),
+    _WINDOW_DELETED,
     Step("rows written", "intent_platform.platforms.loading:refill_window"),
     Step("rows committed", _TRANSACTION, "exit"),
 )
 SCORES = (
     Step("model bound", "intent_platform.platforms.local.warehouse:DuckDBConnection.use_model"),
-    Step("window deleted", "intent_platform.platforms.loading:delete_window"),
+    _WINDOW_DELETED,
     Step("scores written", "intent_platform.pipeline.scoring:refill_window"),
     Step("scores committed", _TRANSACTION, "exit"),
 )
