@@ -10,8 +10,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from filelock import FileLock
 
+from bench.torture.homes import Room
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
@@ -137,16 +137,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent  # a worker's folder lies in that of the run
 
-    def made(name: str, fill: Callable[[Path], object]) -> Path:
-        folder, draft = shared / f"{name}_template", shared / f"{name}_draft"
-        with FileLock(f"{folder}.lock"):
-            if not folder.exists():
-                shutil.rmtree(draft, ignore_errors=True)  # of a worker that failed
-                fill(draft)
-                draft.rename(folder)
-        return folder
-
-    return made
+    return lambda name, fill: Room(shared).made(f"{name}_template", fill)
 
 
 @pytest.fixture(scope="session")
