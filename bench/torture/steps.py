@@ -123,7 +123,7 @@ LOAD = (
 )
 DATASET = (
     _WINDOW_DELETED,
-    Step("rows written", "intent_platform.platforms.loading:refill_window"),
+    Step("rows written", "intent_platform.pipeline.dataset:refill_window"),
     Step("rows committed", _TRANSACTION, "exit"),
 )
 SCORES = (

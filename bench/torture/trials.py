@@ -102,7 +102,7 @@ SIZES = {
         mornings=365,
         files=1_500,
         inputs=1_000,
-        minutes=40,
+        minutes=90,
     ),
 }
 
