@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import errno
 import os
 import sys
 from importlib import import_module
@@ -11,6 +12,7 @@ from typing import NoReturn
 from intent_platform.errors import IntentPlatformError, first_line, shortened
 
 _COMMANDS = Path(__file__).parent / "commands"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it exits
         return 141
     except Exception as error:  # noqa: BLE001  the last net
-        print(f"{name}: {_unforeseen(error)}", file=sys.stderr)  # noqa: T201
+        print(f"{name}: {_last_words(error)}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -79,7 +81,10 @@ def _is_utf8(word: str) -> bool:
     return True
 
 
-def _unforeseen(error: Exception) -> str:
+def _last_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        place = error.filename or "the home folder"
+        return f"the disk of {place} has no space left: make room on it, then run the command again"
     from intent_platform.crashes import record_crash  # only now, because it imports the settings
 
     file = record_crash(error)

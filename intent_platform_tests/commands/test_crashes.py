@@ -32,10 +32,10 @@ def fail(monkeypatch):
 
 class TestUnforeseenError:
     def test_is_one_sentence(self, home, fail, capsys):
-        fail(OSError(28, "No space left on device"))
+        fail(OSError(5, "Input/output error"))
         assert main(["replay"]) == 1
         sentence = capsys.readouterr().err
-        assert sentence.startswith("replay: an unforeseen error stopped the command (OSError: [Errno 28] No space left")
+        assert sentence.startswith("replay: an unforeseen error stopped the command (OSError: [Errno 5] Input/output")
         assert sentence.count("\n") == 1
 
     def test_has_its_traceback_in_a_file_of_the_owner(self, home, fail, capsys):
@@ -77,6 +77,16 @@ class TestUnforeseenError:
         fail(RuntimeError("mine"))
         assert main(["replay"]) == 1
         assert "could not be written" in capsys.readouterr().err
+
+
+class TestFullDisk:
+    @pytest.mark.parametrize(("file", "named"), [("/data/x.db", "of /data/x.db"), (None, "of the home folder")])
+    def test_is_no_unforeseen_error(self, home, fail, capsys, file, named):
+        fail(OSError(28, "No space left on device", file))
+        assert main(["replay"]) == 1
+        told = f"replay: the disk {named} has no space left: make room on it, then run the command again\n"
+        assert capsys.readouterr().err == told
+        assert not (home / "crashes").exists()
 
 
 class TestBrokenPipe:
