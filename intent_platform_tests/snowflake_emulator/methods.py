@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import fakesnow.server as fakesnow_server
 import pandas as pd
 import pyarrow as pa
 import yaml
@@ -47,16 +48,20 @@ def method_expression(call: Call, model: str, method: str, arguments: str) -> st
         raise error(f"SQL compilation error:\n{found['name']} takes {len(kinds)} arguments", 1003, "42000")
     name = "EMULATED_" + sha256(f"{folder}{found['name']}".encode()).hexdigest()[:16].upper()
     with _creating:  # two sessions may be the first to ask for the method
-        _create_function(call, name, folder, found, kinds)
+        _create_function(name, folder, found, kinds)
     cast = ", ".join(f"CAST({value} AS {kind})" for value, kind in zip(given, kinds, strict=True))
     return f"PARSE_JSON({name}({cast}))"
 
 
-def _create_function(call: Call, name: str, folder: Path, method: dict[str, Any], kinds: list[str]) -> None:
-    """Create a function in DuckDB for the method, once for each process."""
+def _create_function(name: str, folder: Path, method: dict[str, Any], kinds: list[str]) -> None:
+    """Create a function in DuckDB for the method, once for each process.
+
+    All sessions call it, so it belongs to the connection that outlives them: DuckDB crashes in the code of a function
+    whose connection is gone.
+    """
     from duckdb.func import FunctionNullHandling, PythonUDFType
 
-    duck = call.connection._duck_conn
+    duck: Any = fakesnow_server.shared_fs.duck_conn
     if duck.execute("SELECT 1 FROM duckdb_functions() WHERE upper(function_name) = ?", [name]).fetchone():
         return
     run = _runner(folder, method)

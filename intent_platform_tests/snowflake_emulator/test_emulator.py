@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 import snowflake.connector
 from snowflake.connector.errors import ProgrammingError
 
@@ -224,3 +225,24 @@ class TestReader:
         assert (reader.location(), reader.location()) == ("file:///a b", '@DB.S."st"/x/y.parquet')
         assert reader.options() == {"AUTO_COMPRESS": "FALSE"}
         assert reader.done
+
+
+class TestRepeatedRequest:
+    """The connector repeats a request that takes longer than a minute."""
+
+    def test_runs_its_statement_once(self, cursor, connection):
+        cursor.execute("CREATE TABLE COUNTED (N INTEGER)")
+        url = f"http://{connection.host}:{connection.port}/queries/v1/query-request"
+        answers = [
+            requests.post(
+                url,
+                params={"requestId": "the same"},
+                headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
+                json={"sqlText": "INSERT INTO COUNTED VALUES (1)", "sequenceId": 1},
+                timeout=60,
+            ).json()
+            for _ in range(2)
+        ]
+        assert answers[0]["success"]
+        assert answers[0] == answers[1]
+        assert rows(cursor, "SELECT COUNT(*) FROM COUNTED") == [(1,)]
