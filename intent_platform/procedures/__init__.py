@@ -151,10 +151,9 @@ class _Call:
 def _called(session: "Session", asset: str, window: Window = ALL_DAYS, run_id: str | None = None) -> Iterator[_Call]:
     """Open a call. Its statements carry a query tag, and the event table gets its outcome."""
     settings, run_id = load_settings(), run_id or f"procedure-{uuid.uuid4()}"
-    platform = Platform(
-        warehouse=BorrowedWarehouse(session.connection, _place(session)),
-        registry=SnowflakeRegistry(lambda: nullcontext(session)),  # Snowflake closes the Snowpark session, not the call
-    )
+    warehouse = BorrowedWarehouse(session.connection, _place(session))
+    # Snowflake closes the Snowpark session, not the call.
+    platform = Platform(warehouse, SnowflakeRegistry(warehouse.connect, lambda: nullcontext(session)))
     about = {"run": run_id, "asset": asset, **({} if window == ALL_DAYS else {"partitions": window.start.isoformat()})}
     with tagged(session, query_tag(settings.deployment, **about)):
         try:

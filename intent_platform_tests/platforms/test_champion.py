@@ -11,10 +11,8 @@ import pytest
 from intent_platform.errors import ChampionMoved, PromotionRefused, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.pipeline.promotion import roll_back_to
-from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import Ledger, read_ledger
 from intent_platform.platforms.ports import Platform, ScoringModel
-from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform_tests.platforms.conftest import log_version, move, moves_of
 
@@ -252,25 +250,3 @@ class TestMoveWithoutCommit:
 
     def test_leaves_no_row_in_the_ledger(self, failed):
         assert len(moves_of(failed.platform)) == 1
-
-
-class TestRollbackOnSnowflake:
-    @pytest.mark.parametrize("named", [True, False], ids=["to a version", "to the previous champion"])
-    def test_logs_in_to_the_registry_five_times(self, snowflake_settings, model, named):
-        """Each use of the registry is a login: for the champion, the target, the champion again, mark and move."""
-        account = platform_for(snowflake_settings())
-        one, two = (log_version(account, model, month) for month in ("2024-05-01", "2024-06-01"))
-        move(account, one, None, "first")
-        move(account, two, one)
-        assert isinstance(account.registry, SnowflakeRegistry)
-        open_session, logins = account.registry.open_session, []
-
-        def counted_session():
-            logins.append("registry")
-            return open_session()
-
-        watched = Platform(account.warehouse, SnowflakeRegistry(counted_session))
-        roll_back_to(watched, watched.registry.version(one.name) if named else None, "too high", run_id="r")
-        assert account.registry.champion() == one
-        assert account.registry.version(two.name).quarantine == "rolled back from: too high"
-        assert len(logins) == 5

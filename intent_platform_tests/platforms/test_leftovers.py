@@ -142,10 +142,10 @@ class TestKilledLoggingOnSnowflake:
         account = platform_for(snowflake_settings("emulator"))
         versions = [log_version(account, model) for _ in range(4)]
         assert isinstance(account.registry, SnowflakeRegistry)
-        with account.registry.open_session() as session:
+        with account.registry.connect() as connection:
             for version in (versions[0], versions[2]):
                 statement = f"ALTER MODEL {MODEL_NAME} MODIFY VERSION {version.name.upper()} SET METADATA = '{{}}'"
-                session.sql(statement).collect()
+                connection.execute(statement)
         return account, versions
 
     def test_is_left_alone_for_a_day_and_then_removed(self, account):

@@ -144,6 +144,7 @@ class Emulator:
     Attributes:
         chunk_rows: the rows of a chunk of a result. Snowflake decides by size.
         kept: the chunks that no client has fetched yet, by path.
+        logins_made: the number of logins that the account accepted.
         missing_packages: packages that this account does not have, whatever the repository.
         slow: the slow statements under way, with the number of times that their client must still ask.
     """
@@ -156,6 +157,7 @@ class Emulator:
         self.statements: list[SentStatement] = []
         self.faults: list[Injected] = []
         self.logins = Logins()
+        self.logins_made = 0
         self.chunk_rows = 1_000
         self.missing_packages: set[str] = set()
         self.kept: dict[str, bytes] = {}

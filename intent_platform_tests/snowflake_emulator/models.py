@@ -89,7 +89,7 @@ def show_models(call: Call) -> Answer:
     scope = [call.connection.database, call.connection.schema]
     if reader.take("IN"):
         reader.take("SCHEMA") or reader.take("DATABASE")
-        scope = list(reader.parts())
+        scope = scope if reader.done else list(reader.parts())
     reader.end()
     shown = []
     for key, model in sorted(call.emulator.state.of("models").items()):

@@ -111,6 +111,7 @@ def _application(emulator: Emulator) -> Starlette:
             user = logins.authenticate(emulator, asked["data"], role)
         except ProgrammingError as refusal:
             return _refusal_response(refusal)
+        emulator.logins_made += 1
         answer = await fakesnow_server.login_request(_with_body(request, asked))
         token = json.loads(bytes(answer.body))["data"]["token"]
         session = emulator.session_of(fakesnow_server.sessions[token])

@@ -13,4 +13,6 @@ from intent_platform.settings import Settings
 def snowflake_platform(settings: Settings) -> Platform:
     """The platform of `settings.deployment`. It opens no file and no connection before its first use."""
     connector = SnowflakeConnector(settings)
-    return Platform(warehouse=SnowflakeWarehouse(connector), registry=SnowflakeRegistry(connector.snowpark))
+    return Platform(
+        warehouse=SnowflakeWarehouse(connector), registry=SnowflakeRegistry(connector.connect, connector.snowpark)
+    )

@@ -27,41 +27,55 @@ _STAGE = "ARRIVING"  # temporary, so only this connection sees it
 
 
 class SnowflakeConnection(Connection):
-    """An open connection to Snowflake; see `ports.Connection`. Error messages name values of `parameters`."""
+    """An open connection to Snowflake; see `ports.Connection`. Error messages name values of `parameters`.
 
-    def __init__(self, client: "Client", parameters: Mapping[str, Any]) -> None:
+    With a `tag`, each statement carries it instead of the query tag of the client's session.
+    """
+
+    def __init__(self, client: "Client", parameters: Mapping[str, Any], tag: str | None = None) -> None:
         self._client = client
         self._parameters = parameters
+        # Only with a tag, because nobody has tried the argument inside a stored procedure.
+        self._options: dict[str, Any] = {} if tag is None else {"_statement_params": {"QUERY_TAG": tag}}
         self._model: str | None = None
-        self._staged = 0
+        self._staged: dict[str, int] = {}  # the files of each temporary table
 
     def fetch(self, sql: str, **values: Value) -> pa.Table:
         """All rows of a query as an Arrow table."""
-        with self._cursor() as cursor:
-            cursor.execute(bound(sql, values, self._model))
+        with self._executed(bound(sql, values, self._model)) as cursor:
             return as_table(cursor)
 
     def execute(self, sql: str, **values: Value) -> int:
         """Run one statement, and return the number of rows that it changed."""
-        with self._cursor() as cursor:
-            cursor.execute(bound(sql, values, self._model))
+        with self._executed(bound(sql, values, self._model)) as cursor:
             return max(0, cursor.rowcount or 0)  # the client has no count for some statements
+
+    def show(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a SHOW statement, by column name."""
+        with self._executed(sql) as cursor:
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def stage(self, name: str, batch: pa.Table) -> None:
         """Append `batch` to the temporary table `name`, as a Parquet file on a temporary stage."""
-        columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
-        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})")
+        if name not in self._staged:  # an earlier caller may have left such a table in the client's session
+            columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
+            self.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})")
         if batch.num_rows == 0:
+            self._staged.setdefault(name, 0)
             return
-        self.execute(f"CREATE TEMPORARY STAGE IF NOT EXISTS {_STAGE}")
-        self._staged += 1
+        if not any(self._staged.values()):
+            self.execute(f"CREATE TEMPORARY STAGE IF NOT EXISTS {_STAGE}")
+        self._staged[name] = self._staged.get(name, 0) + 1
         with TemporaryDirectory() as folder, self._cursor() as cursor:
-            file = Path(folder) / f"{name.lower()}_{self._staged}.parquet"
+            file = Path(folder) / f"{name.lower()}_{self._staged[name]}.parquet"
             pq.write_table(batch, file, compression="snappy")
-            cursor.execute(f"PUT 'file://{file.as_posix()}' @{_STAGE} AUTO_COMPRESS = FALSE")
+            upload = f"PUT 'file://{file.as_posix()}' @{_STAGE} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
+            cursor.execute(upload, **self._options)
             cursor.execute(
                 f"COPY INTO {name} FROM @{_STAGE}/{file.name} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
-                "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE PURGE = TRUE"
+                "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE PURGE = TRUE",
+                **self._options,
             )
 
     def describe(self, relation: str) -> dict[str, str]:
@@ -70,7 +84,7 @@ class SnowflakeConnection(Connection):
 
         with self._cursor() as cursor:
             try:
-                columns = cursor.describe(f"SELECT * FROM {relation}")
+                columns = cursor.describe(f"SELECT * FROM {relation}", **self._options)
             except errors.ProgrammingError as error:
                 raise FeedError(
                     f"the observed table {relation} cannot be read: create it, set table.relation to another one, or "
@@ -94,8 +108,14 @@ class SnowflakeConnection(Connection):
             self.execute("COMMIT")
         except BaseException:
             with suppress(errors.Error):  # a lost connection already ended the transaction
-                self._client.cursor().execute("ROLLBACK")
+                self._client.cursor().execute("ROLLBACK", **self._options)
             raise
+
+    @contextmanager
+    def _executed(self, sql: str) -> Iterator["SnowflakeCursor"]:
+        with self._cursor() as cursor:
+            cursor.execute(sql, **self._options)
+            yield cursor
 
     @contextmanager
     def _cursor(self) -> Iterator["SnowflakeCursor"]:

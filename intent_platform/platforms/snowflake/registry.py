@@ -1,7 +1,8 @@
 """The Snowflake registry: one model with its versions. Its default version is the pointer.
 
-`snowflake.ml.registry` writes the versions. SHOW statements read the pointer and the quarantine marks, because a daily
-run should not load the ML library. The registry stores and finds versions and moves the pointer, but decides nothing.
+`snowflake.ml.registry` writes and exports the versions. Everything else is one statement of SQL, because a daily run
+should load neither this library nor Snowpark. The registry stores and finds versions and moves the pointer, but decides
+nothing.
 """
 
 import json
@@ -14,13 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from intent_platform.errors import StillNeeded, UnknownVersion
+from intent_platform.errors import StillNeeded, UnknownVersion, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import now
 from intent_platform.platforms.model_file import digest_of
 from intent_platform.platforms.ports import ScoringModel
 from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
+from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.versions import (
     MODEL_NAME,
     ModelVersion,
@@ -50,11 +52,16 @@ _AUTOMATIC_DEFAULT = "default_unasked"
 
 @dataclass(frozen=True)
 class _Stored:
-    """One row of SHOW VERSIONS: the name, the platform's record (empty without one), and whether it is the default."""
+    """One row of SHOW VERSIONS: the name, the metadata, and whether it is the default."""
 
     name: str
-    record: dict[str, Any]
+    metadata: dict[str, Any]
     is_default: bool
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The platform's record; empty without one."""
+        return self.metadata.get("metrics", {}).get(_RECORD) or {}
 
     @property
     def is_complete(self) -> bool:
@@ -78,18 +85,20 @@ class SnowflakeRegistry:
     carries a mark and does not count as champion until the pointer is moved to it.
 
     Attributes:
-        open_session: opens a Snowpark session.
+        connect: opens a connection. A move must not get the one whose transaction locks the ledger.
+        open_session: opens a Snowpark session for the ML library.
     """
 
+    connect: Callable[[], AbstractContextManager[SnowflakeConnection]]
     open_session: Callable[[], AbstractContextManager["Session"]]
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
         """Store a version. The library writes its record in the last step, and only then the version is found."""
         digest = digest_of(model.to_bytes())
-        with self.open_session() as session:
+        with self.connect() as connection, self.open_session() as session:
             registry = _registry(session)
             while True:
-                stored = _stored_versions(session)
+                stored = _stored_versions(connection)
                 name = free_version_name({version.name for version in stored}.__contains__)
                 record = {
                     _PROVENANCE: provenance.model_dump(mode="json"),
@@ -103,19 +112,20 @@ class SnowflakeRegistry:
 
     def versions(self) -> list[ModelVersion]:
         """All versions, oldest first. Those without their record were not stored completely and are left out."""
-        with self.open_session() as session:
-            return [stored.version for stored in _stored_versions(session)]
+        with self.connect() as connection:
+            return [stored.version for stored in _stored_versions(connection)]
 
     def version(self, name: str) -> ModelVersion:
         """The version of that name."""
         valid = validated_version_name(name)
-        with self.open_session() as session:
-            return _named(valid, _stored_versions(session)).version
+        with self.connect() as connection:
+            return _named(valid, _stored_versions(connection)).version
 
     def load(self, version: ModelVersion) -> IntentModel:
         """The model of that version, from its downloaded files."""
+        with self.connect() as connection:
+            stored = _named(version.name, _stored_versions(connection))
         with self.open_session() as session, TemporaryDirectory() as folder:
-            stored = _named(version.name, _stored_versions(session))
             _registry(session).get_model(MODEL_NAME).version(stored.name).export(folder)
             return exported_model(Path(folder), version)
 
@@ -125,8 +135,8 @@ class SnowflakeRegistry:
 
     def champion(self) -> ModelVersion | None:
         """The version that the pointer names; None before the first move."""
-        with self.open_session() as session:
-            return _champion(_stored_versions(session))
+        with self.connect() as connection:
+            return _champion(_stored_versions(connection))
 
     def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer to `to` if it still names `expected`.
@@ -134,48 +144,43 @@ class SnowflakeRegistry:
         The comparison and the move are two statements. `platforms.champion` locks the ledger meanwhile, so no other
         process moves the pointer between them.
         """
-        with self.open_session() as session:
-            versions = _stored_versions(session)
+        with self.connect() as connection:
+            versions = _stored_versions(connection)
             target = _named(to.name, versions)
             ensure_champion(_champion(versions), expected, to)
             # If `to` is already the default version, removing its mark is the move. Otherwise ALTER MODEL below is it.
             if _AUTOMATIC_DEFAULT in target.record:
-                self._update(session, target, {_AUTOMATIC_DEFAULT: None})
+                _update(connection, target, {_AUTOMATIC_DEFAULT: None})
             if not target.is_default:
-                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.name.upper()}").collect()
+                connection.execute(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.name.upper()}")
 
     def delete(self, version: ModelVersion) -> None:
         """Delete a version. Snowflake does not delete the default version, even if it is not the champion."""
-        with self.open_session() as session:
-            if _named(version.name, _stored_versions(session)).is_default:
+        with self.connect() as connection:
+            if _named(version.name, _stored_versions(connection)).is_default:
                 raise StillNeeded(
                     f"version {version.name} is the default version of the model: make another version champion first"
                 )
-            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}").collect()
+            connection.execute(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}")
 
     def sweep(self) -> int:
         """Delete the incomplete versions whose names are older than a day. Snowflake keeps the default version."""
         limit = version_name(now() - _LONGEST_LOGGING)
-        with self.open_session() as session:
+        with self.connect() as connection:
             abandoned = [
                 stored.name
-                for stored in _all_versions(session)
+                for stored in _all_versions(connection)
                 if not stored.is_complete and not stored.is_default
                 if is_version_name(stored.name) and stored.name < limit
             ]
             for name in abandoned:
-                session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {name.upper()}").collect()
+                connection.execute(f"ALTER MODEL {MODEL_NAME} DROP VERSION {name.upper()}")
         return len(abandoned)
 
     def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Quarantine a version for `reason`, or lift its quarantine if that is None."""
-        with self.open_session() as session:
-            self._update(session, _named(version.name, _stored_versions(session)), {_QUARANTINE: reason})
-
-    def _update(self, session: "Session", stored: _Stored, changes: dict[str, Any]) -> None:
-        """Change the record of a version. None removes an entry."""
-        record = {key: value for key, value in {**stored.record, **changes}.items() if value is not None}
-        _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_RECORD, record)
+        with self.connect() as connection:
+            _update(connection, _named(version.name, _stored_versions(connection)), {_QUARANTINE: reason})
 
 
 def _best_that_fit(trials: Sequence[Trial], size: int) -> list[dict[str, Any]]:
@@ -189,23 +194,36 @@ def _best_that_fit(trials: Sequence[Trial], size: int) -> list[dict[str, Any]]:
     return [asdict(trial) for trial in trials if trial.number in kept]
 
 
-def _stored_versions(session: "Session") -> list[_Stored]:
+def _update(connection: SnowflakeConnection, stored: _Stored, changes: dict[str, Any]) -> None:
+    """Change the record of a version as the ML library changes a metric. None removes an entry."""
+    record = {key: value for key, value in {**stored.record, **changes}.items() if value is not None}
+    metadata = {**stored.metadata, "metrics": {**stored.metadata["metrics"], _RECORD: record}}
+    statement = f"ALTER MODEL {MODEL_NAME} MODIFY VERSION {stored.name.upper()} SET METADATA = :metadata"
+    connection.execute(statement, metadata=json.dumps(metadata))
+
+
+def _stored_versions(connection: SnowflakeConnection) -> list[_Stored]:
     """All complete versions, oldest first."""
-    return [stored for stored in _all_versions(session) if stored.is_complete]
+    return [stored for stored in _all_versions(connection) if stored.is_complete]
 
 
-def _all_versions(session: "Session") -> list[_Stored]:
+def _all_versions(connection: SnowflakeConnection) -> list[_Stored]:
     """All versions, oldest first; empty if the model does not exist yet."""
-    if not session.sql(
-        f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA {session.get_fully_qualified_current_schema()}"
-    ).collect():
+    try:
+        rows = connection.show(f"SHOW VERSIONS IN MODEL {MODEL_NAME}")
+    except WarehouseError:
+        # Snowflake has one error for a model that is missing and for one that the role may not see.
+        if connection.show(f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA"):
+            raise
         return []
-    versions = []
-    for row in session.sql(f"SHOW VERSIONS IN MODEL {MODEL_NAME}").collect():
-        columns = row.as_dict()
-        record = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_RECORD) or {}
-        is_default = str(columns["is_default_version"]).lower() == "true"
-        versions.append(_Stored(columns["name"].lower(), record, is_default))
+    versions = [
+        _Stored(
+            name=row["name"].lower(),
+            metadata=json.loads(row["metadata"] or "{}"),
+            is_default=str(row["is_default_version"]).lower() == "true",
+        )
+        for row in rows
+    ]
     return sorted(versions, key=lambda stored: stored.name)
 
 

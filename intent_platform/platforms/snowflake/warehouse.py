@@ -12,8 +12,6 @@ from intent_platform.platforms.table_changes import ExistingTables, changes_of, 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection as Client
 
-#: Snowflake rolls back the transaction of a vanished client after five idle minutes if another one waits for its locks.
-_LONGEST_DETACHED_SECONDS = 330
 #: The types of the contract by their names in INFORMATION_SCHEMA.
 _CONTRACT_TYPES = {"TEXT": "VARCHAR", "NUMBER": "INTEGER", "FLOAT": "DOUBLE"}
 
@@ -27,15 +25,8 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  every connection can write
-        """Open a connection and close it at the end. `timeout_seconds` limits how long a statement waits for a lock.
-
-        Without it a statement waits as long as the setting says, and at least for the lock of a vanished client.
-        """
-        wait = timeout_seconds
-        if wait is None:
-            wait = max(self.connector.settings.warehouse.timeout_seconds, _LONGEST_DETACHED_SECONDS)
-        with self.connector.open(lock_seconds=wait) as client:
-            connection = SnowflakeConnection(client, self.connector.parameters)
+        """Open a connection and close it at the end. For `timeout_seconds`, see `SnowflakeConnector.connect`."""
+        with self.connector.connect(timeout_seconds) as connection:
             if not self._checked:
                 place = self.connector.place
                 make_changes(changes_of(_existing_tables(connection), place), place, connection.execute)
