@@ -11,6 +11,7 @@ import pytest
 from intent_platform.errors import ChampionMoved, PromotionRefused, UnknownVersion, VersionUnfit, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.pipeline.promotion import roll_back_to
+from intent_platform.platforms import platform_for
 from intent_platform.platforms.ledger import Ledger, read_ledger
 from intent_platform.platforms.ports import Platform, ScoringModel
 from intent_platform.platforms.versions import ModelVersion
@@ -250,3 +251,19 @@ class TestMoveWithoutCommit:
 
     def test_leaves_no_row_in_the_ledger(self, failed):
         assert len(moves_of(failed.platform)) == 1
+
+
+class TestRollbackOnSnowflake:
+    @pytest.mark.parametrize("named", [True, False], ids=["to a version", "to the previous champion"])
+    def test_logs_in_twice(self, snowflake_settings, model, emulator, named):
+        """The transaction of the ledger keeps one login, and the registry needs another."""
+        settings = snowflake_settings()
+        account = platform_for(settings)
+        one, two = (log_version(account, model, month) for month in ("2024-05-01", "2024-06-01"))
+        move(account, one, None, "first")
+        move(account, two, one)
+        watched, begun = platform_for(settings), emulator.logins_made
+        roll_back_to(watched, watched.registry.version(one.name) if named else None, "too high", run_id="r")
+        assert emulator.logins_made - begun == 2
+        assert account.registry.champion() == one
+        assert account.registry.version(two.name).quarantine == "rolled back from: too high"

@@ -44,7 +44,7 @@ class TestOneLogin:
             ask(other)
         assert logins() == 2
 
-    def test_serves_no_caller_who_waits_longer_for_locks(self, connector, logins, emulator):
+    def test_serves_no_caller_with_another_lock_timeout(self, connector, logins):
         ask_once(connector)
         with connector.connect(timeout_seconds=7) as connection:
             ask(connection)

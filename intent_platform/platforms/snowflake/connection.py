@@ -61,12 +61,12 @@ class SnowflakeConnection(Connection):
         if name not in self._staged:  # an earlier caller may have left such a table in the client's session
             columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
             self.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})")
+            self._staged[name] = 0
         if batch.num_rows == 0:
-            self._staged.setdefault(name, 0)
             return
         if not any(self._staged.values()):
             self.execute(f"CREATE TEMPORARY STAGE IF NOT EXISTS {_STAGE}")
-        self._staged[name] = self._staged.get(name, 0) + 1
+        self._staged[name] += 1
         with TemporaryDirectory() as folder, self._cursor() as cursor:
             file = Path(folder) / f"{name.lower()}_{self._staged[name]}.parquet"
             pq.write_table(batch, file, compression="snappy")
