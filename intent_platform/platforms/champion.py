@@ -162,20 +162,21 @@ def settle(platform: Platform) -> SettledChampion:
 
     The pointer decides. If the ledger's last move names another version, the ledger gets the missing row with the
     cause `repair`. A champion loses its quarantine mark. A pointer that was lost returns to the version of the last
-    move.
+    move. Aliases that name other versions are set again, and the ledger does not record this.
 
     Raises:
         UnknownVersion: the pointer was lost, and the registry does not have the version of the last move.
     """
     registry = platform.registry
-    champion = registry.champion()
+    state = registry.state()
     with platform.warehouse.connect() as connection:
-        if is_settled(champion, read_ledger(connection)):
-            return SettledChampion(champion)
+        if is_settled(state.champion, read_ledger(connection)) and state.aliases == state.chosen:
+            return SettledChampion(state.champion)
     repairs: list[str] = []
     with platform.warehouse.connect(writing=True) as connection, connection.transaction():
         _lock(connection)
-        champion, latest = registry.champion(), read_ledger(connection).latest  # a move may have ended meanwhile
+        state, latest = registry.state(), read_ledger(connection).latest  # a move may have ended meanwhile
+        champion = state.champion
         if champion is None and latest is not None:
             champion = registry.version(latest.to_version)
             registry.move_champion(champion, None)
@@ -186,6 +187,8 @@ def settle(platform: Platform) -> SettledChampion:
             registry.set_quarantine(champion, None)
             champion = champion.model_copy(update={"quarantine": None})
             repairs.append(f"the champion {champion.name} was marked as quarantined: it is no longer marked")
+        if state.aliases != state.chosen and registry.align_aliases():
+            repairs.append("the aliases named other versions than the champion and the challenger: they were set again")
     return SettledChampion(champion, tuple(repairs))
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
+from intent_platform.platforms.aliases import RegistryState
 from intent_platform.platforms.versions import ModelVersion, Provenance
 
 #: A value of a statement. A sequence becomes the list after `IN`.
@@ -112,6 +113,7 @@ class ModelRegistry(Protocol):
     """The store of the versions, and of the pointer to the champion.
 
     `version` looks up a name that comes from a person or a table. The other methods take the version itself.
+    Methods that change versions or the pointer also keep the aliases right; see `aliases.chosen_aliases`.
     """
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
@@ -146,6 +148,12 @@ class ModelRegistry(Protocol):
 
     def champion(self) -> ModelVersion | None:
         """The version that the pointer names; None before the first move."""
+
+    def state(self) -> RegistryState:
+        """The champion and the aliases, at one moment."""
+
+    def align_aliases(self) -> bool:
+        """Give the aliases to the versions that the rule chooses. Returns whether they name these versions now."""
 
     def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer to `to` if it still names `expected` (compare-and-set).

@@ -202,7 +202,10 @@ def _drop_version(call: Call, model: dict[str, Any], key: str, name: str) -> Non
 
 
 def _alias(call: Call, model: dict[str, Any], key: str) -> None:
-    """VERSION v SET ALIAS = a. An alias that points elsewhere moves."""
+    """VERSION v SET ALIAS = a. A version has at most one alias, and an alias is unique in the model.
+
+    The documentation does not say whether a second SET ALIAS replaces the first one, so it is refused here.
+    """
     version = version_of(model, key, call.reader.name())
     if call.reader.take("UNSET", "ALIAS"):
         version["aliases"] = []
@@ -211,8 +214,10 @@ def _alias(call: Call, model: dict[str, Any], key: str) -> None:
     alias = call.reader.name()
     if alias in {"DEFAULT", "FIRST", "LAST"}:
         raise syntax_error(f"{alias} is an alias of the system")
-    for other in model["versions"].values():
-        other["aliases"] = [each for each in other["aliases"] if each != alias]
+    if version["aliases"]:
+        raise error(f"Version {version['name']} of model {key} already has an alias.", 1304, "22000")
+    if alias in {*model["versions"], *(each for other in model["versions"].values() for each in other["aliases"])}:
+        raise already_exists(f"{key} alias {alias}")
     version["aliases"].append(alias)
 
 

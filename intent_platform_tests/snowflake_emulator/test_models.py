@@ -86,10 +86,18 @@ class TestModel:
         with pytest.raises(Exception, match="already exist"):
             logged.log("V2")
 
-    def test_moves_an_alias(self, copied: Any) -> None:
+    def test_moves_an_alias_that_was_removed_before(self, copied: Any) -> None:
         copied.version("V1").set_alias("best")
+        copied.version("V1").unset_alias("best")
         copied.version("V2").set_alias("best")
         assert copied.version("best").version_name == "V2"
+
+    @pytest.mark.parametrize(("version", "alias"), [("V2", "best"), ("V1", "good")], ids=["twice", "beside another"])
+    def test_refuses_an_alias(self, copied: Any, version: str, alias: str) -> None:
+        copied.version("V1").set_alias("best")
+        with pytest.raises(SnowparkSQLException, match="already"):
+            copied.version(version).set_alias(alias)
+        assert copied.version("best").version_name == "V1"
 
     def test_deletes_a_former_default_version(self, copied: Any) -> None:
         copied.default = "V2"

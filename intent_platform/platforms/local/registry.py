@@ -1,7 +1,8 @@
 """The local registry: MLflow without a server, with a SQLite store and the artifacts in the home folder.
 
-Each version has an MLflow alias with its name, and the alias `champion` is the pointer. The model file has CatBoost's
-own format. The registry stores and finds versions and moves the pointer, but decides nothing.
+Each version has an MLflow alias with its name, and the alias `champion` is the pointer. The alias `challenger` is for
+readers. The model file has CatBoost's own format. The registry stores and finds versions and moves the pointer, but
+decides nothing.
 """
 
 import errno
@@ -19,6 +20,7 @@ from intent_platform.errors import StillNeeded, UnknownVersion, first_line
 from intent_platform.modelling.catboost_family import PACKAGE
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
+from intent_platform.platforms.aliases import Aliases, RegistryState, chosen_aliases
 from intent_platform.platforms.local.leftovers import every, sweep
 from intent_platform.platforms.local.store import MlflowStore
 from intent_platform.platforms.local.trials import log_trials
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as StoredVersion
 
 _CHAMPION_ALIAS = "champion"
+_CHALLENGER_ALIAS = "challenger"
 _NAME_TAG = "version_name"
 _PROVENANCE_TAG = "provenance"
 _QUARANTINE_TAG = "quarantine"
@@ -65,9 +68,9 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         return MlflowStore(Path(self.home), self.timeout_seconds)
 
     def log(self, model: IntentModel, provenance: Provenance, trials: Sequence[Trial]) -> ModelVersion:
-        """Store a version. The last step sets the alias by which the version is found.
+        """Store a version. The step before the last sets the alias by which the version is found.
 
-        What an interruption leaves has no alias, so it is never found, and `sweep` removes it.
+        What an earlier interruption leaves has no alias, so it is never found, and `sweep` removes it.
         """
         from mlflow.entities import Metric, Param, RunTag
 
@@ -102,6 +105,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 description=f"Challenger of {provenance.month:%Y-%m}",
             )
             client.set_registered_model_alias(MODEL_NAME, name, stored.version)
+            _align(client, _champion(client))
         return ModelVersion(name=name, provenance=provenance, digest=digest)
 
     def versions(self) -> list[ModelVersion]:
@@ -132,11 +136,31 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
         with self._store.opened() as client:
             return _champion(client)
 
+    def state(self) -> RegistryState:
+        """The champion and the aliases."""
+        with self._store.opened() as client:
+            champion, challenger = _champion(client), _by_alias(client, _CHALLENGER_ALIAS)
+            return RegistryState(
+                champion,
+                aliases=Aliases(
+                    None if champion is None else champion.name,
+                    None if challenger is None else challenger.tags.get(_NAME_TAG),
+                ),
+                chosen=_chosen_aliases(client, champion),
+            )
+
+    def align_aliases(self) -> bool:
+        """Give the alias `challenger` to the version that the rule chooses. The alias `champion` is the pointer."""
+        with self._store.locked() as client:
+            _align(client, _champion(client))
+        return True
+
     def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer to `to` if it still names `expected`."""
         with self._store.locked() as client:
             stored = _stored(client, to.name)
             ensure_champion(_champion(client), expected, to)
+            _align(client, to)  # first, so the move is the last step and a failure before it moves nothing
             client.set_registered_model_alias(MODEL_NAME, _CHAMPION_ALIAS, stored.version)
 
     def delete(self, version: ModelVersion) -> None:
@@ -147,6 +171,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
             if champion is not None and champion.name == version.name:
                 raise StillNeeded(f"version {version.name} is the champion: make another version champion first")
             client.delete_model_version(MODEL_NAME, stored.version)
+            _align(client, champion)
             sweep(client, _experiment(client), self._store.artifacts)
 
     def sweep(self) -> int:
@@ -162,6 +187,7 @@ class MlflowRegistry(dg.ConfigurableResource["MlflowRegistry"]):
                 client.delete_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG)
             else:
                 client.set_model_version_tag(MODEL_NAME, number, _QUARANTINE_TAG, reason)
+            _align(client, _champion(client))
 
     def _model_folder(self, run_id: str) -> Path:
         """The folder of a run's model in the current home. The home may have moved since MLflow stored its path."""
@@ -186,6 +212,28 @@ def _versions(client: "MlflowClient") -> list[ModelVersion]:
 def _champion(client: "MlflowClient") -> ModelVersion | None:
     stored = _by_alias(client, _CHAMPION_ALIAS)
     return None if stored is None else _version(stored, stored.aliases)
+
+
+def _align(client: "MlflowClient", champion: ModelVersion | None) -> None:
+    """Give the alias `challenger` to the version that the rule chooses while `champion` is the champion."""
+    name = _chosen_aliases(client, champion).challenger
+    wanted = None if name is None else _stored(client, name).version
+    current = _by_alias(client, _CHALLENGER_ALIAS)
+    if wanted is not None and (current is None or current.version != wanted):
+        client.set_registered_model_alias(MODEL_NAME, _CHALLENGER_ALIAS, wanted)
+    elif wanted is None and current is not None:
+        client.delete_registered_model_alias(MODEL_NAME, _CHALLENGER_ALIAS)
+
+
+def _chosen_aliases(client: "MlflowClient", champion: ModelVersion | None) -> Aliases:
+    """Reads only the newest version, so a damaged older one does not matter here."""
+    names = filter(is_version_name, client.get_registered_model(MODEL_NAME).aliases)
+    newest = max(names, default=None)
+    return chosen_aliases(
+        None if champion is None else champion.name,
+        newest,
+        newest_is_quarantined=newest is not None and _QUARANTINE_TAG in _stored(client, newest).tags,
+    )
 
 
 def _stored(client: "MlflowClient", name: str) -> "StoredVersion":

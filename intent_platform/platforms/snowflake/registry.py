@@ -1,4 +1,4 @@
-"""The Snowflake registry: one model with its versions. Its default version is the pointer.
+"""The Snowflake registry: one model with its versions. Its default version is the pointer; the aliases are for readers.
 
 `snowflake.ml.registry` writes and exports the versions. Everything else is one statement of SQL, because a daily run
 should load neither this library nor Snowpark. The registry stores and finds versions and moves the pointer, but decides
@@ -6,10 +6,11 @@ nothing.
 """
 
 import json
+import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,10 @@ from intent_platform.errors import StillNeeded, UnknownVersion, WarehouseError
 from intent_platform.modelling.model import IntentModel
 from intent_platform.modelling.search import Trial
 from intent_platform.partitions import now
+from intent_platform.platforms.aliases import Aliases, RegistryState, chosen_aliases
 from intent_platform.platforms.model_file import digest_of
 from intent_platform.platforms.ports import ScoringModel
+from intent_platform.platforms.snowflake.alias_statements import alias_statements, current_aliases
 from intent_platform.platforms.snowflake.artifact import exported_model, log_artifact
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.versions import (
@@ -48,15 +51,19 @@ _MOST_RECORD_BYTES = 80_000
 _LONGEST_LOGGING = timedelta(days=1)
 #: The mark of a version that Snowflake made the default because it was the first. It is not champion.
 _AUTOMATIC_DEFAULT = "default_unasked"
+_SYSTEM_ALIASES = frozenset({"DEFAULT", "FIRST", "LAST"})
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """One row of SHOW VERSIONS: the name, the metadata, and whether it is the default."""
+    """One row of SHOW VERSIONS. Without a record of the platform, `record` is empty. Not every version has an alias."""
 
     name: str
     metadata: dict[str, Any]
     is_default: bool
+    alias: str | None
 
     @property
     def record(self) -> dict[str, Any]:
@@ -108,6 +115,7 @@ class SnowflakeRegistry:
                 record[_TRIALS] = _best_that_fit(trials, _MOST_RECORD_BYTES - len(json.dumps(record)))
                 # If another process used the name meanwhile, the loop tries the next one.
                 if log_artifact(registry, model, name, provenance, {_RECORD: record}):
+                    _align(session, _stored_versions(session))
                     return ModelVersion(name=name, provenance=provenance, digest=digest)
 
     def versions(self) -> list[ModelVersion]:
@@ -138,11 +146,23 @@ class SnowflakeRegistry:
         with self.connect() as connection:
             return _champion(_stored_versions(connection))
 
+    def state(self) -> RegistryState:
+        """The champion and the aliases."""
+        with self.open_session() as session:
+            versions = _stored_versions(session)
+        champion = _champion(versions)
+        return RegistryState(champion, current_aliases(_held(versions)), chosen=_chosen(versions, champion))
+
+    def align_aliases(self) -> bool:
+        """Set the aliases again if they do not name the versions that the rule chooses."""
+        with self.open_session() as session:
+            return _align(session, _stored_versions(session))
+
     def move_champion(self, to: ModelVersion, expected: ModelVersion | None) -> None:
         """Move the pointer to `to` if it still names `expected`.
 
         The comparison and the move are two statements. `platforms.champion` locks the ledger meanwhile, so no other
-        process moves the pointer between them.
+        process moves the pointer between them. The aliases follow, with at most three statements.
         """
         with self.connect() as connection:
             versions = _stored_versions(connection)
@@ -152,16 +172,19 @@ class SnowflakeRegistry:
             if _AUTOMATIC_DEFAULT in target.record:
                 _update(connection, target, {_AUTOMATIC_DEFAULT: None})
             if not target.is_default:
-                connection.execute(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.name.upper()}")
+                session.sql(f"ALTER MODEL {MODEL_NAME} SET DEFAULT_VERSION = {to.name.upper()}").collect()
+            _align(session, versions, to)
 
     def delete(self, version: ModelVersion) -> None:
         """Delete a version. Snowflake does not delete the default version, even if it is not the champion."""
-        with self.connect() as connection:
-            if _named(version.name, _stored_versions(connection)).is_default:
+        with self.open_session() as session:
+            versions = _stored_versions(session)
+            if _named(version.name, versions).is_default:
                 raise StillNeeded(
                     f"version {version.name} is the default version of the model: make another version champion first"
                 )
-            connection.execute(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}")
+            session.sql(f"ALTER MODEL {MODEL_NAME} DROP VERSION {version.name.upper()}").collect()
+            _align(session, [stored for stored in versions if stored.name != version.name])
 
     def sweep(self) -> int:
         """Delete the incomplete versions whose names are older than a day. Snowflake keeps the default version."""
@@ -179,8 +202,16 @@ class SnowflakeRegistry:
 
     def set_quarantine(self, version: ModelVersion, reason: str | None) -> None:
         """Quarantine a version for `reason`, or lift its quarantine if that is None."""
-        with self.connect() as connection:
-            _update(connection, _named(version.name, _stored_versions(connection)), {_QUARANTINE: reason})
+        with self.open_session() as session:
+            versions = _stored_versions(session)
+            changed = self._update(session, _named(version.name, versions), {_QUARANTINE: reason})
+            _align(session, [changed if stored.name == changed.name else stored for stored in versions])
+
+    def _update(self, session: "Session", stored: _Stored, changes: dict[str, Any]) -> _Stored:
+        """Change the record of a version, and return the version with it. None removes an entry."""
+        record = {key: value for key, value in {**stored.record, **changes}.items() if value is not None}
+        _registry(session).get_model(MODEL_NAME).version(stored.name).set_metric(_RECORD, record)
+        return replace(stored, record=record)
 
 
 def _best_that_fit(trials: Sequence[Trial], size: int) -> list[dict[str, Any]]:
@@ -216,14 +247,13 @@ def _all_versions(connection: SnowflakeConnection) -> list[_Stored]:
         if connection.show(f"SHOW MODELS LIKE '{MODEL_NAME}' IN SCHEMA"):
             raise
         return []
-    versions = [
-        _Stored(
-            name=row["name"].lower(),
-            metadata=json.loads(row["metadata"] or "{}"),
-            is_default=str(row["is_default_version"]).lower() == "true",
-        )
-        for row in rows
-    ]
+    versions = []
+    for row in session.sql(f"SHOW VERSIONS IN MODEL {MODEL_NAME}").collect():
+        columns = row.as_dict()
+        record = json.loads(columns["metadata"] or "{}").get("metrics", {}).get(_RECORD) or {}
+        is_default = str(columns["is_default_version"]).lower() == "true"
+        aliases = set(json.loads(columns["aliases"] or "[]")) - _SYSTEM_ALIASES
+        versions.append(_Stored(columns["name"].lower(), record, is_default, min(aliases, default=None)))
     return sorted(versions, key=lambda stored: stored.name)
 
 
@@ -239,6 +269,36 @@ def _champion(versions: Sequence[_Stored]) -> ModelVersion | None:
     return next(
         (stored.version for stored in versions if stored.is_default and _AUTOMATIC_DEFAULT not in stored.record), None
     )
+
+
+def _held(versions: Sequence[_Stored]) -> dict[str, str]:
+    """The alias of each version that has one."""
+    return {stored.name: stored.alias for stored in versions if stored.alias is not None}
+
+
+def _chosen(versions: Sequence[_Stored], champion: ModelVersion | None) -> Aliases:
+    newest = versions[-1] if versions else None
+    return chosen_aliases(
+        None if champion is None else champion.name,
+        None if newest is None else newest.name,
+        newest_is_quarantined=newest is not None and _QUARANTINE in newest.record,
+    )
+
+
+def _align(session: "Session", versions: Sequence[_Stored], champion: ModelVersion | None = None) -> bool:
+    """Set the aliases for `champion` (None: the champion among `versions`). Returns whether Snowflake accepted it.
+
+    The aliases are for readers, so a refusal fails neither a move nor a logging.
+    """
+    from snowflake.snowpark.exceptions import SnowparkClientException
+
+    try:
+        for statement in alias_statements(_held(versions), _chosen(versions, champion or _champion(versions))):
+            session.sql(statement).collect()
+    except SnowparkClientException as error:
+        _log.warning("the aliases of %s may name other versions until the next move: %s", MODEL_NAME, error)
+        return False
+    return True
 
 
 def _registry(session: "Session") -> "Registry":
