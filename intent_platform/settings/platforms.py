@@ -46,13 +46,19 @@ class SnowflakeSettings(Section):
     schema_: str | None = Field(None, alias="schema", description="Schema. `null` means `ONLINE_SHOPPERS_INTENTION`.")
     authenticator: str | None = Field(
         None,
-        description="`externalbrowser` (single sign-on), `oauth`, `programmatic_access_token`, or another value of "
-        "the connector. With `null`, it follows from the other credentials.",
+        description="`externalbrowser` (single sign-on), `oauth`, `programmatic_access_token`, `workload_identity`, or "
+        "another value of the connector. With `null`, it follows from the other credentials.",
+    )
+    workload_identity_provider: Literal["AWS", "AZURE", "GCP", "OIDC"] | None = Field(
+        None,
+        description="Who vouches for this machine, for a login without a stored secret. `OIDC` also needs `token`.",
     )
     password: SecretStr | None = Field(
         None, repr=False, description="Password. Secrets belong in the environment, not in `config.yml`."
     )
-    token: SecretStr | None = Field(None, repr=False, description="OAuth token or programmatic access token.")
+    token: SecretStr | None = Field(
+        None, repr=False, description="OAuth token, programmatic access token, or OIDC token."
+    )
     private_key_file: AbsolutePath | None = Field(
         None, description="PEM file of a private key. Use a key pair on a server."
     )

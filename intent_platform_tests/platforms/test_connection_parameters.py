@@ -21,12 +21,17 @@ class TestMissingParameters:
             ({}, "INTENT_PLATFORM_SNOWFLAKE_ACCOUNT"),
             ({"account": "a", "user": "u"}, "no way to prove who you are"),
             ({"account": "a", "password": "p"}, "names no user"),
+            ({"account": "a", "authenticator": "workload_identity"}, "_WORKLOAD_IDENTITY_PROVIDER"),
+            ({"account": "a", "workload_identity_provider": "OIDC"}, "OIDC and has no token"),
             ({"account": "a", "user": "u", "private_key_file": "nowhere.p8"}, "nowhere.p8 cannot be read"),
             ({"connection": "nobody_has_this_one"}, "connections.toml"),
             ({"parameters_file": "{"}, "is not JSON"),
             ({"parameters_file": "[]"}, "one JSON object"),
         ],
-        ids=["account", "credentials", "user", "key file", "named connection", "JSON", "JSON object"],
+        ids=[
+            *("account", "credentials", "user", "identity provider", "identity token"),
+            *("key file", "named connection", "JSON", "JSON object"),
+        ],
     )
     def test_are_named_in_one_sentence(self, make_settings, tmp_path, given, missing):
         if "parameters_file" in given:
@@ -70,10 +75,15 @@ class TestParametersFile:
         with pytest.raises(SettingsError, match=r"connection_parameters_prod\.json"):
             _ = SnowflakeConnector(make_settings(deployment="prod")).parameters
 
-    @pytest.mark.parametrize("name", ["private_key_file", "token", "authenticator"])
+    @pytest.mark.parametrize("name", ["private_key_file", "token", "authenticator", "workload_identity_provider"])
     def test_loses_its_password_to_other_credentials(self, make_settings, file, private_key, tmp_path, name):
         key = write_key(private_key, tmp_path / "key.p8")
-        credentials = {"private_key_file": key, "token": "t", "authenticator": "externalbrowser"}
+        credentials = {
+            "private_key_file": key,
+            "token": "t",
+            "authenticator": "externalbrowser",
+            "workload_identity_provider": "AWS",
+        }
         settings = make_settings(deployment="dev", snowflake={"parameters_file": file, name: credentials[name]})
         assert "password" not in SnowflakeConnector(settings).parameters
 
@@ -108,9 +118,13 @@ class TestNamedConnection:
             ('user = "u"\nprivate_key_path = "KEY"', {"private_key_file": "KEY"}),
             ('user = "u"\nprivate_key = "base64"', {"authenticator": "snowflake_jwt"}),
             ('token_file_path = "KEY"', {"authenticator": "oauth"}),
+            (
+                'token_file_path = "KEY"\nworkload_identity_provider = "OIDC"',
+                {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "OIDC"},
+            ),
             ('user = "u"\nauthenticator = "externalbrowser"', {"authenticator": "externalbrowser"}),
         ],
-        ids=["password", "key file", "key", "token file", "single sign-on"],
+        ids=["password", "key file", "key", "token file", "identity", "single sign-on"],
     )
     def test_has_its_credentials(self, parameters_of, private_key, tmp_path, text, expected):
         file = str(write_key(private_key, tmp_path / "key.p8"))

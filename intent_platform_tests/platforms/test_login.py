@@ -1,10 +1,12 @@
 """Every way to log in to an account, and the sentence that a refused login gives."""
 
 import threading
+import time
 from base64 import b64encode
 from typing import Any
 from urllib.request import urlopen
 
+import jwt
 import pytest
 import snowflake.connector
 from cryptography.hazmat.primitives import serialization
@@ -91,6 +93,56 @@ class TestLogin:
             assert user_of(connector_with(authenticator="externalbrowser")) == "SOMEBODY"
         assert len(opened_urls) == 1
         assert "identity-provider" in capsys.readouterr().out
+
+
+@pytest.fixture
+def token_of(emulator, private_key, as_administrator, monkeypatch):
+    """Make tokens of an OIDC provider for jobs of a repository. The account knows one of its branches as the user CI.
+
+    The client sends tokens only to hosts that it trusts, so the test names the host of the emulator.
+    """
+    issuer = "https://tokens.example"
+    public = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    emulator.logins.issuers[issuer] = private_key.public_key().public_bytes(*public).decode()
+    identity = f"(TYPE = OIDC ISSUER = '{issuer}' SUBJECT = 'repo:shop:ref:main')"
+    as_administrator(f"CREATE USER IF NOT EXISTS CI TYPE = SERVICE WORKLOAD_IDENTITY = {identity}")
+    monkeypatch.setenv("SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES", emulator.connection_parameters["host"])
+
+    def make(key: rsa.RSAPrivateKey = private_key, **claims: object) -> str:
+        usual = {"iss": issuer, "sub": "repo:shop:ref:main", "aud": "snowflakecomputing.com", "exp": time.time() + 60}
+        return jwt.encode({**usual, **claims}, key, algorithm="RS256")
+
+    return make
+
+
+class TestWorkloadIdentity:
+    def test_logs_in_as_the_user_of_its_subject(self, connector_with, token_of):
+        connector = connector_with(workload_identity_provider="OIDC", token=token_of(), user=None)
+        assert user_of(connector) == "CI"
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"sub": "repo:shop:ref:other"},
+            {"iss": "https://elsewhere.example"},
+            {"aud": "somebody else"},
+            {"exp": 1},
+            {"key": None},
+        ],
+        ids=["other subject", "other issuer", "other audience", "expired", "other key"],
+    )
+    def test_is_refused_with_another(self, connector_with, token_of, claims):
+        if "key" in claims:
+            claims = {"key": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)}
+        connector = connector_with(workload_identity_provider="OIDC", token=token_of(**claims), user=None)
+        with pytest.raises(WarehouseError, match="Snowflake refused"), connector.open(login_seconds=1):
+            raise AssertionError("the login succeeded")
+
+    def test_is_sent_to_no_other_host(self, connector_with, token_of, monkeypatch):
+        monkeypatch.delenv("SNOWFLAKE_WIF_ALLOWED_HOST_SUFFIXES")
+        connector = connector_with(workload_identity_provider="OIDC", token=token_of(), user=None)
+        with pytest.raises(WarehouseError, match="recognized Snowflake host"), connector.open(login_seconds=1):
+            raise AssertionError("the login succeeded")
 
 
 class TestRefusedLogin:

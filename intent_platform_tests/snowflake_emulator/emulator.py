@@ -136,6 +136,7 @@ class Logins:
     oauth: dict[str, bool] = field(default_factory=dict)  # whether the token is still good
     confirmed: dict[str, dict[str, str]] = field(default_factory=dict)  # single sign-on, by its proof key
     remembered: set[str] = field(default_factory=set)  # identity tokens given to clients that keep them
+    issuers: dict[str, str] = field(default_factory=dict)  # the public key (PEM) of each OIDC provider, by its issuer
 
 
 class Emulator:

@@ -1,7 +1,7 @@
-"""Authentication: passwords, key pairs, tokens, single sign-on. It checks the role as well.
+"""Authentication: passwords, key pairs, tokens, single sign-on, workload identity. It checks the role as well.
 
-Keys and access tokens come from ALTER USER, as in an account. Tests put passwords and OAuth tokens into
-`Emulator.logins`.
+Keys, access tokens and workload identities come from CREATE USER and ALTER USER, as in an account. Tests put passwords,
+OAuth tokens and the keys of OIDC providers into `Emulator.logins`.
 """
 
 import secrets
@@ -14,12 +14,32 @@ import jwt
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
-from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
+from intent_platform_tests.snowflake_emulator.errors import already_exists, error, syntax_error
+from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 
 IDENTITY_PROVIDER = "/emulated/identity-provider"
 SYSTEM_ROLES = frozenset({"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"})
-_KEY, _TOKENS = "RSA_PUBLIC_KEY", "tokens"
+_KEY, _TOKENS, _IDENTITY = "RSA_PUBLIC_KEY", "tokens", "WORKLOAD_IDENTITY"
+_AUDIENCE = "snowflakecomputing.com"
+
+
+def create(call: Call) -> Answer:
+    """Create a service user with a workload identity. A user without an identity has no way to log in here."""
+    reader = call.reader
+    exists = reader.take("IF", "NOT", "EXISTS")
+    name, options = reader.name(), reader.options()
+    reader.end()
+    if options.keys() - {"TYPE", _IDENTITY, "COMMENT", "DEFAULT_ROLE", "DEFAULT_WAREHOUSE"}:
+        raise syntax_error(f"the emulator creates users with a workload identity, not {reader.sql[:60]}")
+    with call.emulator.state.changing("users") as users:
+        if name in users and not exists:
+            raise already_exists(name)
+        if name not in users:
+            if options.get("TYPE", "").upper() != "SERVICE" or _IDENTITY not in options:
+                raise syntax_error("a workload identity is for a user of TYPE = SERVICE")
+            users[name] = {_TOKENS: {}, _IDENTITY: _identity(options[_IDENTITY], users)}
+    return succeeded(f"User {name} successfully created.")
 
 
 def alter(call: Call) -> Answer:
@@ -30,6 +50,12 @@ def alter(call: Call) -> Answer:
         if reader.take("SET", _KEY):
             reader.expect("=")
             user[_KEY] = reader.literal()
+            reader.end()
+            return succeeded()
+        if reader.take("SET", _IDENTITY):
+            reader.expect("=")
+            user.pop(_IDENTITY, None)
+            user[_IDENTITY] = _identity(reader.group(), users)
             reader.end()
             return succeeded()
         if reader.take("ADD") and reader.take_any("PROGRAMMATIC", "PAT"):
@@ -90,6 +116,27 @@ def identity_token(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, st
     return {"idToken": token}
 
 
+def _identity(written: str, users: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of `(TYPE = OIDC ISSUER = '…' SUBJECT = '…' OIDC_AUDIENCE_LIST = ('…'))`."""
+    given = Reader(written)
+    options = given.options()
+    given.end()
+    if options.get("TYPE", "").upper() != "OIDC" or options.keys() - {
+        "TYPE",
+        "ISSUER",
+        "SUBJECT",
+        "OIDC_AUDIENCE_LIST",
+    }:
+        raise syntax_error(f"the emulator knows identities of OIDC, not {written[:60]}")
+    audiences = [item.strip("'") for item in list_items(options.get("OIDC_AUDIENCE_LIST", f"'{_AUDIENCE}'"))]
+    identity = {"iss": options["ISSUER"], "sub": options["SUBJECT"], "aud": audiences}
+    for user in users.values():
+        known = user.get(_IDENTITY, {})
+        if (known.get("iss"), known.get("sub")) == (identity["iss"], identity["sub"]):
+            raise syntax_error("another user has this issuer and subject")
+    return identity
+
+
 def _has_role(emulator: Emulator, user: str, role: str) -> bool:
     grants = {grant.upper() for grant in emulator.state.of("grants")}
     granted = {f"GRANT ROLE {role} TO USER {name}" for name in (user, f'"{user}"')} & grants
@@ -139,6 +186,29 @@ def _by_access_token(emulator: Emulator, asked: Mapping[str, Any]) -> str:
     raise error("Programmatic access token is invalid.", 394400, "08001")
 
 
+def _by_workload_identity(emulator: Emulator, asked: Mapping[str, Any]) -> str:
+    """The user with the issuer and subject of the token, if its provider signed it for one of the user's audiences."""
+    refusal = error("The workload identity token is invalid.", 390144, "08001")  # the number is not documented
+    if asked.get("PROVIDER") != "OIDC":
+        raise refusal
+    try:
+        claimed = jwt.decode(asked["TOKEN"], options={"verify_signature": False})
+        for user, kept in emulator.state.of("users").items():
+            identity = kept.get(_IDENTITY)
+            if identity and (identity["iss"], identity["sub"]) == (claimed["iss"], claimed["sub"]):
+                jwt.decode(
+                    asked["TOKEN"],
+                    emulator.logins.issuers.get(identity["iss"], ""),
+                    algorithms=["RS256"],
+                    audience=identity["aud"],
+                    options={"require": ["exp", "aud"]},
+                )
+                return user
+    except (jwt.PyJWTError, KeyError, ValueError) as invalid:
+        raise refusal from invalid
+    raise refusal
+
+
 def _by_browser(emulator: Emulator, asked: Mapping[str, Any]) -> str:
     confirmed = emulator.logins.confirmed.pop(str(asked["PROOF_KEY"]), {})
     if "token" not in confirmed or confirmed["token"] != asked["TOKEN"]:
@@ -159,9 +229,11 @@ _AUTHENTICATORS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
     "PROGRAMMATIC_ACCESS_TOKEN": _by_access_token,
     "EXTERNALBROWSER": _by_browser,
     "ID_TOKEN": _by_identity_token,
+    "WORKLOAD_IDENTITY": _by_workload_identity,
 }
 
 
 RULES = [
+    Rule(["CREATE USER"], create),
     Rule(["ALTER USER"], alter),
 ]

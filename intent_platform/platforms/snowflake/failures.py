@@ -49,7 +49,7 @@ _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((250001, 250003, 250005, 251011, 290403, 290404), _UNREACHABLE),
     **dict.fromkeys((250006, 390100, 390101, 390102, 390144, 390190, 390191, 390303, 394400), _CREDENTIALS),
     **dict.fromkeys(range(394300, 394307), _CREDENTIALS),
-    **dict.fromkeys((251001, 251005, 251006, 251007, 251008), _PARAMETER),
+    **dict.fromkeys((251001, 251005, 251006, 251007, 251008, 251017, 251018, 251021), _PARAMETER),
     **dict.fromkeys((390420, 390422), _NOT_FROM_HERE),
     **dict.fromkeys((250008, 250009), _NO_BROWSER),
     **dict.fromkeys((2043, 390189), _NO_ROLE),

@@ -17,12 +17,16 @@ from intent_platform.settings.platforms import SnowflakeSettings
 SCHEMA = "ONLINE_SHOPPERS_INTENTION"
 _DEFAULT_WAREHOUSE = "COMPUTE_WH"
 #: Parameters that prove who the user is, by the connector's names.
-_PROOFS = frozenset({"authenticator", "password", "private_key", "private_key_file", "token", "token_file_path"})
+_PROOFS = frozenset(
+    {"authenticator", "password", "private_key", "private_key_file", "token", "token_file_path"}
+    | {"workload_identity_provider"}
+)
 #: Credentials are used as a whole, never mixed: settings with one of these names replace all of a file.
 _CREDENTIALS = _PROOFS | {"private_key_file_pwd", "private_key_passphrase", "passcode"}
+_WORKLOAD_IDENTITY = "WORKLOAD_IDENTITY"
 #: Authenticators that need no user name, because the token identifies the user.
 _NEED_NO_USER = frozenset(
-    {"OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "WORKLOAD_IDENTITY"}
+    {"OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", _WORKLOAD_IDENTITY}
     | {"OAUTH_AUTHORIZATION_CODE", "OAUTH_CLIENT_CREDENTIALS"}
 )
 
@@ -52,6 +56,8 @@ def connection_parameters(settings: Settings) -> Mapping[str, Any]:
     }
     parameters.setdefault("role", f"{parameters['database']}_RUNNER")
     # A token without an authenticator is an OAuth token, and a private key means key-pair authentication.
+    if "workload_identity_provider" in parameters:
+        parameters.setdefault("authenticator", _WORKLOAD_IDENTITY)
     if {"token", "token_file_path"} & parameters.keys():
         parameters.setdefault("authenticator", "oauth")
     if "private_key" in parameters:
@@ -124,18 +130,35 @@ def _refuse_incomplete(parameters: Mapping[str, Any], settings: Settings) -> Non
     if not _PROOFS & parameters.keys():
         raise SettingsError(
             f"the connection to Snowflake account {parameters['account']} has no way to prove who you are: set a "
-            "private_key_file, an authenticator (externalbrowser, oauth, programmatic_access_token) or a password"
+            "private_key_file, an authenticator (externalbrowser, oauth, programmatic_access_token), a "
+            "workload_identity_provider or a password"
         )
     if "user" not in parameters and str(parameters.get("authenticator", "")).upper() not in _NEED_NO_USER:
         raise SettingsError(
             f"the connection to Snowflake account {parameters['account']} names no user: set "
             "INTENT_PLATFORM_SNOWFLAKE_USER"
         )
+    if str(parameters.get("authenticator", "")).upper() == _WORKLOAD_IDENTITY:
+        _refuse_incomplete_identity(parameters)
     if "private_key_file" in parameters:
         _refuse_unreadable_key(str(parameters["private_key_file"]), parameters.get("private_key_file_pwd"))
     if "token_file_path" in parameters and not Path(str(parameters["token_file_path"])).is_file():
         raise SettingsError(
             f"the token file {parameters['token_file_path']} does not exist: correct token_file_path of the connection"
+        )
+
+
+def _refuse_incomplete_identity(parameters: Mapping[str, Any]) -> None:
+    provider = str(parameters.get("workload_identity_provider", "")).upper()
+    if not provider:
+        raise SettingsError(
+            f"the connection to Snowflake account {parameters['account']} logs in by workload identity and names no "
+            "provider: set INTENT_PLATFORM_SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER to AWS, AZURE, GCP or OIDC"
+        )
+    if provider == "OIDC" and not {"token", "token_file_path"} & parameters.keys():
+        raise SettingsError(
+            f"the connection to Snowflake account {parameters['account']} logs in by OIDC and has no token: set "
+            "INTENT_PLATFORM_SNOWFLAKE_TOKEN to the token that the provider issued for this job"
         )
 
 
