@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import logins, tasks
+from intent_platform_tests.snowflake_emulator import logins, tasks, usage
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
@@ -54,6 +54,10 @@ class RunningEmulator(Emulator):
             assert isinstance(answered, Sql), "a task moves no files"
             answers[name] = connection.cursor().execute(answered.text).fetchall()
         return answers
+
+    def attribute_credits(self, each: float) -> None:
+        """Fill the history of credits: every statement so far cost `each`."""
+        usage.attribute(self, fakesnow_server.shared_fs, each)
 
 
 @contextlib.contextmanager
@@ -94,6 +98,7 @@ def _database(folder: Path) -> Iterator[None]:
     """Make fakesnow store its databases in `folder`."""
     before = fakesnow_server.shared_fs
     fakesnow_server.shared_fs = FakeSnow(db_path=folder)
+    usage.create(fakesnow_server.shared_fs)
     try:
         yield
     finally:

@@ -7,11 +7,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from intent_platform.errors import SettingsError
+from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
+from intent_platform.platforms.snowflake.failures import on_one_line
+from intent_platform.platforms.snowflake.query_tag import APP
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.tables import SCORES, TABLES
 
 STAGE = "SPROC"
+ASSET_COSTS = "ASSET_COSTS"
+#: Statements about Snowflake's own database, which an account may withhold. The platform runs without them.
+_OPTIONAL = ("GRANT DATABASE ROLE SNOWFLAKE.", f"CREATE OR REPLACE VIEW {ASSET_COSTS} ")
+#: The numbers of such a refusal: the object does not exist or may not be seen, or a privilege is missing.
+_WITHHELD = frozenset({2003, 2043, 3001})
 _THIS_USER = '"<the result of SELECT CURRENT_USER()>"'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
@@ -26,29 +34,39 @@ def administrators_statements(connector: SnowflakeConnector, user: str = _THIS_U
     """
     kinds = {"database", "schema", "warehouse"}
     names = {kind: _plain_name(kind, connector.parameters.get(kind, "")) for kind in kinds}
-    script = statement_beside(__file__, "setup.sql").format(**names, user=user)
-    lines = (line for line in script.splitlines() if not line.startswith("--"))
-    yield from (statement.strip() for statement in "\n".join(lines).split(";") if statement.strip())
+    script = _without_comments("setup.sql").format(**names, user=user)
+    yield from (statement.strip() for statement in script.split(";") if statement.strip())
 
 
 def owners_statements(connector: SnowflakeConnector) -> Iterator[str]:
-    """The statements that create the tables and the stage for code, and that let the reader role read the scores."""
+    """The statements that create the tables, the stage for code and the view of costs, and that open the scores."""
     database = _plain_name("database", connector.parameters["database"])
     yield from (table.ddl for table in TABLES)
     yield f"CREATE STAGE IF NOT EXISTS {STAGE} COMMENT = 'Code of the stored procedures'"
     yield f"GRANT SELECT ON TABLE {SCORES.name} TO ROLE {database}_READER"
+    yield _without_comments("asset_costs.sql").format(name=ASSET_COSTS, timezone=TIMEZONE_NAME, app=APP)
 
 
 def run(
     connector: SnowflakeConnector, statements: Sequence[str], show: Callable[[str], None], *, schema: bool, dry: bool
 ) -> None:
-    """Show the statements, then run them in order unless `dry`. For `schema`, see `SnowflakeConnector.open`."""
+    """Show the statements, then run them in order unless `dry`. For `schema`, see `SnowflakeConnector.open`.
+
+    A refusal of a statement in `_OPTIONAL` is shown, and the others still run.
+    """
+    from snowflake.connector.errors import ProgrammingError
+
     for statement in statements:
         show(f"{statement.strip()};")
     if not dry:
         with connector.open(schema=schema) as connection, connection.cursor() as cursor:
             for statement in statements:
-                cursor.execute(statement)
+                try:
+                    cursor.execute(statement)
+                except ProgrammingError as refusal:
+                    if refusal.errno not in _WITHHELD or not statement.startswith(_OPTIONAL):
+                        raise
+                    show(f"-- This account withholds it, and the platform works without it: {on_one_line(refusal)}")
 
 
 def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callable[[str], None], *, dry: bool) -> None:
@@ -76,6 +94,11 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
         *owners_statements(connector),
     ]
     run(connector, owner, show, schema=False, dry=dry)
+
+
+def _without_comments(script: str) -> str:
+    lines = statement_beside(__file__, script).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--"))
 
 
 def _current_user(connector: SnowflakeConnector) -> str:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
+APP = "intent_platform"
 _LONGEST = 2_000  # Snowflake's limit
 
 
 def query_tag(deployment: str, **about: str) -> str:
     """The query tag for a new connection, with the keys of `about`, or else with those of the current Dagster step."""
-    tag = {"app": "intent_platform", "deployment": deployment, **(about or _running_step())}
+    tag = {"app": APP, "deployment": deployment, **(about or _running_step())}
     # A step with many assets makes a tag that is too long. Shorter values keep it valid JSON.
     text = json.dumps(tag)
     return text if len(text) <= _LONGEST else json.dumps({key: str(value)[:200] for key, value in tag.items()})

@@ -8,7 +8,7 @@ CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND 
 CREATE ROLE IF NOT EXISTS {database}_RUNNER COMMENT = 'Runs the platform: owns its tables, models, procedures and tasks';
 CREATE ROLE IF NOT EXISTS {database}_READER COMMENT = 'Reads the scores';
 GRANT USAGE ON DATABASE {database} TO ROLE {database}_RUNNER;
-GRANT USAGE, CREATE TABLE, CREATE STAGE, CREATE MODEL, CREATE PROCEDURE, CREATE TASK ON SCHEMA {database}.{schema} TO ROLE {database}_RUNNER;
+GRANT USAGE, CREATE TABLE, CREATE VIEW, CREATE STAGE, CREATE MODEL, CREATE PROCEDURE, CREATE TASK ON SCHEMA {database}.{schema} TO ROLE {database}_RUNNER;
 GRANT USAGE, OPERATE ON WAREHOUSE {warehouse} TO ROLE {database}_RUNNER;
 GRANT EXECUTE TASK ON ACCOUNT TO ROLE {database}_RUNNER;
 GRANT USAGE ON DATABASE {database} TO ROLE {database}_READER;
@@ -17,5 +17,6 @@ GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {database}_READER;
 GRANT ROLE {database}_READER TO ROLE {database}_RUNNER;
 GRANT ROLE {database}_RUNNER TO ROLE SYSADMIN;
 GRANT ROLE {database}_RUNNER TO USER {user};
--- Last, because an account may have granted it to everybody or withheld it.
+-- An account may have granted these to everybody or withheld them. Setup continues without them.
 GRANT DATABASE ROLE SNOWFLAKE.PYPI_REPOSITORY_USER TO ROLE {database}_RUNNER;
+GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE {database}_RUNNER;
