@@ -32,7 +32,9 @@ class TestAliases:
     @classmethod
     def changed(cls, new_platform: Callable[[], Platform], model: IntentModel) -> dict[str, Aliases]:
         """The aliases after each change, with the versions by the order in which they were logged."""
-        platform, named, versions = new_platform(), {}, []
+        platform = new_platform()
+        named: dict[str, Aliases] = {}
+        versions: list[ModelVersion] = []
 
         def note(change: str) -> None:
             places = {version.name: str(place) for place, version in enumerate(versions, start=1)}
