@@ -79,6 +79,9 @@ deploy-sproc: $(READY)  ## deploy the stored procedures to Snowflake [dry_run=1]
 deploy-task: $(READY)  ## deploy the tasks to Snowflake, suspended without resume=1 [dry_run=1]
 	@$(RUN) -m intent_platform deploy-task $(call flags,resume dry_run)
 
+monitor: $(READY)  ## let Snowflake monitor the champion, also after each move [dry_run=1]
+	@$(RUN) -m intent_platform monitor $(call flags,dry_run)
+
 test: $(READY)  ## run all tests
 	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

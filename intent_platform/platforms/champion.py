@@ -5,6 +5,7 @@ deserves to be champion.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from intent_platform.errors import ChampionMoved, PromotionRefused, VersionUnfit
 from intent_platform.partitions import now, wall_clock
 from intent_platform.platforms.ledger import Cause, Ledger, Move, read_ledger, write_move
-from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, Platform
+from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, ModelRegistry, Platform
 from intent_platform.platforms.versions import ModelVersion, ensure_champion
 from intent_platform.tables import CHAMPION_HISTORY, CHAMPION_INTENTS, DATASET
 
@@ -23,6 +24,8 @@ from intent_platform.tables import CHAMPION_HISTORY, CHAMPION_INTENTS, DATASET
 NO_RECORD = "the pointer was moved outside the platform"
 _LONGEST_REASON = 10_000  # characters; MLflow's mark of a quarantine holds 100,000
 _SAMPLE_ROWS = 1_000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,9 @@ def move_champion(
                 undo.callback(registry.move_champion, champion, to)
             if_commit_fails.enter_context(undo.pop_all())
         if_commit_fails.pop_all()
-    if to.quarantine:  # evaluations skip quarantined versions, so a person named this one
-        registry.set_quarantine(to, None)
+        if to.quarantine:  # evaluations skip quarantined versions, so a person named this one
+            registry.set_quarantine(to, None)
+        _monitor(platform, connection, to)
     return proof
 
 
@@ -172,24 +176,43 @@ def settle(platform: Platform) -> SettledChampion:
     with platform.warehouse.connect() as connection:
         if is_settled(state.champion, read_ledger(connection)) and state.aliases == state.chosen:
             return SettledChampion(state.champion)
-    repairs: list[str] = []
-    with platform.warehouse.connect(writing=True) as connection, connection.transaction():
-        _lock(connection)
-        state, latest = registry.state(), read_ledger(connection).latest  # a move may have ended meanwhile
-        champion = state.champion
-        if champion is None and latest is not None:
-            champion = registry.version(latest.to_version)
-            registry.move_champion(champion, None)
-            repairs.append(f"the registry named no champion: {champion.name} is champion again, as the ledger says")
-        if champion is not None and (latest is None or latest.to_version != champion.name):
-            repairs.append(_write_missing_move(connection, champion, latest))
-        if champion is not None and champion.quarantine:
-            registry.set_quarantine(champion, None)
-            champion = champion.model_copy(update={"quarantine": None})
-            repairs.append(f"the champion {champion.name} was marked as quarantined: it is no longer marked")
-        if state.aliases != state.chosen and registry.align_aliases():
-            repairs.append("the aliases named other versions than the champion and the challenger: they were set again")
+    with platform.warehouse.connect(writing=True) as connection:
+        with connection.transaction():
+            champion, repairs = _settle(registry, connection)
+        if champion is not None:
+            _monitor(platform, connection, champion)
     return SettledChampion(champion, tuple(repairs))
+
+
+def _settle(registry: ModelRegistry, connection: Connection) -> tuple[ModelVersion | None, list[str]]:
+    """Make the repairs inside a transaction, and return the champion with a sentence about each."""
+    repairs: list[str] = []
+    _lock(connection)
+    state, latest = registry.state(), read_ledger(connection).latest  # a move may have ended meanwhile
+    champion = state.champion
+    if champion is None and latest is not None:
+        champion = registry.version(latest.to_version)
+        registry.move_champion(champion, None)
+        repairs.append(f"the registry named no champion: {champion.name} is champion again, as the ledger says")
+    if champion is not None and (latest is None or latest.to_version != champion.name):
+        repairs.append(_write_missing_move(connection, champion, latest))
+    if champion is not None and champion.quarantine:
+        registry.set_quarantine(champion, None)
+        champion = champion.model_copy(update={"quarantine": None})
+        repairs.append(f"the champion {champion.name} was marked as quarantined: it is no longer marked")
+    if state.aliases != state.chosen and registry.align_aliases():
+        repairs.append("the aliases named other versions than the champion and the challenger: they were set again")
+    return champion, repairs
+
+
+def _monitor(platform: Platform, connection: Connection, champion: ModelVersion) -> None:
+    """Let the monitor follow the champion. The move is committed, so a failure is only logged."""
+    if platform.monitor is None:
+        return
+    try:
+        platform.monitor.follow(connection, champion)
+    except Exception:  # noqa: BLE001  a monitor never fails a move
+        _log.warning("the model monitor does not follow %s: run make monitor", champion.name, exc_info=True)
 
 
 def _write_missing_move(connection: Connection, champion: ModelVersion, latest: Move | None) -> str:

@@ -181,12 +181,26 @@ class ModelRegistry(Protocol):
         """Quarantine a version for `reason`: no evaluation may promote it. None lifts the quarantine."""
 
 
+class ChampionMonitor(Protocol):
+    """An object of the warehouse's vendor that watches the champion's scores. The platform does not depend on it."""
+
+    def follow(self, connection: Connection, champion: ModelVersion) -> None:
+        """Watch `champion` instead of the version before. If nobody asked for a monitor, do nothing.
+
+        The connection has no open transaction.
+        """
+
+    def statements(self, connection: Connection, champion: ModelVersion) -> list[str]:
+        """The statements that create the monitor of `champion` and stop the others."""
+
+
 @dataclass(frozen=True)
 class Platform:
-    """A warehouse and a registry that belong together."""
+    """A warehouse and a registry that belong together. `monitor` is None where the vendor has none."""
 
     warehouse: Warehouse
     registry: ModelRegistry
+    monitor: ChampionMonitor | None = None
 
 
 def challenger_of(versions: Iterable[ModelVersion], month: date) -> ModelVersion | None:

@@ -24,6 +24,7 @@ from intent_platform.pipeline.scoring import CHAMPION, score
 from intent_platform.pipeline.training import train_challenger
 from intent_platform.platforms.champion import settle
 from intent_platform.platforms.ports import Platform
+from intent_platform.platforms.snowflake.monitor import SnowflakeMonitor
 from intent_platform.platforms.snowflake.query_tag import query_tag, tagged
 from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
 from intent_platform.platforms.snowflake.warehouse import BorrowedWarehouse
@@ -151,9 +152,12 @@ class _Call:
 def _called(session: "Session", asset: str, window: Window = ALL_DAYS, run_id: str | None = None) -> Iterator[_Call]:
     """Open a call. Its statements carry a query tag, and the event table gets its outcome."""
     settings, run_id = load_settings(), run_id or f"procedure-{uuid.uuid4()}"
-    warehouse = BorrowedWarehouse(session.connection, _place(session))
-    # Snowflake closes the Snowpark session, not the call.
-    platform = Platform(warehouse, SnowflakeRegistry(warehouse.connect, lambda: nullcontext(session)))
+    place = _place(session)
+    platform = Platform(
+        warehouse=BorrowedWarehouse(session.connection, place),
+        registry=SnowflakeRegistry(lambda: nullcontext(session)),  # Snowflake closes the Snowpark session, not the call
+        monitor=SnowflakeMonitor(lambda: place["warehouse"]),
+    )
     about = {"run": run_id, "asset": asset, **({} if window == ALL_DAYS else {"partitions": window.start.isoformat()})}
     with tagged(session, query_tag(settings.deployment, **about)):
         try:

@@ -13,7 +13,7 @@ from intent_platform.platforms.snowflake.deployment import procedure_statements
 
 COMMANDS = {
     *{"demo", "setup", "dev", "rollback", "promote", "prune", "backup", "restore", "forget", "replay", "game-day"},
-    *{"deploy-sproc", "deploy-task"},
+    *{"deploy-sproc", "deploy-task", "monitor"},
 }
 DEFAULTS: dict[str, dict[str, object]] = {
     "demo": {"csv": None},
@@ -23,6 +23,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "game-day": {"strength": 1.0, "days": 60, "sessions_per_day": 400},
     "deploy-sproc": {"dry_run": False},
     "deploy-task": {"resume": False, "dry_run": False},
+    "monitor": {"dry_run": False},
 }
 PRINT_LOADED_PACKAGES = """
 import sys
@@ -126,9 +127,16 @@ class TestReasonOfARollback:
 
 
 class TestDeployment:
-    @pytest.mark.parametrize("command", ["deploy-sproc", "deploy-task"])
-    def test_on_the_local_platform_is_refused(self, command, capsys):
+    @pytest.mark.parametrize(
+        ("command", "reason"),
+        [
+            ("deploy-sproc", "local has neither procedures nor tasks"),
+            ("deploy-task", "local has neither procedures nor tasks"),
+            ("monitor", "local has no model monitors"),
+        ],
+    )
+    def test_on_the_local_platform_is_refused(self, command, reason, capsys):
         assert main([command, "--dry-run"]) == 1
         sentence = capsys.readouterr().err
-        assert sentence.startswith(f"{command}: local has neither procedures nor tasks")
+        assert sentence.startswith(f"{command}: {reason}")
         assert sentence.count("\n") == 1

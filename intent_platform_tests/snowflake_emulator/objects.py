@@ -7,7 +7,7 @@ from intent_platform_tests.snowflake_emulator.errors import not_found, syntax_er
 from intent_platform_tests.snowflake_emulator.results import succeeded
 
 _KINDS = {"TASK": "tasks", "PROCEDURE": "procedures"}
-_CONTAINED = ("models", "stages", "procedures", "tasks", "event_tables")
+_CONTAINED = ("models", "monitors", "stages", "procedures", "tasks", "event_tables")
 
 
 def existing(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:

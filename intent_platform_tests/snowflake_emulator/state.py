@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 _KINDS = (
-    *("models", "stages", "procedures", "tasks", "event_tables"),
+    *("models", "monitors", "stages", "procedures", "tasks", "event_tables"),
     *("roles", "warehouses", "grants", "users"),
 )
 

@@ -5,6 +5,7 @@ It was tested with an emulated account, not with a real one; see docs/snowflake.
 
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
+from intent_platform.platforms.snowflake.monitor import SnowflakeMonitor
 from intent_platform.platforms.snowflake.registry import SnowflakeRegistry
 from intent_platform.platforms.snowflake.warehouse import SnowflakeWarehouse
 from intent_platform.settings import Settings
@@ -14,5 +15,7 @@ def snowflake_platform(settings: Settings) -> Platform:
     """The platform of `settings.deployment`. It opens no file and no connection before its first use."""
     connector = SnowflakeConnector(settings)
     return Platform(
-        warehouse=SnowflakeWarehouse(connector), registry=SnowflakeRegistry(connector.connect, connector.snowpark)
+        warehouse=SnowflakeWarehouse(connector),
+        registry=SnowflakeRegistry(connector.connect, connector.snowpark),
+        monitor=SnowflakeMonitor(lambda: str(connector.parameters["warehouse"])),
     )
