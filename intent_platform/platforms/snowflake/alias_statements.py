@@ -40,7 +40,7 @@ def alias_statements(held: Mapping[str, str], chosen: Aliases) -> Iterator[str]:
     for alias, before, after in changes:
         if before is not None:
             yield _alter(alias, "UNSET ALIAS")
-        if after is not None and held.get(after, CHAMPION) not in (CHAMPION, CHALLENGER):
+        if after is not None and held.get(after) not in (None, CHAMPION, CHALLENGER):
             yield _alter(after, "UNSET ALIAS")
     for alias, _, after in changes:
         if after is not None:
