@@ -13,7 +13,7 @@ from intent_platform.platforms import platform_for
 from intent_platform.platforms.aliases import Aliases
 from intent_platform.platforms.champion import SettledChampion, settle
 from intent_platform.platforms.ports import Platform
-from intent_platform.platforms.snowflake.alias_statements import alias_statements
+from intent_platform.platforms.snowflake.aliases import alias_statements
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform_tests.platforms.conftest import log_version, move, moves_of
 from intent_platform_tests.snowflake_emulator.faults import Fault
