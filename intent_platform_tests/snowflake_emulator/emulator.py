@@ -15,7 +15,7 @@ from intent_platform_tests.snowflake_emulator.state import State
 #: Words of a CREATE before the kind of object.
 _MODIFIERS = ("OR", "REPLACE", "SCOPED", "TEMP", "TEMPORARY", "TRANSIENT", "READ", "ONLY")
 #: These commit the open transaction, even when they fail.
-_DDL = {"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "TRUNCATE"}
+_DDL = {"CREATE", "ALTER", "DROP", "GRANT", "REVOKE"}
 #: For these, fakesnow binds the values itself.
 _BINDING = {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL"}
 _WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", "COMMENT", "USE"}

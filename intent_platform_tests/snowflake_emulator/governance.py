@@ -102,7 +102,6 @@ def show_parameters(call: Call) -> Answer:
 
 def describe_artifact_repository(call: Call) -> Answer:
     """The shared PyPI repository exists, and no other."""
-    call.reader.take("REPOSITORY")
     name = ".".join(call.reader.parts())
     if name != "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY":
         raise error(f"Artifact repository '{name}' does not exist or not authorized.", 2003, "02000")
@@ -118,5 +117,5 @@ RULES = [
     Rule(["SHOW GRANTS"], show_grants),
     Rule(["ALTER SESSION"], alter_session),
     Rule(["SHOW PARAMETERS"], show_parameters),
-    Rule(["DESC ARTIFACT REPOSITORY", "DESC ARTIFACT", "DESCRIBE ARTIFACT"], describe_artifact_repository),
+    Rule(["DESC ARTIFACT REPOSITORY"], describe_artifact_repository),
 ]

@@ -33,13 +33,6 @@ def create_file_format(call: Call) -> Answer:
     return succeeded("File format successfully created.")
 
 
-def drop_file_format(call: Call) -> Answer:
-    """Accept the statement. No file format is stored."""
-    call.reader.take("IF", "EXISTS")
-    call.key()
-    return succeeded()
-
-
 def inferred_schema(call: Call, arguments: str) -> Sql:
     """INFER_SCHEMA(LOCATION => …): names and types of the Parquet files' columns."""
     reader = Reader(arguments)
@@ -115,6 +108,5 @@ def _columns_of(call: Call, files: list[Path]) -> list[tuple[str, str]]:
 
 RULES = [
     Rule(["CREATE FILE FORMAT"], create_file_format),
-    Rule(["DROP FILE FORMAT"], drop_file_format),
     Rule(["COPY"], copy),
 ]

@@ -6,7 +6,6 @@ from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import not_found, syntax_error
 from intent_platform_tests.snowflake_emulator.results import succeeded
 
-_KINDS = {"TASK": "tasks", "PROCEDURE": "procedures"}
 _CONTAINED = ("models", "monitors", "stages", "procedures", "tasks", "event_tables")
 
 
@@ -22,24 +21,21 @@ def existing(kept: dict[str, Any], what: str, key: str) -> dict[str, Any]:
     return known
 
 
-def drop(call: Call) -> Answer:
-    """Drop an object."""
-    what, kind = _kind(call)
+def drop_task(call: Call) -> Answer:
+    """Drop a task."""
     exists = call.reader.take("IF", "EXISTS")
     key = call.key()
-    with call.emulator.state.changing(kind) as kept:
+    with call.emulator.state.changing("tasks") as tasks:
         if not exists:
-            existing(kept, what, key)
-        kept.pop(key, None)
+            existing(tasks, "Task", key)
+        tasks.pop(key, None)
     return succeeded(f"{key} successfully dropped.")
 
 
-def drop_container(call: Call) -> Answer:
-    """Drop a schema or database with its objects. fakesnow drops the tables."""
-    of_schema = call.reader.tokens[1].text.upper() == "SCHEMA"
+def drop_schema(call: Call) -> Answer:
+    """Drop a schema with its objects. fakesnow drops the tables."""
     call.reader.take("IF", "EXISTS")
-    parts = call.reader.parts()
-    place = ".".join((call.connection.database or "", *parts)[-2:] if of_schema else parts) + "."
+    place = ".".join((call.connection.database or "", *call.reader.parts())[-2:]) + "."
     for kind in _CONTAINED:
         with call.emulator.state.changing(kind) as kept:
             for key in [key for key in kept if key.startswith(place)]:
@@ -60,13 +56,8 @@ def resume_or_suspend(call: Call) -> Answer:
     return succeeded()
 
 
-def _kind(call: Call) -> tuple[str, str]:
-    words = " ".join(token.text.upper() for token in call.reader.tokens[1 : call.reader.place])
-    return words.capitalize(), _KINDS[words]
-
-
 RULES = [
-    Rule(["DROP TASK", "DROP PROCEDURE"], drop),
-    Rule(["DROP SCHEMA", "DROP DATABASE"], drop_container, delegated=True),
+    Rule(["DROP TASK"], drop_task),
+    Rule(["DROP SCHEMA"], drop_schema, delegated=True),
     Rule(["ALTER TASK"], resume_or_suspend),
 ]

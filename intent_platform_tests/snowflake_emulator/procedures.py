@@ -81,12 +81,6 @@ def describe(call: Call) -> Answer:
     return rows(["property", "value"], shown)
 
 
-def show(call: Call) -> Answer:
-    """All procedures of the account."""
-    kept = call.emulator.state.of("procedures")
-    return rows(["name", "language"], [(key.rpartition(".")[2], "PYTHON") for key in sorted(kept)])
-
-
 def run(call: Call) -> Answer:
     """Run a procedure with the session's role, database and schema."""
     key = call.key()
@@ -170,7 +164,6 @@ def _found(call: Call, key: str) -> dict[str, Any]:
 
 RULES = [
     Rule(["CREATE PROCEDURE"], create),
-    Rule(["DESC PROCEDURE", "DESCRIBE PROCEDURE"], describe),
-    Rule(["SHOW PROCEDURES"], show),
+    Rule(["DESCRIBE PROCEDURE"], describe),
     Rule(["CALL"], run),
 ]

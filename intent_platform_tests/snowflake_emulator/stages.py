@@ -1,4 +1,4 @@
-"""Stages: PUT, GET, LIST and RM. GET and LIST read the files of models as well."""
+"""Stages: PUT, GET and LIST. GET and LIST read the files of models as well."""
 
 import hashlib
 import shutil
@@ -98,21 +98,10 @@ def listing(call: Call) -> Answer:
     )
 
 
-def remove(call: Call) -> Answer:
-    """Delete the files at a location."""
-    folder, path, prefix = resolved(call, call.reader.location())
-    call.reader.end()
-    gone = files_at(folder, path)
-    for file in gone:
-        file.unlink()
-    return rows(["name", "result"], [(f"{prefix}{file.relative_to(folder)}", "removed") for file in gone])
-
-
 RULES = [
     Rule(["CREATE STAGE"], create),
     Rule(["DROP STAGE"], drop),
     Rule(["PUT"], put),
     Rule(["GET"], get),
-    Rule(["LIST", "LS"], listing),
-    Rule(["RM", "REMOVE"], remove),
+    Rule(["LIST"], listing),
 ]

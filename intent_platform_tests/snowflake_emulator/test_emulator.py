@@ -37,6 +37,8 @@ class TestUnknownSql:
             "CREATE TASK T SCHEDULE = '5 MINUTES' AS SELECT 1",
             "CREATE TASK T SCHEDULE = 'USING CRON 0 5 * * * UTC' MADE_UP = 1 AS SELECT 1",
             "UNDROP TABLE T",
+            "TRUNCATE TABLE T",
+            "SHOW TABLES",
             "MERGE INTO T USING U ON T.A = U.A WHEN MATCHED THEN DELETE",
             "CREATE MODEL MONITOR W WITH MODEL = M VERSION = 'V1' SOURCE = T",
             "CREATE STAGE S ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')",
@@ -52,7 +54,7 @@ class TestUnknownSql:
     @pytest.mark.parametrize(
         "sql",
         [
-            *("USE ROLE PUBLIC", "USE WAREHOUSE W", "SHOW WAREHOUSES", "SHOW GRANTS", "SHOW TASKS", "SHOW PROCEDURES"),
+            *("USE ROLE PUBLIC", "USE WAREHOUSE W", "SHOW WAREHOUSES", "SHOW GRANTS", "SHOW TASKS"),
             *("SHOW MODELS", "SHOW PARAMETERS", "BEGIN", "COMMIT", "ROLLBACK"),
             *("CREATE STAGE S1", "CREATE ROLE R1", "CREATE WAREHOUSE W1", "CREATE EVENT TABLE E1"),
             *(
@@ -60,7 +62,7 @@ class TestUnknownSql:
                 "ALTER SESSION UNSET QUERY_TAG",
                 "ALTER DATABASE D SET LOG_LEVEL = INFO",
             ),
-            *("DROP STAGE IF EXISTS S1", "DROP MODEL IF EXISTS M", "DROP TASK IF EXISTS T", "LIST @~", "RM @~"),
+            *("DROP STAGE IF EXISTS S1", "DROP MODEL IF EXISTS M", "DROP TASK IF EXISTS T", "LIST @~"),
         ],
     )
     def test_at_the_end_of_a_statement_is_an_error(self, shared_cursor: Any, sql: str) -> None:
