@@ -11,23 +11,17 @@ from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.champion import move_champion
 from intent_platform.platforms.ledger import read_ledger
-from intent_platform.platforms.loading import load_sessions, replace_window
+from intent_platform.platforms.loading import load_sessions
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.sessions.contract import RawBatch, validate
 from intent_platform.settings import Settings
-from intent_platform.tables import SCORES
+from intent_platform_tests.builders.scored_day import replace_scores, scored_uids
 from intent_platform_tests.builders.sessions import landing_rows
 from intent_platform_tests.platforms.conftest import log_version
 from intent_platform_tests.snowflake_emulator import Fault
-
-DAY = Window(date(2024, 5, 1), date(2024, 5, 2))
-SCORED = (
-    "SELECT :uid, :start, 'PURCHASE_INTENT', 'v_240501_100000', 0.5, :at, 'champion', 1 FROM (SELECT 1) ONE "
-    "WHERE :start < :end"
-)
 
 #: By fault: what its error advises.
 ADVICE = {
@@ -37,8 +31,6 @@ ADVICE = {
     Fault.DENIED: "MLSYSTEM_DEV_RUNNER may not",
     Fault.TIMED_OUT: "larger warehouse",
 }
-#: The client asks again by itself.
-SURVIVED = {Fault.UNAVAILABLE, Fault.SLOW}
 #: By place in a load: the statement that meets the fault.
 WRITERS = {
     "in the feed": "INSERT INTO SOURCE_REJECTED",
@@ -59,18 +51,6 @@ USES = {
 def account(new_snowflake_settings: Callable[[], Settings]) -> Platform:
     """An account without versions. The tests that share it replace whole days, and register nothing."""
     return platform_for(new_snowflake_settings())
-
-
-def replace_scores(platform: Platform, uid: str) -> None:
-    """Replace the scores of the day by one of this session."""
-    with platform.warehouse.connect(writing=True) as connection:
-        replace_window(connection, SCORES, DAY, SCORED, uid=uid, at=datetime(2024, 5, 2, 8))  # noqa: DTZ001  wall clock
-
-
-def scored_uids(platform: Platform) -> list[str]:
-    with platform.warehouse.connect() as connection:
-        found: list[str] = connection.fetch("SELECT UID FROM SCORES ORDER BY UID")["UID"].to_pylist()
-    return found
 
 
 class TestFaultInATransaction:
@@ -119,9 +99,7 @@ class TestFaultInALoad:
         with account.warehouse.connect() as connection:
             return int(connection.fetch("SELECT COUNT(*) AS COUNTED FROM SOURCE")["COUNTED"][0].as_py())
 
-    @pytest.mark.parametrize(
-        "fault", [fault for fault in Fault if fault not in SURVIVED], ids=lambda fault: fault.name.lower()
-    )
+    @pytest.mark.parametrize("fault", ADVICE, ids=lambda fault: fault.name.lower())
     @pytest.mark.parametrize("matching", WRITERS.values(), ids=WRITERS)
     def test_keeps_the_day_and_another_attempt_succeeds(self, account, emulator, fault, matching):
         self.load(account, 20)
@@ -183,15 +161,6 @@ class TestFaultInAMove:
         assert account.registry.champion() is None
         with account.warehouse.connect() as connection:
             assert read_ledger(connection).moves == ()
-
-
-class TestLock:
-    @pytest.mark.parametrize(("asked", "seconds"), [(None, 330), (5, 5)], ids=["of a run", "of a sensor"])
-    def test_is_waited_for(self, account, asked, seconds):
-        """A run waits until Snowflake has rolled back the transaction of a vanished client."""
-        with account.warehouse.connect(timeout_seconds=asked) as connection:
-            [limit] = connection.fetch("SHOW PARAMETERS LIKE 'LOCK_TIMEOUT' IN SESSION").to_pylist()
-        assert limit["value"] == str(seconds)
 
 
 class TestSession:

@@ -13,13 +13,15 @@ from intent_platform_tests.snowflake_emulator.server import RunningEmulator
 
 @contextmanager
 def connected(emulator: RunningEmulator) -> Iterator[Any]:
-    """A connection to a schema of its own."""
+    """A connection to a schema of its own. Another one drops the schema, because Snowpark closes its connection."""
     schema = new_schema_name()
-    with snowflake.connector.connect(**emulator.connection_parameters, database="MLSYSTEM_DEV") as connection:
+    place = {"database": "MLSYSTEM_DEV", "warehouse": "COMPUTE_WH"}
+    with snowflake.connector.connect(**emulator.connection_parameters, **place) as connection:
         connection.cursor().execute(f"CREATE SCHEMA {schema}")
         connection.cursor().execute(f"USE SCHEMA {schema}")
         yield connection
-        connection.cursor().execute(f"DROP SCHEMA {schema} CASCADE")
+    with snowflake.connector.connect(**emulator.connection_parameters, **place) as another:
+        another.cursor().execute(f"DROP SCHEMA {schema} CASCADE")
 
 
 @contextmanager

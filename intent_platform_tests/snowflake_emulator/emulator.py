@@ -11,6 +11,7 @@ from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
 from intent_platform_tests.snowflake_emulator.state import State
+from intent_platform_tests.snowflake_emulator.transactions import Transactions
 
 #: Words of a CREATE before the kind of object.
 _MODIFIERS = ("OR", "REPLACE", "SCOPED", "TEMP", "TEMPORARY", "TRANSIENT", "READ", "ONLY")
@@ -30,7 +31,6 @@ class Session:
     warehouse: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     ticked_at: datetime | None = None
-    in_transaction: bool = False
     temporary: list[str] = field(default_factory=list)
 
 
@@ -143,6 +143,7 @@ class Emulator:
     """One account. `connection_parameters` are for `snowflake.connector.connect`.
 
     Attributes:
+        transactions: the open transactions, with their locks and the clock of the locks.
         chunk_rows: the rows of a chunk of a result. Snowflake decides by size.
         kept: the chunks that no client has fetched yet, by path.
         logins_made: the number of logins that the account accepted.
@@ -150,8 +151,11 @@ class Emulator:
         slow: the slow statements under way, with the number of times that their client must still ask.
     """
 
-    def __init__(self, root: Path, connection_parameters: dict[str, Any], rules: Iterable[Rule]) -> None:
+    def __init__(
+        self, root: Path, connection_parameters: dict[str, Any], rules: Iterable[Rule], transactions: Transactions
+    ) -> None:
         self.root = root
+        self.transactions = transactions
         self.connection_parameters = connection_parameters
         self._rules = {tuple(head.split()): rule for rule in rules for head in rule.heads}
         self.state = State(root / "account.json")
@@ -182,10 +186,11 @@ class Emulator:
 
     def session_of(self, connection: Any) -> Session:
         """The session of a connection."""
-        return self._sessions.setdefault(id(connection), Session())
+        return self._sessions.setdefault(id(connection), Session(parameters=connection.parameters))
 
     def end_session(self, connection: Any) -> None:
-        """Forget the session and drop its temporary tables."""
+        """Roll back, forget the session and drop its temporary tables."""
+        self.transactions.roll_back(connection)
         session = self._sessions.pop(id(connection), Session())
         for table in session.temporary:
             connection.cursor().execute(f"DROP TABLE IF EXISTS {table}")
@@ -214,9 +219,8 @@ class Emulator:
             while modifier := reader.take_any(*_MODIFIERS):
                 found.add(modifier)
             call.modifiers = frozenset(found)
-        if verb in _DDL and call.session.in_transaction:
-            connection.cursor().execute("COMMIT")
-            call.session.in_transaction = False
+        if verb in _DDL:
+            self.transactions.commit(connection)
         for length in (2, 1) if verb in _WITH_KIND else (0,):
             words = [reader.word(ahead) for ahead in range(length)]
             head = (verb, *" ".join(words).split())  # a token may hold two words

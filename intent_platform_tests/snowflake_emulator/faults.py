@@ -9,10 +9,11 @@ from intent_platform_tests.snowflake_emulator.errors import error
 
 
 class Fault(Enum):
-    """The kinds of fault. The first four happen on the wire, the others are answers of the account."""
+    """The kinds of fault. The first five happen on the wire, the others are answers of the account."""
 
     SLOW = "the client asks twice for the result"
     SESSION_LOST = "the session is gone, and its transaction with it"
+    DETACHED = "the client has lost its session, which keeps its transaction and the locks"
     UNAVAILABLE = "HTTP 503"
     TOKEN_EXPIRED = "the login has expired"
     WAREHOUSE_SUSPENDED = "no warehouse works"

@@ -3,7 +3,7 @@
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, closing, list_items, replaced
-from intent_platform_tests.snowflake_emulator.results import rows
+from intent_platform_tests.snowflake_emulator.results import succeeded
 
 
 def query(call: Call) -> Answer:
@@ -28,17 +28,25 @@ def _without_comment(call: Call) -> str:
 def begin_transaction(call: Call) -> Answer:
     """Open a transaction."""
     call.reader.take_any("TRANSACTION", "WORK")
-    call.session.in_transaction = True
-    return Sql("BEGIN")
+    call.reader.end()
+    call.emulator.transactions.begin(call.connection)
+    return succeeded()
 
 
-def end_transaction(call: Call) -> Answer:
-    """End a transaction. Without one, Snowflake answers success."""
+def commit(call: Call) -> Answer:
+    """Commit the transaction. Without one, Snowflake answers success."""
     call.reader.take("WORK")
-    if not call.session.in_transaction:
-        return rows(["status"], [("Statement executed successfully.",)])
-    call.session.in_transaction = False
-    return Sql(call.reader.tokens[0].text.upper())
+    call.reader.end()
+    call.emulator.transactions.commit(call.connection)
+    return succeeded()
+
+
+def roll_back(call: Call) -> Answer:
+    """Roll the transaction back. Without one, Snowflake answers success."""
+    call.reader.take("WORK")
+    call.reader.end()
+    call.emulator.transactions.roll_back(call.connection)
+    return succeeded()
 
 
 def create_table(call: Call) -> Answer:
@@ -116,6 +124,7 @@ RULES = [
     Rule(["ALTER TABLE", "DROP TABLE", "USE SCHEMA"], pass_through, delegated=True),
     Rule(["SHOW DATABASES", "SHOW SCHEMAS"], pass_through, delegated=True),
     Rule(["BEGIN"], begin_transaction),
-    Rule(["COMMIT", "ROLLBACK"], end_transaction),
+    Rule(["COMMIT"], commit),
+    Rule(["ROLLBACK"], roll_back),
     Rule(["CREATE TABLE"], create_table, delegated=True),
 ]

@@ -15,7 +15,6 @@ from typing import Any
 
 import fakesnow.server as fakesnow_server
 import uvicorn
-from fakesnow.instance import FakeSnow
 from snowflake.connector.errors import ProgrammingError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,12 +23,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from intent_platform_tests.snowflake_emulator import logins, tasks, usage
+from intent_platform_tests.snowflake_emulator.database import Database
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 from intent_platform_tests.snowflake_emulator.rules import RULES
+from intent_platform_tests.snowflake_emulator.transactions import Transactions
 from intent_platform_tests.snowflake_emulator.wire import as_chunks, as_json
 
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
@@ -76,10 +77,10 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
             "port": listener.getsockname()[1],
             "protocol": "http",
         }
-        emulator = RunningEmulator(folder, parameters, RULES)
-        emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         stack.enter_context(repaired())
-        stack.enter_context(_database(folder / "databases"))
+        database = stack.enter_context(_database(folder / "databases"))
+        emulator = RunningEmulator(folder, parameters, RULES, database.transactions)
+        emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         config = uvicorn.Config(_application(emulator), log_level="critical", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -94,13 +95,13 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
 
 
 @contextlib.contextmanager
-def _database(folder: Path) -> Iterator[None]:
+def _database(folder: Path) -> Iterator[Database]:
     """Make fakesnow store its databases in `folder`."""
     before = fakesnow_server.shared_fs
-    fakesnow_server.shared_fs = FakeSnow(db_path=folder)
-    usage.create(fakesnow_server.shared_fs)
+    fakesnow_server.shared_fs = database = Database(folder)
+    usage.create(database)
     try:
-        yield
+        yield database
     finally:
         fakesnow_server.shared_fs.duck_conn.close()
         fakesnow_server.shared_fs = before
@@ -125,6 +126,7 @@ def _application(emulator: Emulator) -> Starlette:
         session.user, session.role = user, (role or session.role).upper()
         session.warehouse = request.query_params.get("warehouse")
         answered = json.loads(bytes(answer.body))
+        answered["data"]["masterToken"] = token  # a client without one never ends its session
         answered["data"] |= logins.identity_token(emulator, asked["data"])
         return JSONResponse(answered)
 
@@ -155,7 +157,7 @@ def _application(emulator: Emulator) -> Starlette:
         if fault is Fault.SLOW:
             return _in_progress(emulator, asked, polls=2)
         if fault is not None:
-            return _fault_response(fault, connection, token)
+            return _fault_response(fault, emulator.transactions, connection, token)
         # The connector repeats a request that takes longer than a minute, and Snowflake runs the statement once.
         number = request.query_params.get("requestId", str(emulator.number()))
         if number not in begun:
@@ -193,7 +195,8 @@ def _application(emulator: Emulator) -> Starlette:
     async def end_session(request: Request) -> Response:
         if request.query_params.get("delete"):
             with contextlib.suppress(fakesnow_server.ServerError):
-                emulator.end_session(fakesnow_server.to_conn(fakesnow_server.to_token(request)))
+                connection = fakesnow_server.to_conn(fakesnow_server.to_token(request))
+                await run_in_threadpool(emulator.end_session, connection)
         return await fakesnow_server.session(request)
 
     async def renew(_: Request) -> Response:
@@ -219,7 +222,7 @@ def _in_progress(emulator: Emulator, asked: dict[str, Any], polls: int) -> Respo
     return JSONResponse({"data": data, "code": _IN_PROGRESS, "message": "Query in progress", "success": True})
 
 
-def _fault_response(fault: Fault, connection: Any, token: str) -> Response:
+def _fault_response(fault: Fault, transactions: Transactions, connection: Any, token: str) -> Response:
     if fault.answer is not None:
         return _refusal_response(fault.answer)
     match fault:
@@ -228,8 +231,8 @@ def _fault_response(fault: Fault, connection: Any, token: str) -> Response:
         case Fault.TOKEN_EXPIRED:
             return _refusal_response(error("Authentication token has expired.", int(_EXPIRED), "08001"))
         case _:
-            with contextlib.suppress(Exception):
-                connection._duck_conn.rollback()
+            if fault is not Fault.DETACHED:
+                transactions.roll_back(connection)
             fakesnow_server.sessions.pop(token, None)
             return _refusal_response(error("Session no longer exists.", int(_NO_SESSION), "08001"))
 
