@@ -1,14 +1,23 @@
-"""The database behind the account: fakesnow, with the transactions of `transactions`."""
+"""The database behind the account: fakesnow, with Snowflake's rules where it follows DuckDB's.
 
+`corrections` rewrites the statements, `transactions` runs them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from duckdb import DuckDBPyConnection
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr
 
+from intent_platform_tests.snowflake_emulator.corrections import FUNCTIONS, corrected
+from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.transactions import Transaction, Transactions
 
 
@@ -17,13 +26,20 @@ class Cursor(FakeSnowflakeCursor):
 
     _conn: "Connection"
 
+    def _transform(self, expression: Expr, params: Any) -> Expr:
+        return super()._transform(corrected(expression), params)
+
     def _execute(self, transformed: Expr, params: Any = None) -> None:
-        with self._conn.transactions.statement(self._conn, transformed) as statement:
+        with self._conn.transactions.statement(self._conn, transformed) as statement, _numbered():
             super()._execute(statement, params)
 
 
 class Connection(FakeSnowflakeConnection):
-    """A session: its place, its parameters and its open transaction."""
+    """A session: its place, its parameters and its open transaction.
+
+    A database or schema that does not exist leaves the session without one. Snowflake refuses the first statement that
+    needs it, not the login.
+    """
 
     def __init__(
         self,
@@ -34,10 +50,19 @@ class Connection(FakeSnowflakeConnection):
         schema: str | None,
         folder: Path,
     ) -> None:
-        super().__init__(duck, results, database, schema, db_path=folder)
+        super().__init__(duck, results, database, schema, create_database=False, create_schema=False, db_path=folder)
         self.transactions = transactions
         self.transaction: Transaction | None = None
         self.parameters: dict[str, str] = {}
+        if not self.database_set:
+            self.database = None
+        if not self.schema_set:
+            self._schema = None
+
+    def has_database(self, name: str) -> bool:
+        """Whether the account has a database of that name."""
+        found = self._duck_conn.execute("SELECT 1 FROM duckdb_databases() WHERE database_name = ?", [name])
+        return found.fetchone() is not None
 
     def cursor(self, cursor_class: Any = None) -> Cursor:
         """A cursor on the session's connection to DuckDB."""
@@ -53,6 +78,10 @@ class Database(FakeSnow):
         self.transactions = Transactions()
         # A checkpoint can renumber the rows of a table, and transactions know rows by their numbers.
         self.duck_conn.execute("SET GLOBAL checkpoint_threshold = '1TB'")
+        for function in FUNCTIONS:
+            self.duck_conn.execute(function)
+        for file in sorted(folder.glob("*.db")):
+            super().connect(file.stem)
 
     def connect(
         self,
@@ -64,3 +93,31 @@ class Database(FakeSnow):
         """Open a session. Transactions replace fakesnow's autocommit."""
         duck = self.duck_conn.cursor()
         return Connection(self.transactions, duck, self.results_cache, database, schema, self._folder)
+
+
+@contextmanager
+def _numbered() -> Iterator[None]:
+    """Raise errors of DuckDB with the numbers that Snowflake has for them."""
+    try:
+        yield
+    except duckdb.ConstraintException as refused:
+        if "NOT NULL" in str(refused):
+            raise error("NULL result in a non-nullable column", 100072, "22000") from refused
+        if "length" in str(refused):
+            raise error("String is too long and would be truncated", 100078, "22000") from refused
+        raise
+    except duckdb.InvalidInputException as refused:
+        raise _refused_by_a_function(refused) from refused
+
+
+def _refused_by_a_function(refused: duckdb.Error) -> Exception | ProgrammingError:
+    """The error that one of `corrections.FUNCTIONS` has raised, or the same error."""
+    message = str(refused).removeprefix("Invalid Input Error: ").partition("\n")[0]
+    for text, errno, sqlstate in (
+        ("Division by zero", 100051, "22012"),
+        ("is too long and would be truncated", 100078, "22000"),
+        ("Invalid argument types for function", 1044, "42P13"),
+    ):
+        if text in message:
+            return error(message, errno, sqlstate)
+    return refused

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.errors import unknown_statement
+from intent_platform_tests.snowflake_emulator.errors import no_current, no_warehouse, unknown_statement
 from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
 from intent_platform_tests.snowflake_emulator.state import State
@@ -66,23 +66,44 @@ Answer = Sql | Transfer
 
 @dataclass
 class Call:
-    """One statement under way: its connection, its text, and the modifiers of a CREATE."""
+    """One statement under way: its connection, its text, and the modifiers of a CREATE.
+
+    With `describing` the client asks for the columns of the result only.
+    """
 
     emulator: "Emulator"
     connection: Any
     reader: Reader
     modifiers: frozenset[str] = frozenset()
     params: Any = None
+    describing: bool = False
 
     @property
     def session(self) -> Session:
         return self.emulator.session_of(self.connection)
 
     def key(self, parts: Sequence[str] | None = None) -> str:
-        """The full name of an object; the next name of the statement unless `parts` are given."""
+        """The full name of an object; the next name of the statement unless `parts` are given.
+
+        Raises:
+            ProgrammingError: the name needs a database or schema, and the session has none.
+        """
         parts = tuple(parts or self.reader.parts())
-        place = (self.connection.database or "", self.connection.schema or "")
-        return ".".join((*place[: 3 - len(parts)], *parts))
+        place = {"database": self.connection.database, "schema": self.connection.schema}
+        needed = [*place][: 3 - len(parts)]
+        for what in needed:
+            if not place[what]:
+                raise no_current(what, self.reader.tokens[0].text.upper())
+        return ".".join((*(str(place[what]) for what in needed), *parts))
+
+    def use_warehouse(self) -> None:
+        """Check that the session has a warehouse, which the statement needs.
+
+        Raises:
+            ProgrammingError: it has none.
+        """
+        if self.session.warehouse is None and not self.describing:
+            raise no_warehouse()
 
     @property
     def replacing(self) -> bool:
@@ -202,7 +223,7 @@ class Emulator:
         moment = datetime.now().astimezone()
         self.statements.append(SentStatement(self.number(), sql, tag, session.role, session.warehouse, moment))
 
-    def answer(self, connection: Any, sql: str, params: Any) -> Answer:
+    def answer(self, connection: Any, sql: str, params: Any, *, describing: bool = False) -> Answer:
         """Choose the rule for a statement and apply it.
 
         Raises:
@@ -211,7 +232,7 @@ class Emulator:
         reader = Reader(sql)
         if params and (reader.word() not in _BINDING or "INFER_SCHEMA" in sql.upper()):
             reader, params = Reader(inlined(reader, params)), None
-        call = Call(self, connection, reader, params=params)
+        call = Call(self, connection, reader, params=params, describing=describing)
         verb = reader.word()
         reader.take(verb)
         if verb == "CREATE":

@@ -7,9 +7,9 @@ from typing import Any
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import not_found, unknown_statement
+from intent_platform_tests.snowflake_emulator.parameters import LOG_LEVELS, refuse_value
 from intent_platform_tests.snowflake_emulator.results import literal, succeeded
 
-_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 _COLUMNS = "TIMESTAMP TIMESTAMP_NTZ, RESOURCE_ATTRIBUTES VARCHAR, RECORD_TYPE VARCHAR, RECORD VARCHAR, VALUE VARCHAR"
 
 
@@ -29,9 +29,12 @@ def alter(call: Call) -> Answer:
     call.reader.expect("SET")
     options = call.reader.options()
     call.reader.end()
-    table, level = options.get("EVENT_TABLE"), options.get("LOG_LEVEL", "OFF").upper()
-    if options.keys() - {"EVENT_TABLE", "LOG_LEVEL"} or level not in _LEVELS:
+    table = options.get("EVENT_TABLE")
+    if options.keys() - {"EVENT_TABLE", "LOG_LEVEL"}:
         raise unknown_statement(call.reader.sql)
+    refuse_value("LOG_LEVEL", options.get("LOG_LEVEL", "OFF"))
+    if container and not call.connection.has_database(container):
+        raise not_found("Database", container)
     with call.emulator.state.changing("event_tables") as tables:
         if table is not None and table.upper() not in tables:
             raise not_found("Event table", table.upper())
@@ -43,10 +46,10 @@ def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None
     """Store the log records of a procedure. Settings of its database override those of the account."""
     tables = call.emulator.state.of("event_tables")
     active = tables.get("set on ", {}) | tables.get(f"set on {procedure.split('.')[0]}", {})
-    lowest = _LEVELS.index(active.get("LOG_LEVEL", "OFF").upper())
+    lowest = LOG_LEVELS.index(active.get("LOG_LEVEL", "OFF").upper())
     for event in events:
         level = {"WARNING": "WARN", "CRITICAL": "FATAL"}.get(event["level"], event["level"])
-        if str(active.get("EVENT_TABLE")).upper() in tables and _LEVELS.index(level) >= lowest:
+        if str(active.get("EVENT_TABLE")).upper() in tables and LOG_LEVELS.index(level) >= lowest:
             values = (
                 datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
                 json.dumps({"snow.executable.name": procedure.rpartition(".")[2]}),

@@ -5,7 +5,7 @@ from enum import Enum
 
 from snowflake.connector.errors import ProgrammingError
 
-from intent_platform_tests.snowflake_emulator.errors import error
+from intent_platform_tests.snowflake_emulator.errors import error, no_warehouse
 
 
 class Fault(Enum):
@@ -24,12 +24,7 @@ class Fault(Enum):
     def answer(self) -> ProgrammingError | None:
         """The account's answer, or None for a fault of the wire."""
         return {
-            Fault.WAREHOUSE_SUSPENDED: error(
-                "No active warehouse selected in the current session.  Select an active warehouse with the 'use "
-                "warehouse' command.",
-                606,
-                "57P03",
-            ),
+            Fault.WAREHOUSE_SUSPENDED: no_warehouse(),
             Fault.DENIED: error("SQL access control error:\nInsufficient privileges to operate.", 3001, "42501"),
             Fault.TIMED_OUT: error(
                 "Statement reached its statement or warehouse timeout of 1 second(s) and was canceled.", 630, "57014"

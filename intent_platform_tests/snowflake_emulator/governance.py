@@ -1,17 +1,11 @@
-"""Roles, grants, warehouses, session parameters. All are stored; privileges are not enforced."""
+"""Roles, grants and warehouses. All are stored; privileges are not enforced."""
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
-from intent_platform_tests.snowflake_emulator.errors import error, syntax_error, unknown_statement
+from intent_platform_tests.snowflake_emulator.errors import absent_or_forbidden, error, invalid_property, syntax_error
 from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.state import like
 
-_PARAMETERS = {
-    *("QUERY_TAG", "TIMEZONE", "AUTOCOMMIT", "STATEMENT_TIMEOUT_IN_SECONDS", "LOCK_TIMEOUT", "ABORT_DETACHED_QUERY"),
-    *("CLIENT_STORE_TEMPORARY_CREDENTIAL", "CLIENT_REQUEST_MFA_TOKEN", "LOG_LEVEL", "TRACE_LEVEL"),
-    *("DATE_INPUT_FORMAT", "DATE_OUTPUT_FORMAT", "TIMESTAMP_INPUT_FORMAT"),
-    *("PYTHON_SNOWPARK_USE_SQL_SIMPLIFIER", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"),
-}
 _OPTIONS = {
     "roles": {"COMMENT"},
     "warehouses": {"COMMENT", "WAREHOUSE_SIZE", "AUTO_SUSPEND", "AUTO_RESUME", "INITIALLY_SUSPENDED"},
@@ -26,11 +20,13 @@ def create(call: Call) -> Answer:
     name = ".".join(call.reader.parts())
     options = call.reader.options()
     call.reader.end()
-    if unknown := options.keys() - _OPTIONS[kind]:
-        raise syntax_error(f"{kind} have no {', '.join(sorted(unknown))}")
+    for unknown in options.keys() - _OPTIONS[kind]:
+        raise invalid_property(unknown, words[-1])
     with call.emulator.state.changing(kind) as kept:
         if name in kept and not exists and not call.replacing:
             raise error(f"SQL compilation error:\nObject '{name}' already exists.", 2002, "42710")
+        if kind == "warehouses" and name not in kept:
+            call.session.warehouse = name  # a new warehouse becomes that of the session
         kept.setdefault(name, options)
     return succeeded(f"{name} successfully created.")
 
@@ -45,8 +41,11 @@ def use_role(call: Call) -> Answer:
 
 
 def use_warehouse(call: Call) -> Answer:
-    """Change to a warehouse, which need not exist."""
-    call.session.warehouse = call.reader.name()
+    """Change to a warehouse, which must exist."""
+    name = call.reader.name()
+    if name not in call.emulator.state.of("warehouses"):
+        raise absent_or_forbidden()
+    call.session.warehouse = name
     return succeeded()
 
 
@@ -76,30 +75,6 @@ def show_grants(call: Call) -> Answer:
     return rows(["grant"], [(text,) for text in sorted(call.emulator.state.of("grants"))])
 
 
-def alter_session(call: Call) -> Answer:
-    """Set or unset a parameter of `_PARAMETERS`."""
-    if call.reader.take("SET"):
-        given = call.reader.options()
-        call.reader.end()
-        if unknown := given.keys() - _PARAMETERS:
-            raise error(f"SQL compilation error:\ninvalid parameter {', '.join(sorted(unknown))}", 1006, "42000")
-        call.session.parameters.update(given)
-    elif call.reader.take("UNSET"):
-        call.session.parameters.pop(call.reader.name(), None)
-    else:
-        raise unknown_statement(call.reader.sql)
-    return succeeded()
-
-
-def show_parameters(call: Call) -> Answer:
-    """The session's values of `_PARAMETERS`."""
-    matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
-    call.reader.take("IN", "SESSION")
-    call.reader.end()
-    shown = [(name, call.session.parameters.get(name, ""), "") for name in sorted(_PARAMETERS) if matches(name)]
-    return rows(["key", "value", "default"], shown)
-
-
 def describe_artifact_repository(call: Call) -> Answer:
     """The shared PyPI repository exists, and no other."""
     name = ".".join(call.reader.parts())
@@ -115,7 +90,5 @@ RULES = [
     Rule(["SHOW WAREHOUSES"], show_warehouses),
     Rule(["GRANT", "REVOKE"], grant, delegated=True),
     Rule(["SHOW GRANTS"], show_grants),
-    Rule(["ALTER SESSION"], alter_session),
-    Rule(["SHOW PARAMETERS"], show_parameters),
     Rule(["DESC ARTIFACT REPOSITORY"], describe_artifact_repository),
 ]

@@ -44,6 +44,7 @@ def inferred_schema(call: Call, arguments: str) -> Sql:
 
 def copy(call: Call) -> Answer:
     """COPY INTO a table FROM a stage, by column names or by a SELECT over `$1:"name"`."""
+    call.use_warehouse()
     reader = call.reader
     reader.expect("INTO")
     first = reader.tokens[reader.place].start

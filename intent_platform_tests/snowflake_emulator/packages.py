@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from packaging.requirements import Requirement
+from snowflake.connector.errors import ProgrammingError
 
 from intent_platform_tests.snowflake_emulator.emulator import Emulator
 from intent_platform_tests.snowflake_emulator.errors import error, not_found
@@ -27,6 +28,16 @@ def available() -> set[tuple[str, str]]:
     return {(each.metadata["Name"].lower(), each.version) for each in importlib.metadata.distributions()}
 
 
+def missing_packages(missing: Iterable[str]) -> ProgrammingError:
+    """The error for packages that are not there."""
+    return error(
+        "SQL compilation error: Cannot create a Python function with the specified packages. "
+        f"'Packages not found: - {', '.join(missing)}'",
+        391546,
+        "22000",
+    )
+
+
 def refuse_missing(emulator: Emulator, requirements: Iterable[str], repository: str | None) -> None:
     """Refuse requirements that the repository (None: Anaconda's channel) cannot meet.
 
@@ -44,12 +55,7 @@ def refuse_missing(emulator: Emulator, requirements: Iterable[str], repository: 
         if not any(requirement.specifier.contains(version, prereleases=True) for version in versions):
             missing.append(str(requirement))
     if missing:
-        raise error(
-            "SQL compilation error: Cannot create a Python function with the specified packages. "
-            f"'Packages not found: - {', '.join(missing)}'",
-            391546,
-            "22000",
-        )
+        raise missing_packages(missing)
 
 
 def refuse_missing_of_model(emulator: Emulator, folder: Path, manifest: dict[str, Any]) -> None:

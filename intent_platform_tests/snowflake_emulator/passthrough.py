@@ -8,6 +8,9 @@ from intent_platform_tests.snowflake_emulator.results import succeeded
 
 def query(call: Call) -> Answer:
     """Queries and changes of rows. Functions of the account are replaced by their values."""
+    words = {token.text.upper() for token in call.reader.tokens}
+    if "FROM" in words or not words & {"SELECT", "WITH"}:  # a query of constants needs no warehouse
+        call.use_warehouse()
     return Sql(rewritten(call, call.reader.sql), call.params)
 
 
@@ -96,6 +99,7 @@ def _unsupported(call: Call) -> set[str]:
 
 def _created_from_query(call: Call, select: int) -> Answer:
     """CREATE TABLE t(columns) AS SELECT. fakesnow refuses the column list: its types become casts in the SELECT."""
+    call.use_warehouse()
     reader = call.reader
     temporary = "TEMPORARY " if {"TEMP", "TEMPORARY"} & (call.modifiers - _unsupported(call)) else ""
     exists = "IF NOT EXISTS " if reader.take("IF", "NOT", "EXISTS") else ""

@@ -5,15 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from intent_platform_tests.snowflake_emulator import events
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
-from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
-from intent_platform_tests.snowflake_emulator.packages import refuse_missing
+from intent_platform_tests.snowflake_emulator.errors import error, invalid_property, invalid_value, syntax_error
+from intent_platform_tests.snowflake_emulator.packages import missing_packages, refuse_missing
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
@@ -21,6 +23,10 @@ from intent_platform_tests.snowflake_emulator.storage import files_at, resolved
 
 _RUNNER = Path(__file__).with_name("procedure_runner.py")
 _SECONDS = 300
+_RUNTIMES = ("3.10", "3.11", "3.12", "3.13", "3.14")
+_SNOWPARK = "snowflake-snowpark-python"
+#: The options of a procedure, in the order of the documentation.
+_OPTIONS = ("RUNTIME_VERSION", "ARTIFACT_REPOSITORY", "PACKAGES", "IMPORTS", "HANDLER", "COMMENT")
 
 
 def create(call: Call) -> Answer:
@@ -36,19 +42,14 @@ def create(call: Call) -> Answer:
     if reader.take("NOT"):
         reader.expect("NULL")
     reader.expect("LANGUAGE", "PYTHON")
-    options: dict[str, str] = {}
-    body = ""
-    while not reader.done:
-        options |= reader.options()
-        if reader.take("EXECUTE", "AS"):
-            options["EXECUTE AS"] = reader.literal()
-        elif reader.take("AS"):
-            body = reader.literal()
-            reader.end()
-        elif not reader.done and reader.word(1) != "=":
-            raise syntax_error(f"a procedure has no {reader.rest[:60]}")
-    packages = [item.strip("'") for item in list_items(options.get("PACKAGES", ""))]
-    refuse_missing(call.emulator, packages, options.get("ARTIFACT_REPOSITORY"))
+    options = reader.options()
+    if reader.take("EXECUTE", "AS"):
+        reader.expect("CALLER")
+    reader.expect("AS")
+    body = reader.literal()
+    reader.end()
+    call.use_warehouse()
+    _check_options(call, options)
     imports = [item.strip("'") for item in list_items(options.get("IMPORTS", ""))]
     for reference in imports:
         folder, path, _ = resolved(call, reference)
@@ -63,6 +64,27 @@ def create(call: Call) -> Answer:
             "body": body,
         }
     return succeeded(f"Function {key.rpartition('.')[2]} successfully created.")
+
+
+def _check_options(call: Call, options: Mapping[str, str]) -> None:
+    """Check the options, and that the account has the packages.
+
+    Raises:
+        ProgrammingError: an option is unknown, missing, in the wrong place or has a wrong value, or the account lacks a
+            package.
+    """
+    for unknown in options.keys() - {*_OPTIONS}:
+        raise invalid_property(unknown, "PROCEDURE")
+    if [*options] != [name for name in _OPTIONS if name in options]:
+        raise syntax_error(f"the clauses of a procedure have the order {', '.join(_OPTIONS)}")
+    for needed in {"RUNTIME_VERSION", "HANDLER", "PACKAGES"} - options.keys():
+        raise syntax_error(f"missing option: {needed}")
+    if options["RUNTIME_VERSION"] not in _RUNTIMES:
+        raise invalid_value(options["RUNTIME_VERSION"], "RUNTIME_VERSION")
+    packages = [item.strip("'") for item in list_items(options["PACKAGES"])]
+    refuse_missing(call.emulator, packages, options.get("ARTIFACT_REPOSITORY"))
+    if not any(Requirement(package).name == _SNOWPARK for package in packages):
+        raise missing_packages([_SNOWPARK])
 
 
 def _parameter(text: str) -> dict[str, Any]:
@@ -83,6 +105,7 @@ def describe(call: Call) -> Answer:
 
 def run(call: Call) -> Answer:
     """Run a procedure with the session's role, database and schema."""
+    call.use_warehouse()
     key = call.key()
     found = _found(call, key)
     given = list_items(call.reader.group())

@@ -8,6 +8,7 @@ from intent_platform_tests.snowflake_emulator import (
     models,
     monitors,
     objects,
+    parameters,
     passthrough,
     procedures,
     stages,
@@ -25,5 +26,6 @@ RULES = [
     *events.RULES,
     *tasks.RULES,
     *governance.RULES,
+    *parameters.RULES,
     *logins.RULES,
 ]

@@ -24,9 +24,11 @@ from starlette.routing import Route
 
 from intent_platform_tests.snowflake_emulator import logins, tasks, usage
 from intent_platform_tests.snowflake_emulator.database import Database
+from intent_platform_tests.snowflake_emulator.descriptions import never_null, with_nullability
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
+from intent_platform_tests.snowflake_emulator.parameters import refuse_value
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 from intent_platform_tests.snowflake_emulator.rules import RULES
@@ -115,17 +117,22 @@ def _application(emulator: Emulator) -> Starlette:
         role = request.query_params.get("roleName")
         try:
             user = logins.authenticate(emulator, asked["data"], role)
+            given = {name: str(value) for name, value in asked["data"].get("SESSION_PARAMETERS", {}).items()}
+            for name, value in given.items():
+                refuse_value(name, value)
         except ProgrammingError as refusal:
             return _refusal_response(refusal)
         emulator.logins_made += 1
         answer = await fakesnow_server.login_request(_with_body(request, asked))
         token = json.loads(bytes(answer.body))["data"]["token"]
-        session = emulator.session_of(fakesnow_server.sessions[token])
-        given = asked["data"].get("SESSION_PARAMETERS", {})
-        session.parameters.update({name: str(value) for name, value in given.items()})
+        connection = fakesnow_server.sessions[token]
+        session = emulator.session_of(connection)
+        session.parameters.update(given)
         session.user, session.role = user, (role or session.role).upper()
-        session.warehouse = request.query_params.get("warehouse")
+        warehouse = request.query_params.get("warehouse", "").upper()
+        session.warehouse = warehouse if warehouse in emulator.state.of("warehouses") else None
         answered = json.loads(bytes(answer.body))
+        answered["data"]["sessionInfo"] = {"databaseName": connection.database, "schemaName": connection.schema}
         answered["data"]["masterToken"] = token  # a client without one never ends its session
         answered["data"] |= logins.identity_token(emulator, asked["data"])
         return JSONResponse(answered)
@@ -168,7 +175,9 @@ def _application(emulator: Emulator) -> Starlette:
         sent, params = asked["sqlText"], _bindings(asked)
         emulator.record(connection, sent, asked.get("parameters"))
         try:
-            answer = await run_in_threadpool(emulator.answer, connection, sent, params)
+            answer = await run_in_threadpool(
+                emulator.answer, connection, sent, params, describing=bool(asked.get("describeOnly"))
+            )
         except ProgrammingError as refusal:
             return _refusal_response(refusal)
         if isinstance(answer, Transfer):
@@ -176,10 +185,12 @@ def _application(emulator: Emulator) -> Starlette:
         asked["sqlText"] = answer.text
         if params is not None and answer.params is None:
             asked.pop("bindings")
-        answered = await fakesnow_server.query_request(_with_body(request, asked))
+        answered: Response = await fakesnow_server.query_request(_with_body(request, asked))
         if answered.status_code == 500:  # the connector would repeat the request
             return _refusal_response(error(json.loads(bytes(answered.body))["message"], 603, "XX000"))
         queried = Reader(sent).word() in {"SELECT", "WITH"}
+        if queried:
+            answered = with_nullability(answered, never_null(connection, answer.text))
         wanted = emulator.session_of(connection).parameters.get("PYTHON_CONNECTOR_QUERY_RESULT_FORMAT")
         if not queried or wanted == "JSON":
             return as_json(answered)

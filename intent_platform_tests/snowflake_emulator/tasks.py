@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
-from intent_platform_tests.snowflake_emulator.errors import syntax_error
+from intent_platform_tests.snowflake_emulator.errors import absent_or_forbidden, already_exists, invalid_property
+from intent_platform_tests.snowflake_emulator.parameters import refuse_value
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
+from intent_platform_tests.snowflake_emulator.schedules import Schedule
 
-_CRON = "USING CRON "
 _OPTIONS = {"WAREHOUSE", "SCHEDULE", "COMMENT", "QUERY_TAG", "SUSPEND_TASK_AFTER_NUM_FAILURES", "USER_TASK_TIMEOUT_MS"}
 
 
@@ -18,16 +18,18 @@ def create(call: Call) -> Answer:
     exists = reader.take("IF", "NOT", "EXISTS")
     key = call.key()
     options = reader.options()
-    if unknown := options.keys() - _OPTIONS:
-        raise syntax_error(f"a task has no {', '.join(sorted(unknown))}")
+    for unknown in options.keys() - _OPTIONS:
+        raise invalid_property(unknown, "TASK")
     reader.expect("AS")
-    if not options.get("SCHEDULE", "").startswith(_CRON):
-        raise syntax_error("the emulator's tasks have a SCHEDULE = 'USING CRON …'")
+    Schedule.parsed(options.get("SCHEDULE", ""))
+    refuse_value("QUERY_TAG", options.get("QUERY_TAG", ""))
+    if "WAREHOUSE" in options and options["WAREHOUSE"].upper() not in call.emulator.state.of("warehouses"):
+        raise absent_or_forbidden()
     with call.emulator.state.changing("tasks") as tasks:
         if key in tasks and exists:
             return succeeded(f"{key} already exists, statement succeeded.")
         if key in tasks and not call.replacing:
-            raise syntax_error(f"Object '{key}' already exists.")
+            raise already_exists(key)
         tasks[key] = {"schedule": options["SCHEDULE"], "definition": reader.rest, "state": "suspended"}
         tasks[key] |= {"warehouse": options.get("WAREHOUSE"), "query_tag": options.get("QUERY_TAG", "")}
     return succeeded(f"Task {key.rpartition('.')[2]} successfully created.")
@@ -46,15 +48,8 @@ def due(emulator: Emulator, at: datetime) -> list[tuple[str, dict[str, Any]]]:
     return [
         (key, task)
         for key, task in sorted(emulator.state.of("tasks").items())
-        if task["state"] == "started" and _ticks(task["schedule"], at)
+        if task["state"] == "started" and Schedule.parsed(task["schedule"]).ticks(at)
     ]
-
-
-def _ticks(schedule: str, at: datetime) -> bool:
-    *fields, zone = schedule.removeprefix(_CRON).split()
-    local = at.astimezone(ZoneInfo(zone))
-    now = (local.minute, local.hour, local.day, local.month, local.isoweekday() % 7)
-    return all(field in ("*", str(value)) for field, value in zip(fields, now, strict=True))
 
 
 RULES = [

@@ -103,7 +103,7 @@ class TestTemporaryTable:
         assert rows(cursor, "SELECT A FROM MINE") == [(1,)]
         with (
             snowflake.connector.connect(
-                **emulator.connection_parameters, database=connection.database, schema=connection.schema
+                **emulator.connection_parameters, database=connection.database, warehouse="COMPUTE_WH"
             ) as other,
             pytest.raises(ProgrammingError, match="MINE"),
         ):
@@ -188,7 +188,7 @@ class TestProcedure:
 class TestSchema:
     def test_takes_its_tasks_with_it(self, cursor: Any, emulator: RunningEmulator) -> None:
         cursor.execute("CREATE SCHEMA PASSING")
-        cursor.execute("CREATE TASK PASSING.T WAREHOUSE = W SCHEDULE = 'USING CRON 0 5 * * * UTC' AS SELECT 1")
+        cursor.execute("CREATE TASK PASSING.T WAREHOUSE = COMPUTE_WH SCHEDULE = 'USING CRON 0 5 * * * UTC' AS SELECT 1")
         assert "MLSYSTEM_DEV.PASSING.T" in emulator.state.of("tasks")
         cursor.execute("DROP SCHEMA PASSING")
         assert "MLSYSTEM_DEV.PASSING.T" not in emulator.state.of("tasks")
