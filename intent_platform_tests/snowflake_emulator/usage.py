@@ -20,7 +20,10 @@ _COLUMNS = {
 
 def create(fakesnow: Any) -> None:
     """Create the view of the history as an empty table."""
-    cursor = fakesnow.connect("SNOWFLAKE", "ACCOUNT_USAGE").cursor()
+    database, schema, _ = HISTORY.split(".")
+    cursor = fakesnow.connect().cursor()
+    cursor.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}")
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {HISTORY} ({columns})")
 
