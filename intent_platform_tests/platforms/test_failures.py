@@ -8,6 +8,9 @@ from intent_platform.platforms.snowflake.failures import explained
 
 NAMES = ("account", "user", "role", "warehouse", "database", "schema")
 PACKAGES = "Cannot create a Python function with the specified packages."
+NOT_OWNED = (
+    "Insufficient privileges to operate on table 'T'. Your primary role R must have OWNERSHIP granted on TABLE D.S.T."
+)
 #: By case: the number and the message of Snowflake, the statement, and a part of the sentence.
 CASES = {
     "no current database": (90105, "no current database", "SELECT 1", "run `make setup`"),
@@ -19,6 +22,12 @@ CASES = {
     "package by another number": (100357, PACKAGES, "CREATE PROCEDURE P", "cannot install the Python packages"),
     "Python at creation": (100357, "Function handler not found", "CREATE PROCEDURE P", "cannot create an object"),
     "Python in a procedure": (100357, "ValueError", "CALL TRAINING()", "a stored procedure failed"),
+    "no schema to use": (2043, "Object does not exist, or operation cannot be performed.", "USE S", "run `make setup`"),
+    "role of somebody else": (3013, "Requested role 'R' is not assigned", "USE ROLE R", "does not have a role"),
+    "grant without right": (3102, "Grant not executed: Insufficient privileges.", "GRANT", "admin_role=ACCOUNTADMIN"),
+    "task without right": (91089, "Cannot execute task", "ALTER TASK T RESUME", "grant it EXECUTE TASK on the account"),
+    "repository": (2003, "Artifact Repository 'R' does not exist", "CREATE MODEL M", "PYPI_REPOSITORY_USER"),
+    "named privilege": (3001, NOT_OWNED, "ALTER TABLE T", r"lacks OWNERSHIP on TABLE D\.S\.T: grant it"),
     "canceled": (604, "SQL execution canceled", "SELECT 1", "somebody canceled the statement"),
     "too long": (630, "Statement reached its timeout", "SELECT 1", "snowflake.statement_timeout_seconds"),
 }

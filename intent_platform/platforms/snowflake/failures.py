@@ -3,6 +3,7 @@
 Errors with other numbers are bugs of this code or of Snowflake. They are raised unchanged.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -22,9 +23,7 @@ _LOST = (
     "the connection to account {account} was lost: run it again. Snowflake rolls back its transaction, within five "
     "minutes if another one waits for it"
 )
-_SUSPENDED = (
-    "no warehouse runs the statements: create or resume {warehouse}, or grant USAGE and OPERATE on it to role {role}"
-)
+_SUSPENDED = "no warehouse runs the statements: create or resume {warehouse}, or grant USAGE on it to role {role}"
 _ABSENT = (
     "an object of {database}.{schema} does not exist, or role {role} may not see it: run `make setup`, or grant the "
     "privilege (docs/snowflake.md lists the grants)"
@@ -33,10 +32,19 @@ _NO_PROCEDURE = (
     "a function or procedure of {database}.{schema} does not exist, or role {role} may not use it: run "
     "`make deploy-sproc`"
 )
+_NO_TASKS = (
+    "role {role} may not execute tasks: grant it EXECUTE TASK on the account, as `make setup admin_role=ACCOUNTADMIN` "
+    "does"
+)
+_UNASSIGNED = "{user} does not have a role that this command uses: grant it to the user, or choose another admin_role"
+_NOT_GRANTED = (
+    "the role of this command may not grant: set admin_role=ACCOUNTADMIN, or ask an administrator to grant it"
+)
 _NO_PACKAGE = (
     "Snowflake cannot install the Python packages: grant the database role SNOWFLAKE.PYPI_REPOSITORY_USER to role "
     "{role} (`make setup` does it), or ask the account's administrator which of them its policies exclude"
 )
+_LACKING = "role {role} lacks {privilege} on {object}: grant it, or use a role that has it"
 _NOT_CREATED = "Snowflake cannot create an object with Python code: read its message"
 _DENIED = "role {role} may not do this in {database}.{schema}: grant the privilege (docs/snowflake.md lists the grants)"
 _TIMEOUT = (
@@ -52,20 +60,25 @@ _SENTENCES: Mapping[int, str] = {
     **dict.fromkeys((251001, 251005, 251006, 251007, 251008, 251017, 251018, 251021), _PARAMETER),
     **dict.fromkeys((390420, 390422), _NOT_FROM_HERE),
     **dict.fromkeys((250008, 250009), _NO_BROWSER),
-    **dict.fromkeys((2043, 390189), _NO_ROLE),
+    390189: _NO_ROLE,
+    3013: _UNASSIGNED,
     **dict.fromkeys((390110, 390112, 390114, 390115, 390195, 390318), _EXPIRED),
     **dict.fromkeys((250002, 390111, 290500, 290502, 290503, 290504), _LOST),
     **dict.fromkeys((606, 90073, 90109, 391531), _SUSPENDED),
-    **dict.fromkeys((2003, 90105, 90106, 390201), _ABSENT),
+    **dict.fromkeys((2003, 2043, 90105, 90106, 390201), _ABSENT),
     **dict.fromkeys((2139, 2140, 2141), _NO_PROCEDURE),
     **dict.fromkeys((391521, 391546), _NO_PACKAGE),
     **dict.fromkeys((3001, 3540, 3541), _DENIED),
+    3102: _NOT_GRANTED,
+    91089: _NO_TASKS,
     604: _CANCELED,
     630: _TIMEOUT,
     **dict.fromkeys((625, 629), _LOCKED),
 }
 #: Python failed inside Snowflake: in a procedure, in the method of a model, or while one of them was created.
 _FAILED_IN_PYTHON = frozenset({100357, 300010})
+#: The end of the message that names the missing privilege.
+_NAMED_PRIVILEGE = re.compile(r"must have (?P<privilege>[A-Z ]+) granted on (?P<object>[^.]+(?:\.[^.\s]+)*)\.?$")
 _SCORING = ("SELECT", "INSERT", "WITH")
 
 
@@ -109,8 +122,14 @@ def _explanation(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformErr
         sentence = _LOST  # network errors have many different numbers
     if sentence is None:
         return None
+    if error.errno == 2003 and "artifact repository" in says.lower():
+        sentence = _NO_PACKAGE
+    named = _NAMED_PRIVILEGE.search(" ".join(str(error.msg).split()))
+    if named is not None:
+        sentence = _LACKING
     names = ("account", "user", "role", "warehouse", "database", "schema")
-    return WarehouseError(f"{sentence.format(**{name: parameters.get(name, '(default)') for name in names})}. {says}")
+    values = {name: parameters.get(name, "(default)") for name in names} | (named.groupdict() if named else {})
+    return WarehouseError(f"{sentence.format(**values)}. {says}")
 
 
 def on_one_line(error: Any) -> str:
