@@ -17,16 +17,14 @@ from intent_platform.automation.gaps import range_request
 from intent_platform.automation.jobs import SCORES_JOB, SESSIONS_JOB
 from intent_platform.automation.observation import define_table_sensor
 from intent_platform.errors import FeedError, WarehouseError
-from intent_platform.partitions import Window, merged, now, trailing_window
-from intent_platform.pipeline.counts import newest_day
-from intent_platform.pipeline.scoring import outdated_scores
+from intent_platform.partitions import Window, merged, now
+from intent_platform.pipeline.rescoring import recently_outdated
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.ports import Platform
 from intent_platform.sessions.feed import Feed
 from intent_platform.sessions.landing import LandingFeed
 from intent_platform.sessions.observed_table import ObservedTable
 from intent_platform.settings import Settings
-from intent_platform.tables import SCORES
 
 #: How long a tick waits for file scans. Dagster ends a tick after 60 seconds. A later tick sees the remaining files.
 _SCAN_SECONDS = 20
@@ -107,12 +105,7 @@ def _define_champion_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
                 latest = read_ledger(connection).latest
                 if latest is None:
                     return dg.SkipReason("no version is champion yet")
-                newest = newest_day(connection, SCORES)
-                if newest is None:
-                    return dg.SkipReason("no day has scores yet")
-                window = trailing_window(newest, days)
-                window = Window(max(window.start, settings.first_day), window.end)  # partitions begin at first_day
-                outdated = outdated_scores(connection, window, latest)
+                outdated = recently_outdated(connection, latest, settings)
         except WarehouseError as error:
             return dg.SkipReason(str(error))
         if not outdated:

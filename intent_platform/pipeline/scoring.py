@@ -1,17 +1,16 @@
-"""Scoring: which version scores a window, the scores themselves, and which of them are out of date."""
+"""Scoring: which version scores a window, and the scores themselves. `rescoring` finds scores that are out of date."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import groupby
+from datetime import date
 
 from intent_platform.errors import ChampionMoved, NoChampion
 from intent_platform.partitions import Window, now, wall_clock
 from intent_platform.pipeline.counts import rows_by_day, score_histogram
 from intent_platform.platforms.champion import settle
-from intent_platform.platforms.ledger import Ledger, Move, read_ledger
-from intent_platform.platforms.loading import in_window, refill_window
+from intent_platform.platforms.ledger import Ledger, read_ledger
+from intent_platform.platforms.loading import refill_window
 from intent_platform.platforms.ports import PREDICT_FUNCTION, Connection, Platform, ScoringModel
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.platforms.versions import MODEL_NAME, ModelVersion
@@ -141,28 +140,3 @@ def chosen_versions(ledger: Ledger, model: str, window: Window) -> set[str]:
     with suppress(NoChampion):
         return {version for _, version in ledger.champions_of(window)}
     return set()
-
-
-def outdated_scores(connection: Connection, window: Window, move: Move) -> list[Window]:
-    """The days of `window` that a champion before `move` scored, in the fewest windows without a day that must stay.
-
-    `move` is the champion's last move. A day stays if somebody named the version that scored it, or asked for the
-    champion at the time. The scores of an earlier release do not say how their version was chosen. They stay if they
-    were given after the move.
-    """
-    days = connection.fetch(
-        "SELECT SESSION_DATE, COUNT_IF(CHOSEN_AS = :chosen_as AND COALESCE(MOVE, 0) < :move "
-        "OR CHOSEN_AS IS NULL AND SCORED_AT < :moved_at) AS OUTDATED FROM SCORES "
-        f"WHERE {in_window(SCORES)} AND MODEL_VERSION <> :champion GROUP BY SESSION_DATE ORDER BY SESSION_DATE",
-        **window.bounds,
-        champion=move.to_version,
-        chosen_as=CHAMPION,
-        move=move.number,
-        moved_at=move.moved_at,
-    ).to_pylist()
-    windows = []
-    for stays, group in groupby(days, key=lambda day: not day["OUTDATED"]):
-        if not stays:
-            outdated = [day["SESSION_DATE"] for day in group]
-            windows.append(Window(outdated[0], outdated[-1] + timedelta(days=1)))
-    return windows

@@ -15,7 +15,7 @@ from intent_platform.pipeline.forgetting import forget_rows, rows_naming
 from intent_platform.pipeline.monitoring import ranking_on
 from intent_platform.pipeline.observation import observed_extent
 from intent_platform.pipeline.replay import dataset_months, replayed_challenger, score_history
-from intent_platform.pipeline.scoring import outdated_scores
+from intent_platform.pipeline.rescoring import outdated_scores
 from intent_platform.pipeline.summary import month_summaries, row_counts
 from intent_platform.pipeline.training import training_rows
 from intent_platform.platforms.champion import prove_fit, settle

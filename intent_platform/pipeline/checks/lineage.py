@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from intent_platform.partitions import Window, trailing_window
+from intent_platform.partitions import Window
 from intent_platform.pipeline.checks.check import CheckContext, Findings, Verdict, check, verdict_of
-from intent_platform.pipeline.counts import newest_day
 from intent_platform.pipeline.expiry import kept_days
 from intent_platform.pipeline.observation import in_days, prepare_observed
-from intent_platform.pipeline.scoring import VERSION, chosen_versions, outdated_scores
+from intent_platform.pipeline.rescoring import recently_outdated
+from intent_platform.pipeline.scoring import VERSION, chosen_versions
 from intent_platform.platforms.ledger import read_ledger
 from intent_platform.platforms.loading import in_window
 from intent_platform.platforms.ports import Connection
@@ -44,11 +44,10 @@ def scores_are_the_champions(context: CheckContext) -> Verdict:
             version=VERSION,
             **context.window.bounds,
         ).to_pylist()
-        newest = newest_day(connection, SCORES)
         outdated = []
-        if ledger.latest is not None and newest is not None:
-            recent = trailing_window(newest, context.settings.scoring.rescore_days).intersection(context.window)
-            outdated = outdated_scores(connection, recent, ledger.latest)
+        if ledger.latest is not None:
+            recent = recently_outdated(connection, ledger.latest, context.settings)
+            outdated = [window.intersection(context.window) for window in recent if window.overlaps(context.window)]
     wrong = 0
     for day, version, chosen_as, move, sessions in (group.values() for group in groups):
         then = Window(day, day + timedelta(days=1))
