@@ -6,9 +6,13 @@ It reads one JSON object from standard input. It prints answer and log as JSON o
 import json
 import logging
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
+from typing import Any
 
-from snowflake.snowpark import Session
+from snowflake.connector.cursor import SnowflakeCursor
+from snowflake.connector.errors import ProgrammingError
+from snowflake.snowpark import FileOperation, Session
 
 _TYPES = {"date": date.fromisoformat, "datetime": datetime.fromisoformat}
 
@@ -24,7 +28,36 @@ class Collected(logging.Handler):
         self.events.append({"level": entry.levelname, "logger": entry.name, "message": self.format(entry)})
 
 
+class FileTransfers:
+    """Refuses PUT and GET as statements, as a procedure does. There, Snowpark transfers files without them."""
+
+    def __init__(self) -> None:
+        self._by_snowpark = False
+        execute = SnowflakeCursor.execute
+
+        def checked(cursor: SnowflakeCursor, command: str, *arguments: Any, **options: Any) -> Any:
+            if command.split(maxsplit=1)[:1] in (["PUT"], ["GET"]) and not self._by_snowpark:
+                message = f"Stored procedure execution error: Unsupported statement type '{command[:3]}_FILES'."
+                raise ProgrammingError(msg=message, errno=90236, sqlstate="42601")
+            return execute(cursor, command, *arguments, **options)
+
+        SnowflakeCursor.execute = checked  # type: ignore[method-assign, assignment]
+        for name in ("put", "put_stream", "get", "get_stream"):
+            setattr(FileOperation, name, self._allowed(getattr(FileOperation, name)))
+
+    def _allowed(self, transfer: Callable[..., Any]) -> Callable[..., Any]:
+        def transferring(*arguments: Any, **options: Any) -> Any:
+            self._by_snowpark = True
+            try:
+                return transfer(*arguments, **options)
+            finally:
+                self._by_snowpark = False
+
+        return transferring
+
+
 asked = json.load(sys.stdin)
+FileTransfers()
 session = Session.builder.configs(asked["connection"]).create()
 collected = Collected()
 logging.getLogger().addHandler(collected)

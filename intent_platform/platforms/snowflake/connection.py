@@ -57,13 +57,16 @@ class SnowflakeConnection(Connection):
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def stage(self, name: str, batch: pa.Table) -> None:
-        """Append `batch` to the temporary table `name`, as a Parquet file on a temporary stage."""
-        if name not in self._staged:  # an earlier caller may have left such a table in the client's session
+        """Append `batch` to the temporary table `name`. A table of the session's earlier caller is replaced."""
+        if name not in self._staged:
             columns = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in batch.schema)
             self.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} ({columns})")
             self._staged[name] = 0
-        if batch.num_rows == 0:
-            return
+        if batch.num_rows > 0:
+            self._append(name, batch)
+
+    def _append(self, name: str, batch: pa.Table) -> None:
+        """Append rows as a Parquet file on a temporary stage."""
         if not any(self._staged.values()):
             self.execute(f"CREATE TEMPORARY STAGE IF NOT EXISTS {_STAGE}")
         self._staged[name] += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
+from intent_platform.platforms.snowflake.procedure_connection import ProcedureConnection
 from intent_platform.platforms.table_changes import ExistingTables, changes_of, make_changes
 
 if TYPE_CHECKING:
@@ -54,6 +55,6 @@ class BorrowedWarehouse:
     parameters: Mapping[str, Any]  # for error messages
 
     @contextmanager
-    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:  # noqa: ARG002  the port has these parameters
+    def connect(self, *, writing: bool = False, timeout_seconds: float | None = None) -> Iterator[ProcedureConnection]:  # noqa: ARG002  the port has these parameters
         """The open connection. It stays open at the end."""
-        yield SnowflakeConnection(self.client, self.parameters)
+        yield ProcedureConnection(self.client, self.parameters)
