@@ -1,6 +1,5 @@
 """The platform inside Snowflake: procedures do the work of the assets, and tasks call them by the clock."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,13 +8,14 @@ import dagster as dg
 import pytest
 
 from intent_platform.errors import TrainingRefused, WarehouseError
-from intent_platform.partitions import day_of
+from intent_platform.partitions import day_of, trailing_window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings.operation import RetentionSettings
+from intent_platform.tables import MONITORING
 from intent_platform_tests.assets.conftest import MONTHS, Shop, made_csv
 from intent_platform_tests.automation.procedures import (
     COMMIT,
@@ -30,8 +30,8 @@ from intent_platform_tests.automation.procedures import (
     play_month,
 )
 from intent_platform_tests.builders.observed_table import in_snowflake
+from intent_platform_tests.builders.sensors import days_of, tick
 from intent_platform_tests.snowflake_emulator import Fault
-from intent_platform_tests.snowflake_emulator.emulator import SentStatement
 
 __all__ = ["deployed", "made_csv"]
 
@@ -71,29 +71,66 @@ class TestTasks:
         assert month.scores_by_task == month.scores_by_asset
 
 
+class TestMonitoring:
+    COLUMNS = ", ".join(name for name in MONITORING.column_names if name != "MEASURED_AT")
+
+    def test_measures_as_the_asset_however_often_it_is_called(self, month):
+        by_asset = month.shop.rows("MONITORING", self.COLUMNS)
+        answers = [call(month.shop, f"CALL MONITORING('{day}'::DATE)") for day in [*JUNE, *JUNE]]
+        assert by_asset == month.shop.rows("MONITORING", self.COLUMNS)
+        assert sum(answered["rows"] for answered in answers) == 2 * len(by_asset) > 0
+
+    def test_answers_with_its_flagged_measures_and_failed_checks(self, month):
+        answered = call(month.shop, f"CALL MONITORING('{JUNE.start}'::DATE)")
+        flagged = month.shop.rows("MONITORING", "METRIC, SENTENCE, FLAGGED", trailing_window(JUNE.start, 1))
+        assert answered["flagged"] == {metric: sentence for metric, sentence, is_flagged in flagged if is_flagged}
+        assert set(answered) == {"window", "rows", "flagged", "failed_checks"}
+
+
 class TestRollback:
+    """The tests run in order. The champion of June scored `JUNE` before."""
+
     @dataclass
     class RolledBack:
         first: str
         second: str
+        asked_by_sensor: list[str]
+        failing: dict[str, object]
         answer: dict[str, object]
 
     @pytest.fixture(scope="class")
     @classmethod
-    def rolled_back(cls, month) -> RolledBack:
-        """The champion of June was rolled back to a version of May."""
+    def rolled_back(cls, month, emulator) -> RolledBack:
+        """The champion of June was rolled back to a version of May. The first call may not write SCORES."""
         second = str(call(month.shop, "CALL TRAINING('2024-05-01'::DATE)")["version"])
-        answered = call(month.shop, f"CALL ROLLBACK('{second}', 'a rehearsal')")
-        return cls.RolledBack(month.champion, second, answered)
+        statement = f"CALL ROLLBACK('{second}', 'a rehearsal')"
+        emulator.inject(Fault.DENIED, matching="INSERT INTO SCORES")
+        failing = call(month.shop, statement)
+        asked = tick(month.shop.settings, "champion_sensor", month.shop.instance).run_requests
+        answered = call(month.shop, statement)
+        return cls.RolledBack(month.champion, second, [str(days_of(request)) for request in asked], failing, answered)
 
     def test_answers_with_both_versions_and_its_checks(self, rolled_back):
-        assert rolled_back.answer == {
+        assert rolled_back.failing == {
             "rolled_back_from": rolled_back.first,
             "champion": rolled_back.second,
             "moved": True,
             "repairs": [],
+            "rescored": [],
+            "not_rescored": [str(JUNE)],
             "failed_checks": {},
         }
+
+    def test_scores_again_what_an_earlier_call_left(self, rolled_back):
+        assert rolled_back.answer["moved"] is False
+        assert rolled_back.answer["rescored"] == [str(JUNE)] == rolled_back.asked_by_sensor
+        assert rolled_back.answer["not_rescored"] == []
+
+    def test_scores_recent_days_with_the_new_champion(self, month, rolled_back):
+        versions = {version for (version,) in month.shop.rows("SCORES", "MODEL_VERSION", JUNE)}
+        assert versions == {rolled_back.second}
+        measured = set(month.shop.rows("MONITORING", "SESSION_DATE, MODEL_VERSION", JUNE))
+        assert measured == {(day, rolled_back.second) for day in JUNE}
 
     def test_moves_the_champion(self, month, rolled_back):
         assert month.shop.champion == rolled_back.second
@@ -199,59 +236,6 @@ class TestDryRun:
 
     def test_hides_the_password(self, connector, shown):
         assert connector.parameters["password"] not in shown
-
-
-@dataclass
-class TickedTasks:
-    """The statements of two tasks, one of which fails, and the events that they logged."""
-
-    sent: list[SentStatement]
-    events: list[tuple[str, str]]  # severity, first line
-
-    def tags(self, asset: str) -> list[dict[str, str]]:
-        """The query tags of the statements for an asset."""
-        return [json.loads(s.tag) for s in self.sent if f'"asset": "{asset}"' in s.tag]
-
-
-class TestTaskRun:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def ticked(cls, deployed: Deploy, emulator) -> Iterator[TickedTasks]:
-        """DATASET_DAILY runs, and PREDICTION_DAILY fails because there is no champion."""
-        with deployed() as shop:
-            connector = SnowflakeConnector(shop.settings)
-            place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
-            deploy_tasks(connector, lambda _: None, resume=True, dry=False)
-            with shop.platform.warehouse.connect() as connection:
-                connection.execute("CREATE EVENT TABLE EVENTS")
-                connection.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
-                connection.execute(f"ALTER DATABASE {connector.parameters['database']} SET LOG_LEVEL = INFO")
-            begun = len(emulator.statements)
-            emulator.tick(at("2024-06-01T05:00"))
-            with pytest.raises(Exception, match="no version is champion yet"):
-                emulator.tick(at("2024-06-01T08:00"))
-            sent = emulator.statements[begun:]
-            with shop.platform.warehouse.connect() as connection:
-                logged = connection.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
-            events = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
-            yield TickedTasks(sent, events)
-
-    def test_tags_every_statement_with_its_asset(self, ticked):
-        tags = [*ticked.tags("dataset"), *ticked.tags("scores")]
-        assert len(tags) == len(ticked.sent)
-        assert {tag["deployment"] for tag in tags} == {"dev"}
-
-    def test_tags_statements_with_its_task_and_run(self, ticked):
-        """The CALL is the task's. The statements inside are the run's."""
-        tags = ticked.tags("dataset")
-        assert {tag.get("task") for tag in tags} == {"DATASET_DAILY", None}
-        assert {tag.get("partitions") for tag in tags} == {"2024-05-31", None}
-        assert any("run" in tag for tag in tags)
-
-    def test_logs_success_and_failure(self, ticked):
-        assert [severity for severity, _ in ticked.events] == ["INFO", "ERROR"]
-        assert "is done" in ticked.events[0][1]
-        assert "failed" in ticked.events[1][1]
 
 
 class TestFailedProcedure:

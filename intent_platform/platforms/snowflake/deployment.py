@@ -84,6 +84,7 @@ PROCEDURES = (
         "run_prediction",
         "Scores a day",
     ),
+    Procedure("MONITORING", (("SESSION_DATE", "DATE"),), "run_monitoring", "Measures the scores of a day"),
     Procedure("RETENTION", (), "run_retention", "Deletes raw sessions that are older than retention.raw_days"),
     Procedure(
         "ROLLBACK",
