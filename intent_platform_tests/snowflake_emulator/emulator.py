@@ -24,13 +24,14 @@ _WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", 
 
 @dataclass
 class Session:
-    """The settings of a session. `ticked_at` is the time that a task runs at."""
+    """The settings of a session. A task runs at `ticked_at`. Its graph was scheduled for `scheduled_at`."""
 
     user: str = "SOMEBODY"
     role: str = "ACCOUNTADMIN"
     warehouse: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     ticked_at: datetime | None = None
+    scheduled_at: datetime | None = None
     temporary: list[str] = field(default_factory=list)
 
 
@@ -169,6 +170,8 @@ class Emulator:
         kept: the chunks that no client has fetched yet, by path.
         logins_made: the number of logins that the account accepted.
         missing_packages: packages that this account does not have, whatever the repository.
+        task_runs: the runs of tasks.
+        notifications: what notification integrations were told.
         slow: the slow statements under way, with the number of times that their client must still ask.
     """
 
@@ -187,6 +190,8 @@ class Emulator:
         self.chunk_rows = 1_000
         self.missing_packages: set[str] = set()
         self.kept: dict[str, bytes] = {}
+        self.task_runs: list[Any] = []
+        self.notifications: list[Any] = []
         self.slow: dict[str, tuple[dict[str, Any], int]] = {}
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)

@@ -1,4 +1,4 @@
-"""The event table: log records of procedures. The account or a database sets table and lowest level."""
+"""The event table: log records of procedures. The account, a database or a schema sets table and lowest level."""
 
 import json
 from collections.abc import Iterable
@@ -25,7 +25,9 @@ def create(call: Call) -> Answer:
 
 def alter(call: Call) -> Answer:
     """Set the event table and the lowest level."""
-    container = "" if call.reader.tokens[1].text.upper() == "ACCOUNT" else ".".join(call.reader.parts())
+    kind = call.reader.tokens[1].text.upper()
+    parts = () if kind == "ACCOUNT" else call.reader.parts()
+    container = ".".join((call.connection.database or "", *parts)[-2:] if kind == "SCHEMA" else parts)
     call.reader.expect("SET")
     options = call.reader.options()
     call.reader.end()
@@ -43,9 +45,12 @@ def alter(call: Call) -> Answer:
 
 
 def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None:
-    """Store the log records of a procedure. Settings of its database override those of the account."""
+    """Store the log records of a procedure. Its schema overrides its database, which overrides the account."""
     tables = call.emulator.state.of("event_tables")
-    active = tables.get("set on ", {}) | tables.get(f"set on {procedure.split('.')[0]}", {})
+    database, schema, _ = procedure.split(".")
+    active: dict[str, str] = {}
+    for container in ("", database, f"{database}.{schema}"):
+        active |= tables.get(f"set on {container}", {})
     lowest = LOG_LEVELS.index(active.get("LOG_LEVEL", "OFF").upper())
     for event in events:
         level = {"WARNING": "WARN", "CRITICAL": "FATAL"}.get(event["level"], event["level"])
@@ -64,5 +69,5 @@ def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None
 
 RULES = [
     Rule(["CREATE EVENT TABLE"], create),
-    Rule(["ALTER DATABASE", "ALTER ACCOUNT"], alter),
+    Rule(["ALTER DATABASE", "ALTER SCHEMA", "ALTER ACCOUNT"], alter),
 ]

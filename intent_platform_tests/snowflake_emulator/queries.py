@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import UTC
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from intent_platform_tests.snowflake_emulator.emulator import Call
-from intent_platform_tests.snowflake_emulator.errors import unknown_statement
+from intent_platform_tests.snowflake_emulator.errors import syntax_error, unknown_statement
 from intent_platform_tests.snowflake_emulator.loading import inferred_schema
 from intent_platform_tests.snowflake_emulator.methods import method_expression
 from intent_platform_tests.snowflake_emulator.packages import available
 from intent_platform_tests.snowflake_emulator.reader import closing, replaced, tokens_of
 from intent_platform_tests.snowflake_emulator.results import literal, rows
+from intent_platform_tests.snowflake_emulator.task_runs import history as task_history
 
 _SYSTEM: dict[str, str] = {
     "SYSTEM$CANCEL_ALL_QUERIES": "'done'",
@@ -66,6 +68,8 @@ def _table_function(call: Call, inside: str) -> str:
         return f"({inferred_schema(call, arguments).text})"
     if name in {"QUERY_HISTORY", "QUERY_HISTORY_BY_USER", "QUERY_HISTORY_BY_SESSION"}:
         return _registered(call, _history(call), "HISTORY")
+    if name == "TASK_HISTORY":
+        return _registered(call, task_history(call.emulator), "HISTORY")
     return f"/**/TABLE ({inside})" if name == "FLATTEN" else _unknown_function(name)
 
 
@@ -107,6 +111,16 @@ def _current_time(call: Call, inside: str) -> str:
     return f"CAST('{call.session.ticked_at.astimezone(UTC).isoformat()}' AS TIMESTAMP_TZ)"
 
 
+def _task_runtime_info(call: Call, inside: str) -> str:
+    """The time that the graph of this task was scheduled for, in the time zone of the session."""
+    if call.session.scheduled_at is None:
+        raise syntax_error("SYSTEM$TASK_RUNTIME_INFO is called outside of a task run")
+    if inside.strip() != "'CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP'":
+        raise unknown_statement(f"SYSTEM$TASK_RUNTIME_INFO({inside})")
+    zone = ZoneInfo(call.session.parameters.get("TIMEZONE", "America/Los_Angeles"))
+    return literal(call.session.scheduled_at.astimezone(zone).isoformat(sep=" ", timespec="milliseconds"))
+
+
 _FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
     "TABLE": _table_function,
     "CURRENT_USER": lambda call, _: literal(call.session.user),
@@ -114,4 +128,5 @@ _FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
     "CURRENT_WAREHOUSE": lambda call, _: literal(call.session.warehouse),
     "CURRENT_TIMESTAMP": _current_time,
     "SYSDATE": _current_time,
+    "SYSTEM$TASK_RUNTIME_INFO": _task_runtime_info,
 }

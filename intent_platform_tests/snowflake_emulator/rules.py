@@ -12,6 +12,7 @@ from intent_platform_tests.snowflake_emulator import (
     passthrough,
     procedures,
     stages,
+    task_runs,
     tasks,
 )
 
@@ -25,6 +26,7 @@ RULES = [
     *procedures.RULES,
     *events.RULES,
     *tasks.RULES,
+    *task_runs.RULES,
     *governance.RULES,
     *parameters.RULES,
     *logins.RULES,

@@ -22,10 +22,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import logins, tasks, usage
+from intent_platform_tests.snowflake_emulator import logins, task_runs, usage
 from intent_platform_tests.snowflake_emulator.database import Database
 from intent_platform_tests.snowflake_emulator.descriptions import never_null, with_nullability
-from intent_platform_tests.snowflake_emulator.emulator import Emulator, Sql, Transfer
+from intent_platform_tests.snowflake_emulator.emulator import Emulator, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
 from intent_platform_tests.snowflake_emulator.parameters import refuse_value
@@ -44,19 +44,12 @@ class RunningEmulator(Emulator):
     """An account whose server is running."""
 
     def tick(self, at: datetime) -> dict[str, list[Any]]:
-        """Run the resumed tasks that are scheduled for the minute of `at`. The rows of each answer, by task name."""
-        answers = {}
-        for key, task in tasks.due(self, at):
-            database, schema, name = key.split(".")
-            connection = fakesnow_server.shared_fs.connect(database, schema)
-            session = self.session_of(connection)
-            session.ticked_at, session.warehouse = at, task["warehouse"]
-            session.parameters["QUERY_TAG"] = task["query_tag"]
-            self.record(connection, task["definition"])
-            answered = self.answer(connection, task["definition"], None)
-            assert isinstance(answered, Sql), "a task moves no files"
-            answers[name] = connection.cursor().execute(answered.text).fetchall()
-        return answers
+        """Run the graphs that are scheduled for the minute of `at`. The rows of each successful answer, by task name.
+
+        `task_runs` also has the failed runs.
+        """
+        runs = [run for root in task_runs.due(self, at) for run in task_runs.run_graph(self, root, at, at)]
+        return {run.name: run.rows for run in runs if run.error is None}
 
     def attribute_credits(self, each: float) -> None:
         """Fill the history of credits: every statement so far cost `each`."""
