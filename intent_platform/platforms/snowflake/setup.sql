@@ -4,6 +4,7 @@
 -- Running the statements again changes nothing.
 CREATE DATABASE IF NOT EXISTS {database} COMMENT = 'Scores of shopping sessions for marketing';
 CREATE SCHEMA IF NOT EXISTS {database}.{schema};
+ALTER SCHEMA {database}.{schema} SET LOG_LEVEL = INFO;
 CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE INITIALLY_SUSPENDED = TRUE;
 CREATE ROLE IF NOT EXISTS {database}_RUNNER COMMENT = 'Runs the platform: owns its tables, models, procedures and tasks';
 CREATE ROLE IF NOT EXISTS {database}_READER COMMENT = 'Reads the scores';
