@@ -73,11 +73,11 @@ game-day: $(READY)  ## rehearse sixty days with an incident: scenario=… [stren
 replay: $(READY)  ## compare promotion policies on the past months
 	@$(RUN) -m intent_platform replay
 
-deploy-sproc: $(READY)  ## deploy the stored procedures to Snowflake [dry_run=1]
-	@$(RUN) -m intent_platform deploy-sproc $(call flags,dry_run)
+deploy-sproc: $(READY)  ## deploy the stored procedures to Snowflake [only=NAME] [dry_run=1]
+	@$(RUN) -m intent_platform deploy-sproc $(call given,only) $(call flags,dry_run)
 
-deploy-task: $(READY)  ## deploy the tasks to Snowflake, suspended without resume=1 [dry_run=1]
-	@$(RUN) -m intent_platform deploy-task $(call flags,resume dry_run)
+deploy-task: $(READY)  ## deploy the tasks to Snowflake, suspended without resume=1 [only=NAME] [dry_run=1]
+	@$(RUN) -m intent_platform deploy-task $(call given,only) $(call flags,resume dry_run)
 
 monitor: $(READY)  ## let Snowflake monitor the champion, also after each move [dry_run=1]
 	@$(RUN) -m intent_platform monitor $(call flags,dry_run)

@@ -77,6 +77,10 @@ class UnknownVersion(Mistyped):
     """The registry does not have a version of this name."""
 
 
+class UnknownObject(Mistyped):
+    """The platform does not have a procedure or a task of this name."""
+
+
 class UnknownVisitor(Mistyped):
     """A text is not the identifier of a visitor."""
 

@@ -75,3 +75,6 @@ class SnowflakeSettings(Section):
     statement_timeout_seconds: Positive | None = Field(
         3600, description="Seconds after which Snowflake cancels a statement. `null` leaves the limit to the account."
     )
+    error_integration: str | None = Field(
+        None, description="Notification integration of type `QUEUE` that learns of failed tasks. `null` means none."
+    )

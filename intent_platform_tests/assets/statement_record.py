@@ -106,7 +106,7 @@ def recorded(patch: pytest.MonkeyPatch, connection_type: type) -> Record:
             record.lines.add((caller.f_code.co_filename, caller.f_lineno))
             answer = asked(connection, sql, **values)
             of_the_tables = "INFORMATION_SCHEMA" in sql or "TABLE_VERSIONS" in sql
-            if not of_the_tables and not sql.lstrip().startswith(("CREATE", "BEGIN", "COMMIT", "ALTER MODEL")):
+            if not of_the_tables and not sql.lstrip().startswith(("CREATE", "BEGIN", "COMMIT", "ALTER MODEL", "SHOW")):
                 record.keep(sql, answer)
             return answer
 

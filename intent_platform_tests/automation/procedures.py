@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from intent_platform.platforms.snowflake.deployment import deploy_procedures
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings import load_settings
+from intent_platform.tables import MONITORING
 from intent_platform_tests.assets.conftest import Shop, shop_settings
 from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.conftest import created_schema, new_schema_name
@@ -25,6 +26,7 @@ from intent_platform_tests.conftest import created_schema, new_schema_name
 COMMIT = "c0ffee" * 6 + "c0ff"
 LAST_OF_MAY, JUNE = "2024-05-31", Window(day_of("2024-06-01"), day_of("2024-06-03"))
 SCORE = "UID, SESSION_DATE, MODEL_VERSION, SCORE"
+MEASURES = ", ".join(name for name in MONITORING.column_names if name != "MEASURED_AT")
 
 Deploy = Callable[[], AbstractContextManager[Shop]]
 
@@ -88,6 +90,8 @@ class PlayedMonth:
     scored: list[dict[str, object]]
     scores_by_task: list[tuple[Any, ...]]
     scores_by_asset: list[tuple[Any, ...]]
+    measures_by_task: list[tuple[Any, ...]]
+    measures_by_asset: list[tuple[Any, ...]]
 
 
 def play_month(shop: Shop, emulator) -> PlayedMonth:
@@ -101,8 +105,8 @@ def play_month(shop: Shop, emulator) -> PlayedMonth:
     trained = answer(emulator.tick(at("2024-06-01T10:00"))["TRAINING_MONTHLY"])
     versions = shop.platform.registry.versions()
     decided = answer(emulator.tick(at("2024-06-15T10:00"))["MODEL_EVALUATION_MONTHLY"])
-    scored = [answer(emulator.tick(at(f"{day}T08:00").replace(day=day.day + 1))["PREDICTION_DAILY"]) for day in JUNE]
-    scores_by_task = shop.rows("SCORES", SCORE, JUNE)
+    mornings = [emulator.tick(at(f"{day + timedelta(days=1)}T05:00")) for day in JUNE]
+    scores_by_task, measures_by_task = shop.rows("SCORES", SCORE, JUNE), shop.rows("MONITORING", MEASURES, JUNE)
     shop.run("scores_job", JUNE.keys[0], JUNE.keys[-1])
     return PlayedMonth(
         shop=shop,
@@ -113,7 +117,9 @@ def play_month(shop: Shop, emulator) -> PlayedMonth:
         versions=versions,
         decided=decided,
         champion=shop.champion,
-        scored=scored,
+        scored=[answer(morning["PREDICTION_DAILY"]) for morning in mornings],
         scores_by_task=scores_by_task,
         scores_by_asset=shop.rows("SCORES", SCORE, JUNE),
+        measures_by_task=measures_by_task,
+        measures_by_asset=shop.rows("MONITORING", MEASURES, JUNE),
     )

@@ -11,15 +11,16 @@ from intent_platform.errors import TrainingRefused, WarehouseError
 from intent_platform.partitions import day_of, trailing_window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.platforms.snowflake.deployment import deploy_procedures, deploy_tasks
+from intent_platform.platforms.snowflake.deployment import deploy_procedures
 from intent_platform.platforms.snowflake.preparation import prepare
+from intent_platform.platforms.snowflake.tasks import deploy_tasks
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform.settings.operation import RetentionSettings
-from intent_platform.tables import MONITORING
 from intent_platform_tests.assets.conftest import MONTHS, Shop, made_csv
 from intent_platform_tests.automation.procedures import (
     COMMIT,
     JUNE,
+    MEASURES,
     Deploy,
     PlayedMonth,
     answer,
@@ -70,15 +71,15 @@ class TestTasks:
         assert month.scores_by_task
         assert month.scores_by_task == month.scores_by_asset
 
+    def test_write_the_measures_of_the_asset(self, month):
+        assert month.measures_by_task
+        assert month.measures_by_task == month.measures_by_asset
+
 
 class TestMonitoring:
-    COLUMNS = ", ".join(name for name in MONITORING.column_names if name != "MEASURED_AT")
-
-    def test_measures_as_the_asset_however_often_it_is_called(self, month):
-        by_asset = month.shop.rows("MONITORING", self.COLUMNS)
-        answers = [call(month.shop, f"CALL MONITORING('{day}'::DATE)") for day in [*JUNE, *JUNE]]
-        assert by_asset == month.shop.rows("MONITORING", self.COLUMNS)
-        assert sum(answered["rows"] for answered in answers) == 2 * len(by_asset) > 0
+    def test_changes_nothing_when_it_is_called_again(self, month):
+        call(month.shop, f"CALL MONITORING('{JUNE.start}'::DATE)")
+        assert month.shop.rows("MONITORING", MEASURES, JUNE) == month.measures_by_asset
 
     def test_answers_with_its_flagged_measures_and_failed_checks(self, month):
         answered = call(month.shop, f"CALL MONITORING('{JUNE.start}'::DATE)")
@@ -139,6 +140,14 @@ class TestRollback:
     def test_quarantines_the_version_it_replaces(self, month, rolled_back):
         replaced = month.shop.platform.registry.version(rolled_back.first)
         assert replaced.quarantine == "rolled back from: a rehearsal"
+
+    def test_lets_an_evaluation_score_again_what_is_left(self, month, rolled_back):
+        """As if the scores were those of the first champion again. The evaluation keeps the champion."""
+        with month.shop.platform.warehouse.connect(writing=True) as connection:
+            connection.execute("UPDATE SCORES SET MOVE = 1, MODEL_VERSION = :first", first=rolled_back.first)
+        decided = call(month.shop, "CALL MODEL_EVALUATION('2024-06-01'::DATE)")
+        assert (decided["decision"], decided["champion"]) == ("keep", rolled_back.second)
+        assert decided["rescored"] == [str(JUNE)]
 
     def test_refuses_an_unknown_version(self, month):
         with pytest.raises(Exception, match="v_000101_000000"):

@@ -21,8 +21,8 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "dev": {"port": 3000},
     "rollback": {"reason": "no reason given"},
     "game-day": {"strength": 1.0, "days": 60, "sessions_per_day": 400},
-    "deploy-sproc": {"dry_run": False},
-    "deploy-task": {"resume": False, "dry_run": False},
+    "deploy-sproc": {"only": None, "dry_run": False},
+    "deploy-task": {"only": None, "resume": False, "dry_run": False},
     "monitor": {"dry_run": False},
 }
 PRINT_LOADED_PACKAGES = """

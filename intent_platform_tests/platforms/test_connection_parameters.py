@@ -138,6 +138,15 @@ class TestNamedConnection:
             parameters_of("[shop\n")
 
 
+class TestSettingsOfStatements:
+    def test_are_not_given_to_the_connector(self, make_settings):
+        given = {"account": "a", "user": "u", "password": "p"}
+        others = {"statement_timeout_seconds": 5, "error_integration": "PAGER"}
+        parameters = SnowflakeConnector(make_settings(deployment="dev", snowflake={**given, **others})).parameters
+        assert given.items() <= parameters.items()
+        assert not others.keys() & parameters.keys()
+
+
 class TestSecrets:
     secrets = ("password", "token", "private_key_file_pwd")
 

@@ -1,4 +1,4 @@
-"""Deploys stored procedures and tasks, which run the platform without Dagster.
+"""Deploys the stored procedures, which run the platform without Dagster. `tasks` deploys what calls them.
 
 The module has their SQL and uploads the code. `procedures` has the functions that the procedures call.
 """
@@ -14,13 +14,10 @@ from tempfile import TemporaryDirectory
 import yaml
 
 import intent_platform
-from intent_platform.clocks import clocks_of
 from intent_platform.errors import SettingsError
-from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.ledger import NO_REASON
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.platforms.snowflake.preparation import STAGE, run
-from intent_platform.platforms.snowflake.query_tag import query_tag
+from intent_platform.platforms.snowflake.preparation import STAGE, named, run
 from intent_platform.platforms.sql import statement_beside
 from intent_platform.settings import CONFIG_FILE, Settings, changes_of
 from intent_platform.settings.operation import AlertSettings
@@ -33,9 +30,6 @@ _PACKAGES = (
     *("optuna", "pyarrow", "pydantic", "pydantic-settings", "pyyaml", "sqlglot"),
 )
 _SUFFIXES = (".py", ".sql", ".json", ".yml", ".typed")
-_NOW = f"CONVERT_TIMEZONE('{TIMEZONE_NAME}', CURRENT_TIMESTAMP())"
-_YESTERDAY = f"DATEADD('day', -1, {_NOW}::DATE)"
-_THIS_MONTH = f"DATE_TRUNC('month', {_NOW})::DATE"
 
 
 @dataclass(frozen=True)
@@ -53,15 +47,6 @@ class Procedure:
     parameters: tuple[tuple[str, str], ...]
     function: str
     meaning: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task: its name, the asset in its query tag, and the statement that calls its procedure."""
-
-    name: str
-    asset: str
-    statement: str
 
 
 PROCEDURES = (
@@ -94,19 +79,14 @@ PROCEDURES = (
     ),
 )
 
-#: The task of each clock.
-TASKS = {
-    "retention": Task("RETENTION_DAILY", "source", "CALL RETENTION()"),
-    "sessions": Task("DATASET_DAILY", "dataset", f"CALL DATASET({_YESTERDAY})"),
-    "scores": Task("PREDICTION_DAILY", "scores", f"CALL PREDICTION({_YESTERDAY})"),
-    "training": Task("TRAINING_MONTHLY", "challenger_model", f"CALL TRAINING({_THIS_MONTH})"),
-    "evaluation": Task("MODEL_EVALUATION_MONTHLY", "evaluation", f"CALL MODEL_EVALUATION({_THIS_MONTH})"),
-}
 
+def procedure_statements(archive: str, commit: str, only: str | None = None) -> Iterator[str]:
+    """The CREATE statement of each procedure. `archive` is the file of the code on the stage, `commit` its commit.
 
-def procedure_statements(archive: str, commit: str) -> Iterator[str]:
-    """The CREATE statement of each procedure. `archive` is the file of the code on the stage, `commit` its commit."""
-    for procedure in PROCEDURES:
+    Raises:
+        UnknownObject: there is no procedure `only`.
+    """
+    for procedure in PROCEDURES if only is None else [named("procedure", only, PROCEDURES)]:
         names = [name.lower() for name, _ in procedure.parameters]
         yield statement_beside(__file__, "procedure.sql").format(
             name=procedure.name,
@@ -120,23 +100,6 @@ def procedure_statements(archive: str, commit: str) -> Iterator[str]:
             function=procedure.function,
             arguments=", ".join(["session", *names]),
         )
-
-
-def task_statements(settings: Settings, warehouse: str, *, resume: bool) -> Iterator[str]:
-    """The statements of the tasks, with the schedules' clocks. A task computes its day at run time, in Asia/Tokyo."""
-    clocks, limit = clocks_of(settings), settings.snowflake.statement_timeout_seconds
-    # Without it Snowflake ends a task after an hour, whatever the limit of its statements is.
-    longest = "" if limit is None else f"USER_TASK_TIMEOUT_MS = {1_000 * limit} "
-    for clock in clocks.values():
-        task = TASKS[clock.name]
-        tag = query_tag(settings.deployment, task=task.name, asset=task.asset)
-        yield (
-            f"CREATE OR REPLACE TASK {task.name} WAREHOUSE = {warehouse} "
-            f"SCHEDULE = 'USING CRON {clock.cron} {TIMEZONE_NAME}' "
-            f"QUERY_TAG = '{tag}' {longest}SUSPEND_TASK_AFTER_NUM_FAILURES = 3 AS {task.statement}"
-        )
-    for name in clocks:
-        yield f"ALTER TASK {TASKS[name].name} {'RESUME' if resume else 'SUSPEND'}"
 
 
 def deployment_connector(settings: Settings) -> SnowflakeConnector:
@@ -153,26 +116,21 @@ def deployment_connector(settings: Settings) -> SnowflakeConnector:
     return SnowflakeConnector(settings)
 
 
-def deploy_procedures(connector: SnowflakeConnector, show: Callable[[str], None], *, commit: str, dry: bool) -> None:
+def deploy_procedures(
+    connector: SnowflakeConnector, show: Callable[[str], None], *, commit: str, dry: bool, only: str | None = None
+) -> None:
     """Upload the code to the stage and create the procedures. Each statement is shown first; `dry` runs none.
 
+    With `only`, the other procedures keep the code of their deployment.
+
     Raises:
+        UnknownObject: there is no procedure `only`.
         WarehouseError, SettingsError: see `SnowflakeConnector.open`.
     """
     with TemporaryDirectory() as folder:
         archive = pack(Path(folder), connector.settings)
         upload = f"PUT 'file://{archive.as_posix()}' @{STAGE} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
-        run(connector, [upload, *procedure_statements(archive.name, commit)], show, schema=True, dry=dry)
-
-
-def deploy_tasks(connector: SnowflakeConnector, show: Callable[[str], None], *, resume: bool, dry: bool) -> None:
-    """Create the tasks, and resume or suspend them. Each statement is shown first; `dry` runs none.
-
-    Raises:
-        WarehouseError, SettingsError: see `SnowflakeConnector.open`.
-    """
-    statements = task_statements(connector.settings, connector.parameters["warehouse"], resume=resume)
-    run(connector, list(statements), show, schema=True, dry=dry)
+        run(connector, [upload, *procedure_statements(archive.name, commit, only)], show, schema=True, dry=dry)
 
 
 def pack(folder: Path, settings: Settings) -> Path:

@@ -68,7 +68,7 @@ def connection_parameters(settings: Settings) -> Mapping[str, Any]:
 
 def _values_of(section: SnowflakeSettings) -> dict[str, Any]:
     """The connection parameters in the settings, with secrets in plain text."""
-    not_for_the_connector = {"connection", "parameters_file", "statement_timeout_seconds"}
+    not_for_the_connector = {"connection", "parameters_file", "statement_timeout_seconds", "error_integration"}
     values = section.model_dump(by_alias=True, exclude=not_for_the_connector)
     return {name: _plain(value) for name, value in values.items() if value is not None and _plain(value) != ""}
 

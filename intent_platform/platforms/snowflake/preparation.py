@@ -4,9 +4,10 @@ An administrator's role creates the database and the roles. The role that runs t
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
-from intent_platform.errors import SettingsError
+from intent_platform.errors import SettingsError, UnknownObject
 from intent_platform.partitions import TIMEZONE_NAME
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.failures import on_one_line
@@ -33,14 +34,14 @@ def administrators_statements(connector: SnowflakeConnector, user: str = _THIS_U
         SettingsError: Snowflake does not accept a name without quotes.
     """
     kinds = {"database", "schema", "warehouse"}
-    names = {kind: _plain_name(kind, connector.parameters.get(kind, "")) for kind in kinds}
+    names = {kind: plain_name(kind, connector.parameters.get(kind, "")) for kind in kinds}
     script = _without_comments("setup.sql").format(**names, user=user)
     yield from (statement.strip() for statement in script.split(";") if statement.strip())
 
 
 def owners_statements(connector: SnowflakeConnector) -> Iterator[str]:
     """The statements that create the tables, the stage for code and the view of costs, and that open the scores."""
-    database = _plain_name("database", connector.parameters["database"])
+    database = plain_name("database", connector.parameters["database"])
     yield from (table.ddl for table in TABLES)
     yield f"CREATE STAGE IF NOT EXISTS {STAGE} COMMENT = 'Code of the stored procedures'"
     yield f"GRANT SELECT ON TABLE {SCORES.name} TO ROLE {database}_READER"
@@ -85,11 +86,11 @@ def prepare(connector: SnowflakeConnector, admin_role: str | None, show: Callabl
     if admin_role is not None:
         # The name in the connection is the login's, and GRANT wants the user's. An access token needs neither.
         user = _THIS_USER if dry else _current_user(connector)
-        admin = [f"USE ROLE {_plain_name('admin_role', admin_role)}", *administrators_statements(connector, user)]
+        admin = [f"USE ROLE {plain_name('admin_role', admin_role)}", *administrators_statements(connector, user)]
         run(connector, admin, show, schema=False, dry=dry)
     place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
     owner = [
-        f"USE ROLE {_plain_name('role', connector.parameters['role'])}",
+        f"USE ROLE {plain_name('role', connector.parameters['role'])}",
         f"USE SCHEMA {place}",
         *owners_statements(connector),
     ]
@@ -108,7 +109,32 @@ def _current_user(connector: SnowflakeConnector) -> str:
     return '"' + str(name).replace('"', '""') + '"'
 
 
-def _plain_name(what: str, name: object) -> str:
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_Named)
+
+
+def named(what: str, name: str, known: Iterable[Named]) -> Named:
+    """The object of that name, in any case of letters.
+
+    Raises:
+        UnknownObject: there is none. `what` is its kind, for the message.
+    """
+    by_name = {one.name: one for one in known}
+    if name.upper() not in by_name:
+        raise UnknownObject(f"there is no {what} {name.upper()}: name one of {', '.join(by_name)}")
+    return by_name[name.upper()]
+
+
+def plain_name(what: str, name: object) -> str:
+    """The name of an object in upper case. `what` is its setting, for the message.
+
+    Raises:
+        SettingsError: Snowflake does not accept the name without quotes.
+    """
     text = str(name)
     if not _NAME.fullmatch(text):
         raise SettingsError(
