@@ -4,7 +4,7 @@ Everything here is a level, not an edge. A day stays outdated until somebody sco
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby
 
 from intent_platform.errors import IntentPlatformError
@@ -49,13 +49,15 @@ def rescore(platform: Platform, settings: Settings) -> Rescoring:
 
 
 def recently_outdated(connection: Connection, move: Move, settings: Settings) -> list[Window]:
-    """The outdated days among the last `scoring.rescore_days` scored days; see `outdated_scores`."""
+    """The outdated days among the last `scoring.rescore_days` scored days; see `outdated_scores`.
+
+    Partitions begin at `first_day`, which may be later than all scores.
+    """
     newest = newest_day(connection, SCORES)
     if newest is None:
         return []
     recent = trailing_window(newest, settings.scoring.rescore_days)
-    # Partitions begin at first_day.
-    return outdated_scores(connection, Window(max(recent.start, settings.first_day), recent.end), move)
+    return outdated_scores(connection, recent.intersection(Window(settings.first_day, date.max)), move)
 
 
 def outdated_scores(connection: Connection, window: Window, move: Move) -> list[Window]:

@@ -8,7 +8,8 @@ from intent_platform.errors import WarehouseError
 from intent_platform.partitions import Window, day_of
 from intent_platform.pipeline import rescoring
 from intent_platform.pipeline.promotion import roll_back_to
-from intent_platform.pipeline.rescoring import Rescoring, rescore
+from intent_platform.pipeline.rescoring import Rescoring, recently_outdated, rescore
+from intent_platform.platforms.ledger import read_ledger
 from intent_platform_tests.assets.conftest import OpenCrownedShop, Shop
 
 FIRST, CHOSEN, LAST = (Window(day_of(f"2024-06-{n:02}"), day_of(f"2024-06-{n + 1:02}")) for n in (10, 11, 12))
@@ -28,6 +29,15 @@ def moved(open_crowned_shop: OpenCrownedShop) -> Iterator[Shop]:
 
 def scored_by(shop: Shop, window: Window) -> set[str]:
     return {version for (version,) in shop.rows("SCORES", "MODEL_VERSION", window)}
+
+
+class TestOutdatedDays:
+    @pytest.mark.parametrize(("first_day", "expected"), [(LAST.start, [LAST]), (day_of("2024-07-01"), [])])
+    def test_do_not_lie_before_the_first_day(self, moved, first_day, expected):
+        with moved.platform.warehouse.connect() as connection:
+            latest = read_ledger(connection).latest
+            settings = moved.settings.model_copy(update={"first_day": first_day})
+            assert recently_outdated(connection, latest, settings) == expected
 
 
 class TestRescoring:
