@@ -36,6 +36,7 @@ class TestOutdatedDays:
     def test_do_not_lie_before_the_first_day(self, moved, first_day, expected):
         with moved.platform.warehouse.connect() as connection:
             latest = read_ledger(connection).latest
+            assert latest is not None
             settings = moved.settings.model_copy(update={"first_day": first_day})
             assert recently_outdated(connection, latest, settings) == expected
 

@@ -59,9 +59,11 @@ class Connection(FakeSnowflakeConnection):
         if not self.schema_set:
             self._schema = None
 
-    def has_database(self, name: str) -> bool:
-        """Whether the account has a database of that name."""
-        found = self._duck_conn.execute("SELECT 1 FROM duckdb_databases() WHERE database_name = ?", [name])
+    def has(self, database: str, schema: str = "main") -> bool:
+        """Whether the account has a database of that name, with that schema."""
+        found = self._duck_conn.execute(
+            "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?", [database, schema]
+        )
         return found.fetchone() is not None
 
     def cursor(self, cursor_class: Any = None) -> Cursor:

@@ -35,8 +35,8 @@ def alter(call: Call) -> Answer:
     if options.keys() - {"EVENT_TABLE", "LOG_LEVEL"}:
         raise unknown_statement(call.reader.sql)
     refuse_value("LOG_LEVEL", options.get("LOG_LEVEL", "OFF"))
-    if container and not call.connection.has_database(container):
-        raise not_found("Database", container)
+    if container and not call.connection.has(*container.split(".")):
+        raise not_found(kind.capitalize(), container)
     with call.emulator.state.changing("event_tables") as tables:
         if table is not None and table.upper() not in tables:
             raise not_found("Event table", table.upper())

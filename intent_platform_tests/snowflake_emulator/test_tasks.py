@@ -13,7 +13,7 @@ from intent_platform_tests.snowflake_emulator.task_runs import Notification
 FIVE = datetime(2024, 6, 1, 5, tzinfo=UTC)
 SCHEDULE = "SCHEDULE = 'USING CRON 0 5 * * * UTC'"
 SCHEDULED_AT = "SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP')"
-NEW_CHILD = "CREATE TASK D WAREHOUSE = W AFTER C AS SELECT 1"
+NEW_CHILD = "CREATE TASK D WAREHOUSE = COMPUTE_WH AFTER C AS SELECT 1"
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def graph(cursor: Any) -> Iterator[Any]:
     cursor.execute("INSERT INTO NEEDED VALUES (1)")
     cursor.execute("CREATE OR REPLACE NOTIFICATION INTEGRATION PAGER ENABLED = TRUE TYPE = QUEUE DIRECTION = OUTBOUND")
     cursor.execute(
-        f"CREATE TASK A WAREHOUSE = W {SCHEDULE} SUSPEND_TASK_AFTER_NUM_FAILURES = 2 ERROR_INTEGRATION = PAGER "
-        "AS INSERT INTO RAN SELECT 'A', NULL"
+        f"CREATE TASK A WAREHOUSE = COMPUTE_WH {SCHEDULE} SUSPEND_TASK_AFTER_NUM_FAILURES = 2 "
+        "ERROR_INTEGRATION = PAGER AS INSERT INTO RAN SELECT 'A', NULL"
     )
     cursor.execute(
-        "CREATE TASK B WAREHOUSE = W TIMEZONE = 'UTC' AFTER A "
+        "CREATE TASK B WAREHOUSE = COMPUTE_WH TIMEZONE = 'UTC' AFTER A "
         f"AS INSERT INTO RAN SELECT 'B', {SCHEDULED_AT} FROM NEEDED"
     )
-    cursor.execute("CREATE TASK C WAREHOUSE = W AFTER B AS INSERT INTO RAN SELECT 'C', NULL")
+    cursor.execute("CREATE TASK C WAREHOUSE = COMPUTE_WH AFTER B AS INSERT INTO RAN SELECT 'C', NULL")
     for name in "CBA":
         cursor.execute(f"ALTER TASK {name} RESUME")
     yield cursor
@@ -83,7 +83,7 @@ class TestGraph:
         graph.execute("ALTER TASK A SUSPEND")
         graph.execute(change)
         assert shown(graph, "predecessors")["B"] == "[]"
-        graph.execute("CREATE OR REPLACE TASK A WAREHOUSE = W " + SCHEDULE + " AS SELECT 1")
+        graph.execute("CREATE OR REPLACE TASK A WAREHOUSE = COMPUTE_WH " + SCHEDULE + " AS SELECT 1")
 
 
 class TestChange:
