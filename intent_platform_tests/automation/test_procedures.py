@@ -146,7 +146,7 @@ class TestRollback:
         with month.shop.platform.warehouse.connect(writing=True) as connection:
             connection.execute("UPDATE SCORES SET MOVE = 1, MODEL_VERSION = :first", first=rolled_back.first)
         decided = call(month.shop, "CALL MODEL_EVALUATION('2024-06-01'::DATE)")
-        assert (decided["decision"], decided["champion"]) == ("keep", rolled_back.second)
+        assert (decided["decision"], decided["champion"]) == ("hold", rolled_back.second)
         assert decided["rescored"] == [str(JUNE)]
 
     def test_refuses_an_unknown_version(self, month):
