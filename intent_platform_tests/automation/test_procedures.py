@@ -239,7 +239,8 @@ class TestDryRun:
 
     def test_shows_the_statements(self, shown):
         assert "CREATE OR REPLACE PROCEDURE ROLLBACK" in shown
-        assert "USING CRON 0 8 * * * Asia/Tokyo" in shown
+        assert "USING CRON 0 5 * * * Asia/Tokyo" in shown
+        assert "AFTER DATASET_DAILY" in shown
         assert "USER_TASK_TIMEOUT_MS = 3600000 " in shown
         assert "CREATE ROLE IF NOT EXISTS MLSYSTEM_DEV_RUNNER" in shown
 
