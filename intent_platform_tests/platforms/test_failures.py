@@ -4,7 +4,7 @@ import pytest
 from snowflake.connector.errors import ProgrammingError
 
 from intent_platform.errors import VersionUnfit, WarehouseError
-from intent_platform.platforms.snowflake.failures import explained
+from intent_platform.platforms.snowflake.failures import explained, explained_alike, refusal_number
 
 NAMES = ("account", "user", "role", "warehouse", "database", "schema")
 PACKAGES = "Cannot create a Python function with the specified packages."
@@ -54,3 +54,19 @@ def test_in_a_model_is_a_fault_of_the_version(query):
 def test_with_another_number_stays_as_it_is():
     with pytest.raises(ProgrammingError, match="a new one"):
         raised(123456, "a new one", "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("number", "other", "alike"),
+    [(2139, 2141, True), (2003, 2141, False), (904, 100051, True), (904, 2003, False), (100357, 904, False)],
+)
+def test_of_two_numbers_may_be_explained_alike(number, other, alike):
+    assert explained_alike(number, other) == alike
+    assert explained_alike(other, number) == alike
+
+
+def test_is_found_behind_its_explanation():
+    with pytest.raises(WarehouseError) as caught:
+        raised(2003, "Table 'T' does not exist", "SELECT 1")
+    assert refusal_number(caught.value) == 2003
+    assert refusal_number(ValueError("of this code")) is None

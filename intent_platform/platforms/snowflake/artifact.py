@@ -49,7 +49,7 @@ def log_artifact(
                 version_name=name,
                 comment=f"Challenger of {provenance.month:%Y-%m}, trained on {provenance.training_window}",
                 metrics={**measured, **extra_metrics},
-                pip_requirements=[f"{package}=={metadata.version(package)}" for package in _PINNED],
+                pip_requirements=model_requirements(),
                 artifact_repository_map={"pip": PACKAGE_REPOSITORY},
                 target_platforms=["WAREHOUSE"],
                 sample_input_data=made_up,
@@ -61,6 +61,11 @@ def log_artifact(
             raise
         return False
     return True
+
+
+def model_requirements() -> list[str]:
+    """The packages of a version, in the versions that are installed here."""
+    return [f"{package}=={metadata.version(package)}" for package in _PINNED]
 
 
 def exported_model(folder: Path, version: ModelVersion) -> IntentModel:

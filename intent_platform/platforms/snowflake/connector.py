@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _LOGIN_SECONDS = 60
 #: Snowflake rolls back the transaction of a vanished client after five idle minutes if another one waits for its locks.
-_LONGEST_DETACHED_SECONDS = 330
+LONGEST_DETACHED_SECONDS = 330
 #: A client that was idle for longer first asks the account whether its login is still there.
 _TRUSTED_SECONDS = 30
 #: A client gets no new caller after this time. A login is valid for four hours, and a statement may take some of them.
 _LONGEST_LOGIN_SECONDS = 3_600
 #: Snowflake's defaults. An account or a user may have others, and then a date would be read or written differently.
-_FORMATS = {"DATE_INPUT_FORMAT": "AUTO", "DATE_OUTPUT_FORMAT": "YYYY-MM-DD", "TIMESTAMP_INPUT_FORMAT": "AUTO"}
+FORMATS = {"DATE_INPUT_FORMAT": "AUTO", "DATE_OUTPUT_FORMAT": "YYYY-MM-DD", "TIMESTAMP_INPUT_FORMAT": "AUTO"}
 #: How much longer than Snowflake the client waits for the end of a statement.
 _GRACE_SECONDS = 60
 #: The fields of `SnowflakeResource` by the connector's names. The resource passes other parameters to the connector.
@@ -73,9 +73,15 @@ _Idle = defaultdict[float, list[_LoggedIn]]
 
 @dataclass(frozen=True)
 class SnowflakeConnector:
-    """Connects to the account of a deployment. It opens no connection before its first use."""
+    """Connects to the account of a deployment. It opens no connection before its first use.
+
+    Attributes:
+        settings: the settings with the connection parameters.
+        asset: the asset in the query tag. None means the asset of the current Dagster step.
+    """
 
     settings: Settings
+    asset: str | None = None
     _idle: _Idle = field(default_factory=lambda: defaultdict(list), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +98,10 @@ class SnowflakeConnector:
         parameters = self.parameters
         return f"{parameters['account']}/{parameters['database']}.{parameters['schema']}".upper()
 
+    @property
+    def _tag(self) -> str:
+        return query_tag(self.settings.deployment, **({} if self.asset is None else {"asset": self.asset}))
+
     @contextmanager
     def connect(self, timeout_seconds: float | None = None) -> Iterator[SnowflakeConnection]:
         """Lend a connection that nobody else uses meanwhile. A login takes longer than most statements of the platform.
@@ -107,10 +117,10 @@ class SnowflakeConnector:
         """
         wait = timeout_seconds
         if wait is None:
-            wait = max(self.settings.warehouse.timeout_seconds, _LONGEST_DETACHED_SECONDS)
+            wait = max(self.settings.warehouse.timeout_seconds, LONGEST_DETACHED_SECONDS)
         lent = self._taken(wait)
         with lent.closing:
-            yield SnowflakeConnection(lent.client, self.parameters, tag=query_tag(self.settings.deployment))
+            yield SnowflakeConnection(lent.client, self.parameters, tag=self._tag)
             self._idle[wait].append(_LoggedIn(lent.client, lent.closing.pop_all(), lent.since, monotonic()))
 
     def _taken(self, lock_seconds: float) -> _LoggedIn:
@@ -142,7 +152,12 @@ class SnowflakeConnector:
             WarehouseError: Snowflake cannot be reached or refuses the connection. The message says what to do.
         """
         return _logged_in(
-            self.settings, self.parameters, lock_seconds=lock_seconds, login_seconds=login_seconds, schema=schema
+            self.settings,
+            self.parameters,
+            tag=self._tag,
+            lock_seconds=lock_seconds,
+            login_seconds=login_seconds,
+            schema=schema,
         )
 
     @contextmanager
@@ -166,6 +181,7 @@ def _logged_in(
     settings: Settings,
     parameters: Mapping[str, Any],
     *,
+    tag: str,
     lock_seconds: float | None,
     login_seconds: int,
     schema: bool,
@@ -174,10 +190,10 @@ def _logged_in(
     from dagster_snowflake import SnowflakeResource
 
     session_parameters: dict[str, object] = {
-        "QUERY_TAG": query_tag(settings.deployment),
+        "QUERY_TAG": tag,
         "TIMEZONE": TIMEZONE_NAME,
         "ABORT_DETACHED_QUERY": True,
-        **_FORMATS,
+        **FORMATS,
     }
     limit = settings.snowflake.statement_timeout_seconds
     if limit is not None:

@@ -23,7 +23,7 @@ from intent_platform.settings import CONFIG_FILE, Settings, changes_of
 from intent_platform.settings.operation import AlertSettings
 from intent_platform.settings.platforms import SnowflakeSettings
 
-_RUNTIME = "3.11"  # of Python inside Snowflake
+RUNTIME = "3.11"  # of Python inside Snowflake
 #: The packages that the code imports inside Snowflake. The procedures require the versions that are installed here.
 _PACKAGES = (
     *("snowflake-snowpark-python", "snowflake-ml-python", "catboost", "scikit-learn", "scipy", "numpy", "pandas"),
@@ -39,14 +39,16 @@ class Procedure:
     Attributes:
         name: its name in Snowflake.
         parameters: the name of each parameter, and its SQL type with the default.
-        function: the function of `procedures` that it calls.
+        function: the function that it calls.
         meaning: one phrase, for the comment in the database.
+        module: the module of the function.
     """
 
     name: str
     parameters: tuple[tuple[str, str], ...]
     function: str
     meaning: str
+    module: str = "intent_platform.procedures"
 
 
 PROCEDURES = (
@@ -87,19 +89,35 @@ def procedure_statements(archive: str, commit: str, only: str | None = None) -> 
         UnknownObject: there is no procedure `only`.
     """
     for procedure in PROCEDURES if only is None else [named("procedure", only, PROCEDURES)]:
-        names = [name.lower() for name, _ in procedure.parameters]
-        yield statement_beside(__file__, "procedure.sql").format(
-            name=procedure.name,
-            parameters=", ".join(f"{name} {kind}" for name, kind in procedure.parameters),
-            runtime=_RUNTIME,
-            packages=", ".join(f"'{package}=={metadata.version(package)}'" for package in _PACKAGES),
-            stage=STAGE,
-            archive=archive,
-            commit=commit,
-            meaning=procedure.meaning,
-            function=procedure.function,
-            arguments=", ".join(["session", *names]),
-        )
+        yield procedure_statement(procedure, archive, commit)
+
+
+def procedure_statement(procedure: Procedure, archive: str, commit: str) -> str:
+    """The CREATE statement of a procedure; see `procedure_statements`."""
+    names = [name.lower() for name, _ in procedure.parameters]
+    return statement_beside(__file__, "procedure.sql").format(
+        name=procedure.name,
+        parameters=", ".join(f"{name} {kind}" for name, kind in procedure.parameters),
+        runtime=RUNTIME,
+        packages=", ".join(f"'{requirement}'" for requirement in procedure_requirements()),
+        stage=STAGE,
+        archive=archive,
+        commit=commit,
+        meaning=procedure.meaning,
+        module=procedure.module,
+        function=procedure.function,
+        arguments=", ".join(["session", *names]),
+    )
+
+
+def procedure_requirements() -> list[str]:
+    """The packages of the procedures, in the versions that are installed here."""
+    return [f"{package}=={metadata.version(package)}" for package in _PACKAGES]
+
+
+def upload_statement(archive: Path) -> str:
+    """The statement that puts the file of the code on the stage."""
+    return f"PUT 'file://{archive.as_posix()}' @{STAGE} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
 
 
 def deployment_connector(settings: Settings) -> SnowflakeConnector:
@@ -129,8 +147,8 @@ def deploy_procedures(
     """
     with TemporaryDirectory() as folder:
         archive = pack(Path(folder), connector.settings)
-        upload = f"PUT 'file://{archive.as_posix()}' @{STAGE} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
-        run(connector, [upload, *procedure_statements(archive.name, commit, only)], show, schema=True, dry=dry)
+        statements = [upload_statement(archive), *procedure_statements(archive.name, commit, only)]
+        run(connector, statements, show, schema=True, dry=dry)
 
 
 def pack(folder: Path, settings: Settings) -> Path:

@@ -82,6 +82,18 @@ _NAMED_PRIVILEGE = re.compile(r"must have (?P<privilege>[A-Z ]+) granted on (?P<
 _SCORING = ("SELECT", "INSERT", "WITH")
 
 
+def explanation_of(number: int, parameters: Mapping[str, Any]) -> str | None:
+    """The sentence that users read for an error with this number. None if the number alone does not decide it."""
+    sentence = _SENTENCES.get(number)
+    return None if sentence is None else _filled(sentence, parameters)
+
+
+def explained_alike(number: int, other: int) -> bool:
+    """Whether users read the same sentence for two error numbers, or none for both."""
+    fails_in_python = (number in _FAILED_IN_PYTHON, other in _FAILED_IN_PYTHON)
+    return _SENTENCES.get(number) == _SENTENCES.get(other) and fails_in_python[0] == fails_in_python[1]
+
+
 @contextmanager
 def explained(parameters: Mapping[str, Any]) -> Iterator[None]:
     """Replace errors that the user can mend by an `IntentPlatformError` that says what to do. Others stay unchanged."""
@@ -106,6 +118,18 @@ def _connector_error(error: Exception) -> Exception:
     return getattr(error, "conn_error", None) or error
 
 
+def refusal_number(error: BaseException | None) -> int | None:
+    """The number of Snowflake's error that is this one, or that led to it. None if Snowflake did not raise it."""
+    from snowflake.connector import errors
+
+    while isinstance(error, Exception):
+        connector_error = _connector_error(error)
+        if isinstance(connector_error, errors.Error):
+            return connector_error.errno
+        error = error.__cause__
+    return None
+
+
 def _explanation(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformError | None:
     from snowflake.connector import errors
 
@@ -127,9 +151,13 @@ def _explanation(error: Any, parameters: Mapping[str, Any]) -> IntentPlatformErr
     named = _NAMED_PRIVILEGE.search(" ".join(str(error.msg).split()))
     if named is not None:
         sentence = _LACKING
+    return WarehouseError(f"{_filled(sentence, parameters, **(named.groupdict() if named else {}))}. {says}")
+
+
+def _filled(sentence: str, parameters: Mapping[str, Any], **others: str) -> str:
+    """The sentence with the values of the parameters and of `others` that it names."""
     names = ("account", "user", "role", "warehouse", "database", "schema")
-    values = {name: parameters.get(name, "(default)") for name in names} | (named.groupdict() if named else {})
-    return WarehouseError(f"{sentence.format(**values)}. {says}")
+    return sentence.format(**{name: parameters.get(name, "(default)") for name in names}, **others)
 
 
 def on_one_line(error: Any) -> str:

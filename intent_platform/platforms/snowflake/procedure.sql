@@ -22,7 +22,7 @@ zipfile.ZipFile(Path(sys._xoptions["snowflake_import_directory"]) / "{archive}")
 sys.path.insert(0, folder)
 os.environ["GIT_COMMIT"] = "{commit}"
 
-from intent_platform.procedures import {function}
+from {module} import {function}
 
 
 def run({arguments}):

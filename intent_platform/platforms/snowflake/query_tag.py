@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 APP = "intent_platform"
-_LONGEST = 2_000  # Snowflake's limit
+LONGEST = 2_000  # Snowflake's limit
 
 
 def query_tag(deployment: str, **about: str) -> str:
@@ -21,7 +21,7 @@ def query_tag(deployment: str, **about: str) -> str:
     tag = {"app": APP, "deployment": deployment, **(about or _running_step())}
     # A step with many assets makes a tag that is too long. Shorter values keep it valid JSON.
     text = json.dumps(tag)
-    return text if len(text) <= _LONGEST else json.dumps({key: str(value)[:200] for key, value in tag.items()})
+    return text if len(text) <= LONGEST else json.dumps({key: str(value)[:200] for key, value in tag.items()})
 
 
 @contextmanager

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 _TRIALS = "trials"
 #: Snowflake keeps up to 100 KB of metadata with a version. The rest is room for metrics and marks.
-_MOST_RECORD_BYTES = 80_000
+MOST_RECORD_BYTES = 80_000
 #: An incomplete version may be deleted after this time. Nothing locks the registry, and logging takes minutes.
 _LONGEST_LOGGING = timedelta(days=1)
 
@@ -87,7 +87,7 @@ class SnowflakeRegistry:
                     DIGEST: digest,
                     **({} if stored else {AUTOMATIC_DEFAULT: True}),
                 }
-                record[_TRIALS] = _best_that_fit(trials, _MOST_RECORD_BYTES - len(json.dumps(record)))
+                record[_TRIALS] = _best_that_fit(trials, MOST_RECORD_BYTES - len(json.dumps(record)))
                 # If another process used the name meanwhile, the loop tries the next one.
                 if log_artifact(registry, model, name, provenance, {RECORD: record}):
                     align(connection, complete_versions(connection))
