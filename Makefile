@@ -42,6 +42,9 @@ dev: $(READY)  ## start the Dagster UI, the schedules and the sensors on this ma
 setup: $(READY)  ## create the tables and load the source data [csv=PATH]; on Snowflake also [admin_role=…] [dry_run=1]
 	@$(RUN) -m intent_platform setup $(call given,csv admin_role) $(call flags,dry_run)
 
+doctor: $(READY)  ## ask the Snowflake account whether what the platform assumes is true there [full=1]
+	@$(RUN) -m intent_platform doctor $(call flags,full)
+
 rollback: $(READY)  ## make an earlier version champion: version=v_YYMMDD_HHMMSS or version=previous [reason="…"]
 	@test -n "$$version" || { echo "name the version: make rollback version=v_YYMMDD_HHMMSS, or version=previous"; exit 2; }
 	@$(RUN) -m intent_platform rollback $(call given,version reason)

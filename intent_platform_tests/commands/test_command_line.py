@@ -13,7 +13,7 @@ from intent_platform.platforms.snowflake.deployment import procedure_statements
 
 COMMANDS = {
     *{"demo", "setup", "dev", "rollback", "promote", "prune", "backup", "restore", "forget", "replay", "game-day"},
-    *{"deploy-sproc", "deploy-task", "monitor"},
+    *{"deploy-sproc", "deploy-task", "doctor", "monitor"},
 }
 DEFAULTS: dict[str, dict[str, object]] = {
     "demo": {"csv": None},
@@ -23,6 +23,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "game-day": {"strength": 1.0, "days": 60, "sessions_per_day": 400},
     "deploy-sproc": {"only": None, "dry_run": False},
     "deploy-task": {"only": None, "resume": False, "dry_run": False},
+    "doctor": {"full": False},
     "monitor": {"dry_run": False},
 }
 PRINT_LOADED_PACKAGES = """
@@ -140,3 +141,9 @@ class TestDeployment:
         sentence = capsys.readouterr().err
         assert sentence.startswith(f"{command}: {reason}")
         assert sentence.count("\n") == 1
+
+    def test_on_the_local_platform_has_no_account_to_ask(self, capsys):
+        assert main(["doctor"]) == 1
+        assert capsys.readouterr().err == (
+            "doctor: local has no account to ask: set INTENT_PLATFORM_DEPLOYMENT to dev or prod\n"
+        )

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from intent_platform_tests.snowflake_emulator.answers import Answers
 from intent_platform_tests.snowflake_emulator.errors import no_current, no_warehouse, unknown_statement
 from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
@@ -170,6 +171,7 @@ class Emulator:
         kept: the chunks that no client has fetched yet, by path.
         logins_made: the number of logins that the account accepted.
         missing_packages: packages that this account does not have, whatever the repository.
+        answers: what an account once answered the doctor. They override the rules.
         task_runs: the runs of tasks.
         notifications: what notification integrations were told.
         slow: the slow statements under way, with the number of times that their client must still ask.
@@ -189,6 +191,7 @@ class Emulator:
         self.logins_made = 0
         self.chunk_rows = 1_000
         self.missing_packages: set[str] = set()
+        self.answers = Answers()
         self.kept: dict[str, bytes] = {}
         self.task_runs: list[Any] = []
         self.notifications: list[Any] = []
@@ -234,6 +237,7 @@ class Emulator:
         Raises:
             ProgrammingError: the account refuses, or the emulator has no rule for it.
         """
+        self.answers.refuse(sql)
         reader = Reader(sql)
         if params and (reader.word() not in _BINDING or "INFER_SCHEMA" in sql.upper()):
             reader, params = Reader(inlined(reader, params)), None

@@ -2,6 +2,7 @@
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import absent_or_forbidden, error, invalid_property, syntax_error
+from intent_platform_tests.snowflake_emulator.facts import privileges_of
 from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.state import like
@@ -71,7 +72,9 @@ def grant(call: Call) -> Answer:
 
 
 def show_grants(call: Call) -> Answer:
-    """The grants, as they were written."""
+    """The grants as they were written, or the privileges of a role."""
+    if call.reader.take("TO", "ROLE"):
+        return privileges_of(call, call.reader.name())
     return rows(["grant"], [(text,) for text in sorted(call.emulator.state.of("grants"))])
 
 

@@ -30,7 +30,8 @@ def create(call: Call) -> Answer:
     with call.emulator.state.changing("models") as models:
         if key in models and not call.replacing:
             raise error(f"Object '{key}' already exists.", 100132, "42710")
-        models[key] = {"created": _now(), "comment": None, "default": version, "versions": {}}
+        default = version if call.emulator.answers.get("models.first_is_default", True) else None
+        models[key] = {"created": _now(), "comment": None, "default": default, "versions": {}}
         _add(call, models[key], key, version)
     return succeeded(f"Model {key.rpartition('.')[2]} successfully created.")
 
@@ -61,8 +62,9 @@ def alter(call: Call) -> Answer:
                 raise syntax_error(f"a version has no {reader.rest[:40]}")
             reader.expect("=")
             text = reader.literal()
-            if len(text) > _MOST_METADATA:  # the number of this error is not documented
-                raise error(f"{what.capitalize()} exceeds the limit of {_MOST_METADATA} bytes.", 1304, "22000")
+            most = call.emulator.answers.get("limits.metadata", _MOST_METADATA)
+            if len(text) > most:  # the number of this error is not documented
+                raise error(f"{what.capitalize()} exceeds the limit of {most} bytes.", 1304, "22000")
             version[what.lower()] = text
         elif reader.take("VERSION"):
             _alias(call, model, key)
@@ -152,7 +154,9 @@ def show_versions(call: Call) -> Answer:
             )
     columns = ["created_on", "name", "aliases", "comment", "database_name", "schema_name", "model_name"]
     columns += ["is_default_version", "functions", "metadata", "user_data", "model_attributes", "size", "environment"]
-    return table([*columns, "runnable_in", "inference_services", "model_spec"], shown)
+    columns += ["runnable_in", "inference_services", "model_spec"]
+    recorded = call.emulator.answers.get("models.columns", columns)
+    return table([column for column in columns if column in recorded], shown)
 
 
 def show_functions(call: Call) -> Answer:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _ANACONDA = {
 }
 
 
+@cache  # reading the metadata of all packages takes seconds
 def available() -> set[tuple[str, str]]:
     """Name and version of each package of the shared PyPI repository."""
     return {(each.metadata["Name"].lower(), each.version) for each in importlib.metadata.distributions()}
@@ -44,14 +46,14 @@ def refuse_missing(emulator: Emulator, requirements: Iterable[str], repository: 
     Raises:
         ProgrammingError: the repository does not exist, or a package is missing.
     """
-    if repository not in (None, _SHARED):
+    if repository is not None and repository.upper() != _SHARED:
         raise not_found("Artifact Repository", repository)
     offered: dict[str, set[str]] = {} if repository else _ANACONDA
     for name, version in available() if repository else ():
         offered.setdefault(name, set()).add(version)
-    missing = []
+    missing, absent = [], emulator.missing_packages | emulator.answers.missing_packages
     for requirement in map(Requirement, requirements):
-        versions = set() if requirement.name in emulator.missing_packages else offered.get(requirement.name, set())
+        versions = set() if requirement.name in absent else offered.get(requirement.name, set())
         if not any(requirement.specifier.contains(version, prereleases=True) for version in versions):
             missing.append(str(requirement))
     if missing:

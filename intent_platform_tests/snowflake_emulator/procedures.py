@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from intent_platform_tests.snowflake_emulator import events
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, invalid_property, invalid_value, syntax_error
+from intent_platform_tests.snowflake_emulator.facts import wait
 from intent_platform_tests.snowflake_emulator.packages import missing_packages, refuse_missing
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
@@ -105,6 +106,8 @@ def describe(call: Call) -> Answer:
 
 def run(call: Call) -> Answer:
     """Run a procedure with the session's role, database and schema."""
+    if call.reader.take("SYSTEM$WAIT"):
+        return wait(call)
     call.use_warehouse()
     key = call.key()
     found = _found(call, key)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from intent_platform_tests.snowflake_emulator import facts
 from intent_platform_tests.snowflake_emulator.emulator import Call
 from intent_platform_tests.snowflake_emulator.errors import syntax_error, unknown_statement
 from intent_platform_tests.snowflake_emulator.loading import inferred_schema
@@ -52,7 +53,7 @@ def _first_replacement(call: Call, sql: str) -> tuple[int, int, str] | None:
                 return token.start, tokens[last].end, _SYSTEM[word]
         if word == "PACKAGES" and place >= 2 and tokens[place - 2].text.upper() == "INFORMATION_SCHEMA":
             first = place - 4 if place >= 4 and tokens[place - 3].text == "." else place - 2
-            return tokens[first].start, token.end, f"({_packages()}) AS CHANNEL"
+            return tokens[first].start, token.end, f"({_packages(call)}) AS CHANNEL"
     return None
 
 
@@ -98,10 +99,12 @@ def _history(call: Call) -> pa.Table:
     )
 
 
-def _packages() -> str:
-    """The packages of the account: those of this Python."""
+def _packages(call: Call) -> str:
+    """The packages of the account: those of this Python, or those that an account once listed."""
     columns = ["PACKAGE_NAME", "VERSION", "LANGUAGE", "RUNTIME_VERSION"]
-    return rows(columns, [(name, version, "python", None) for name, version in sorted(available())]).text
+    listed = call.emulator.answers.get("packages.in_channel", None)
+    known = [(name, version) for name, version in sorted(available()) if listed is None or name in listed]
+    return rows(columns, [(name, version, "python", None) for name, version in known]).text
 
 
 def _current_time(call: Call, inside: str) -> str:
@@ -126,6 +129,9 @@ _FUNCTIONS: dict[str, Callable[[Call, str], str]] = {
     "CURRENT_USER": lambda call, _: literal(call.session.user),
     "CURRENT_ROLE": lambda call, _: literal(call.session.role),
     "CURRENT_WAREHOUSE": lambda call, _: literal(call.session.warehouse),
+    "CURRENT_VERSION": facts.version,
+    "CURRENT_REGION": facts.region,
+    "CURRENT_DATE": facts.current_date,
     "CURRENT_TIMESTAMP": _current_time,
     "SYSDATE": _current_time,
     "SYSTEM$TASK_RUNTIME_INFO": _task_runtime_info,

@@ -2,6 +2,7 @@
 
 from intent_platform_tests.snowflake_emulator import (
     events,
+    facts,
     governance,
     loading,
     logins,
@@ -25,6 +26,7 @@ RULES = [
     *monitors.RULES,
     *procedures.RULES,
     *events.RULES,
+    *facts.RULES,
     *tasks.RULES,
     *task_runs.RULES,
     *governance.RULES,

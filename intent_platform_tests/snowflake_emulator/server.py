@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from intent_platform_tests.snowflake_emulator import logins, task_runs, usage
+from intent_platform_tests.snowflake_emulator.answers import Answers
 from intent_platform_tests.snowflake_emulator.database import Database
 from intent_platform_tests.snowflake_emulator.descriptions import never_null, with_nullability
 from intent_platform_tests.snowflake_emulator.emulator import Emulator, Transfer
@@ -38,6 +39,7 @@ from intent_platform_tests.snowflake_emulator.wire import as_chunks, as_json
 _QUERY, _LOGIN, _SESSION = "/queries/v1/query-request", "/session/v1/login-request", "/session"
 _EXPIRED, _NO_SESSION, _RENEWAL_REFUSED = "390112", "390111", "390114"
 _IN_PROGRESS = "333333"
+_BINDER_ERROR, _UNKNOWN_COLUMN = 2043, 904
 
 
 class RunningEmulator(Emulator):
@@ -57,8 +59,11 @@ class RunningEmulator(Emulator):
 
 
 @contextlib.contextmanager
-def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
-    """Run an account with its state in `root`, on the loopback address. A process can run one at a time."""
+def serve(root: Path | None = None, port: int = 0, answers: Path | None = None) -> Iterator[RunningEmulator]:
+    """Run an account with its state in `root`, on the loopback address. A process can run one at a time.
+
+    `answers` is a file of `make doctor`. The account then answers as that account did.
+    """
     with contextlib.ExitStack() as stack:
         folder = root or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="snowflake_")))
         (folder / "databases").mkdir(parents=True, exist_ok=True)
@@ -75,6 +80,8 @@ def serve(root: Path | None = None, port: int = 0) -> Iterator[RunningEmulator]:
         stack.enter_context(repaired())
         database = stack.enter_context(_database(folder / "databases"))
         emulator = RunningEmulator(folder, parameters, RULES, database.transactions)
+        if answers is not None:
+            emulator.answers = Answers.read(answers)
         emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         config = uvicorn.Config(_application(emulator), log_level="critical", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
@@ -121,6 +128,7 @@ def _application(emulator: Emulator) -> Starlette:
         connection = fakesnow_server.sessions[token]
         session = emulator.session_of(connection)
         session.parameters.update(given)
+        session.parameters.update(emulator.answers.get("times.parameters", {}))
         session.user, session.role = user, (role or session.role).upper()
         warehouse = request.query_params.get("warehouse", "").upper()
         session.warehouse = warehouse if warehouse in emulator.state.of("warehouses") else None
@@ -140,7 +148,8 @@ def _application(emulator: Emulator) -> Starlette:
     async def query(request: Request) -> Response:
         asked = await _json(request)
         try:
-            return await answer_statement(request, asked)
+            sql = asked["sqlText"]
+            return _as_the_account_numbers(emulator, sql, await answer_statement(request, asked))
         except Exception as mistake:  # noqa: BLE001  the client would repeat the request after an HTTP 500
             return _refusal_response(error(f"the emulator fails at this statement: {mistake!r}", 9998, "XX000"))
 
@@ -187,7 +196,10 @@ def _application(emulator: Emulator) -> Starlette:
         wanted = emulator.session_of(connection).parameters.get("PYTHON_CONNECTOR_QUERY_RESULT_FORMAT")
         if not queried or wanted == "JSON":
             return as_json(answered)
-        return as_chunks(answered, emulator.chunk_rows, lambda content: f"{request.base_url}{emulator.keep(content)}")
+        widths = emulator.answers.get("types.integers", ())
+        return as_chunks(
+            answered, emulator.chunk_rows, lambda content: f"{request.base_url}{emulator.keep(content)}", widths
+        )
 
     async def result(request: Request) -> Response:
         asked, polls = emulator.slow.pop(request.path_params["number"])
@@ -245,6 +257,19 @@ def _refusal_response(refusal: ProgrammingError) -> Response:
     code = f"{refusal.errno:06d}"
     data = {"errorCode": code, "sqlState": refusal.sqlstate}
     return JSONResponse({"data": data, "code": code, "message": refusal.msg, "success": False})
+
+
+def _as_the_account_numbers(emulator: Emulator, sql: str, answered: Response) -> Response:
+    """The answer with the account's number of an error. fakesnow numbers an unknown column like an unknown role."""
+    if b'"success":false' not in bytes(answered.body):
+        return answered
+    body = json.loads(bytes(answered.body))
+    number = int(body["code"])
+    if number == _BINDER_ERROR and "Binder Error" in body["message"]:
+        number = _UNKNOWN_COLUMN
+    body["code"] = f"{emulator.answers.renumbered(sql, number):06d}"
+    body["data"] = {**(body["data"] or {}), "errorCode": body["code"]}
+    return JSONResponse(body)
 
 
 def _bindings(asked: dict[str, Any]) -> list[Any] | None:

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pyarrow as pa
@@ -12,10 +12,13 @@ from starlette.responses import JSONResponse, Response
 _WIDTHS = (pa.int8(), pa.int16(), pa.int32())
 
 
-def as_chunks(answered: Response, rows: int, address_of: Callable[[bytes], str]) -> Response:
+def as_chunks(
+    answered: Response, rows: int, address_of: Callable[[bytes], str], widths: Collection[str] = ()
+) -> Response:
     """fakesnow's Arrow result in chunks of `rows` rows: the first one in the answer, the others at an address each.
 
-    As in Snowflake, the whole numbers of a chunk are as narrow as its own values.
+    As in Snowflake, the whole numbers of a chunk are as narrow as its own values. `widths` are the types that an
+    account once sent instead, by Arrow's names.
     """
     body = json.loads(bytes(answered.body))
     data = body.get("data") or {}
@@ -23,9 +26,9 @@ def as_chunks(answered: Response, rows: int, address_of: Callable[[bytes], str])
         return answered
     table = pa.ipc.open_stream(b64decode(data["rowsetBase64"])).read_all()
     first, *others = [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
-    data |= {"rowsetBase64": b64encode(_narrow(first)).decode(), "returned": table.num_rows}
+    data |= {"rowsetBase64": b64encode(_narrow(first, widths)).decode(), "returned": table.num_rows}
     if others:
-        contents = [(_narrow(chunk), chunk.num_rows) for chunk in others]
+        contents = [(_narrow(chunk, widths), chunk.num_rows) for chunk in others]
         data["chunks"] = [
             {"url": address_of(content), "rowCount": count, "uncompressedSize": len(content), "compressedSize": 0}
             for content, count in contents
@@ -34,11 +37,11 @@ def as_chunks(answered: Response, rows: int, address_of: Callable[[bytes], str])
     return JSONResponse(body)
 
 
-def _narrow(chunk: pa.Table) -> bytes:
+def _narrow(chunk: pa.Table, widths: Collection[str]) -> bytes:
     """The chunk as an Arrow stream."""
     fields, columns = [], []
     for field, column in zip(chunk.schema, chunk.columns, strict=True):
-        kind = _narrowest(column) if pa.types.is_integer(field.type) else field.type
+        kind = _narrowest(column, widths) if pa.types.is_integer(field.type) else field.type
         fields.append(field.with_type(kind))
         columns.append(column.cast(kind))
     schema, sink = pa.schema(fields), pa.BufferOutputStream()
@@ -47,9 +50,11 @@ def _narrow(chunk: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _narrowest(column: pa.ChunkedArray) -> pa.DataType:
+def _narrowest(column: pa.ChunkedArray, widths: Collection[str]) -> pa.DataType:
+    if "double" in widths:
+        return pa.float64()
     extremes = pc.min_max(column).as_py().values()
-    for kind in _WIDTHS:
+    for kind in (width for width in _WIDTHS if not widths or str(width) in widths):
         limit = 2 ** (kind.bit_width - 1)
         if all(value is None or -limit <= value < limit for value in extremes):
             return kind
