@@ -6,6 +6,7 @@ import dagster as dg
 
 from intent_platform.assets import build_assets
 from intent_platform.assets.checks import build_checks
+from intent_platform.automation.doctor import define_doctor_jobs
 from intent_platform.automation.jobs import ASSET_JOBS
 from intent_platform.automation.retention import define_retention_jobs
 from intent_platform.automation.rollback import define_rollback_job
@@ -32,7 +33,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(settings, source),
-        jobs=[*ASSET_JOBS, define_rollback_job(settings, source), *define_retention_jobs(settings, source)],
+        jobs=[
+            *ASSET_JOBS,
+            define_rollback_job(settings, source),
+            *define_retention_jobs(settings, source),
+            *define_doctor_jobs(settings),
+        ],
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, source),
         resources={"platform": platform_for(settings)},
