@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -27,14 +27,20 @@ from intent_platform.platforms.snowflake.doctor import (
 )
 from intent_platform.platforms.snowflake.doctor.account import Account
 from intent_platform.platforms.snowflake.doctor.probe import NOT_ASKED, Answer, Finding, Probe, failed, refused
-from intent_platform.platforms.snowflake.failures import explained, refusal_number
+from intent_platform.platforms.snowflake.failures import explained, explanation_of, refusal_number
 from intent_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection as Client
 
 PROBES = (
     *(*login.PROBES, *privileges.PROBES, *packages.PROBES, *times.PROBES, *types.PROBES, *locks.PROBES),
     *(*errors.PROBES, *models.PROBES, *limits.PROBES),
 )
 _ASSET = "doctor"
+#: USE ROLE refuses a role that does not exist or that the user does not have. A login has another number for both.
+_UNUSABLE_ROLES = frozenset({2003, 2043, 3013})
+_ROLE_REFUSED_AT_LOGIN = 390189
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def _scratch(settings: Settings) -> Iterator[Account]:
     connector = SnowflakeConnector(settings.model_copy(update={"snowflake": section}), _ASSET)
     place = f"{platform.parameters['database']}.{name}"
     with SnowflakeConnector(settings, _ASSET).open(schema=False) as client, explained(platform.parameters):
-        client.cursor().execute(f"USE ROLE {platform.parameters['role']}")
+        _use_role(client, platform.parameters)
         client.cursor().execute(f"DROP SCHEMA IF EXISTS {place} CASCADE")
         try:
             client.cursor().execute(f"CREATE SCHEMA {place}")
@@ -158,6 +164,15 @@ def _scratch(settings: Settings) -> Iterator[Account]:
                 client.cursor().execute(f"DROP SCHEMA IF EXISTS {place} CASCADE")
             raise
         client.cursor().execute(f"DROP SCHEMA IF EXISTS {place} CASCADE")
+
+
+def _use_role(client: "Client", parameters: Mapping[str, Any]) -> None:
+    try:
+        client.cursor().execute(f"USE ROLE {parameters['role']}")
+    except Exception as error:
+        if refusal_number(error) not in _UNUSABLE_ROLES:
+            raise
+        raise WarehouseError(explanation_of(_ROLE_REFUSED_AT_LOGIN, parameters)) from error
 
 
 def scratch_schema(settings: Settings) -> str:

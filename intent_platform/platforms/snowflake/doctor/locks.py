@@ -3,10 +3,10 @@
 import time
 from contextlib import suppress
 
+from intent_platform.platforms.snowflake.connector import LONGEST_DETACHED_SECONDS
 from intent_platform.platforms.snowflake.doctor.account import Account
 from intent_platform.platforms.snowflake.doctor.probe import Answer, Probe, refused, shown_error
 from intent_platform.platforms.snowflake.failures import explained_alike
-from intent_platform.platforms.snowflake.connector import LONGEST_DETACHED_SECONDS
 
 _LOCKED = 625
 _BRIEF_SECONDS = 2
