@@ -15,7 +15,9 @@ from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.reader import Reader
 
 #: By name of the probe: the number of the error by the rules, and the first words of a statement that may raise it.
+#: `*` stands for any word.
 _NUMBERED = {
+    "errors.unknown_database": (2003, ("SELECT", "*", "FROM", "*", ".", "*", ".")),
     "errors.unknown_table": (2003, ("SELECT",)),
     "errors.unknown_procedure": (2141, ("CALL",)),
     "errors.unknown_column": (904, ("SELECT",)),
@@ -26,7 +28,7 @@ _NUMBERED = {
     "errors.timeout": (630, ("CALL",)),
     "locks.update": (625, ("UPDATE",)),
 }
-#: By kind of object in `privileges.refused`: the first words of the statement. `*` stands for any name.
+#: By kind of object in `privileges.refused`: the first words of the statement.
 _REFUSABLE = {
     "table": ("CREATE", "TABLE", "DOCTOR_TRIED"),
     "view": ("CREATE", "VIEW"),
