@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from snowflake.snowpark import Session
 
 from intent_platform.modelling.model import IntentModel
 from intent_platform.platforms import platform_for
@@ -14,6 +13,7 @@ from intent_platform.platforms.aliases import Aliases
 from intent_platform.platforms.champion import SettledChampion, settle
 from intent_platform.platforms.ports import Platform
 from intent_platform.platforms.snowflake.aliases import alias_statements
+from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.versions import ModelVersion
 from intent_platform_tests.platforms.conftest import log_version, move, moves_of
 from intent_platform_tests.snowflake_emulator.faults import Fault
@@ -111,9 +111,11 @@ class TestKill:
             "removed": ("delete_registered_model_alias", "challenger"),
             "set": ("set_registered_model_alias", "champion"),
         }
-        remote = {"removed": ("sql", "CHALLENGER UNSET ALIAS"), "set": ("sql", "SET ALIAS = CHAMPION")}
+        remote = {"removed": ("execute", "CHALLENGER UNSET ALIAS"), "set": ("execute", "SET ALIAS = CHAMPION")}
         is_local = target == "local"
-        with killed_at(MlflowClient if is_local else Session, *(local if is_local else remote)[request.param]):
+        with killed_at(
+            MlflowClient if is_local else SnowflakeConnection, *(local if is_local else remote)[request.param]
+        ):
             move(platform, two, one)
         return platform, one if is_local else two
 
@@ -128,7 +130,7 @@ class TestKill:
         one, _ = log(), log()
         move(platform, one, None, "first")
         local = (MlflowClient, "set_registered_model_alias", "challenger")
-        with killed_at(*(local if target == "local" else (Session, "sql", "SET ALIAS = CHALLENGER"))):
+        with killed_at(*(local if target == "local" else (SnowflakeConnection, "execute", "SET ALIAS = CHALLENGER"))):
             log_version(platform, model)
         newest = platform.registry.versions()[-1]
         assert settle(platform) == SettledChampion(one, (SET_AGAIN,))
