@@ -4,12 +4,14 @@ DuckDB ends a transaction at its first error, shows it one snapshot, and refuses
 neither. So each statement commits in DuckDB by itself, and inside a transaction it changes private copies.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from duckdb import DuckDBPyConnection
 
+_PREFIX = "TRANSACTION"  # of the names of private copies
 _TEMPORARY = "temp"  # DuckDB's catalog of a session's temporary tables
 
 
@@ -35,6 +37,11 @@ def found_table(duck: DuckDBPyConnection, database: str | None, schema: str | No
         [name, _TEMPORARY, database or "", schema or "", _TEMPORARY],
     ).fetchone()
     return None if found is None else Place(*found)
+
+
+def original_name(name: str) -> str:
+    """The name of the table that a private copy of this name belongs to, or the same name."""
+    return re.sub(rf"^{_PREFIX}_\d+_\d+_", "", name)
 
 
 class PrivateCopy:
@@ -68,7 +75,7 @@ class PrivateCopy:
     @property
     def copy(self) -> Place:
         """The temporary table."""
-        return Place(_TEMPORARY, "main", f"TRANSACTION_{self._number}_{self._generation}_{self.place.name}")
+        return Place(_TEMPORARY, "main", f"{_PREFIX}_{self._number}_{self._generation}_{self.place.name}")
 
     def own_rows(self) -> None:
         """Let the transaction change all rows of the table as it is now."""

@@ -3,6 +3,7 @@
 `corrections` rewrites the statements, `transactions` runs them.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,20 @@ from fakesnow.instance import FakeSnow
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr
 
+from intent_platform_tests.snowflake_emulator.copies import original_name
 from intent_platform_tests.snowflake_emulator.corrections import FUNCTIONS, corrected
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.transactions import Transaction, Transactions
+
+#: DuckDB's messages of constraints, and the reasons and numbers that Snowflake gives.
+_CONSTRAINTS = (
+    (r"NOT NULL constraint failed: (?P<table>.+)\.(?P<column>.+)", "NULL result in a non-nullable column", 100072),
+    (
+        r'CHECK constraint failed on table "(?P<table>.+)" with expression CHECK\(\(length\("?(?P<column>.+?)"?\) <= ',
+        "String is too long and would be truncated",
+        100078,
+    ),
+)
 
 
 class Cursor(FakeSnowflakeCursor):
@@ -103,13 +115,19 @@ def _numbered() -> Iterator[None]:
     try:
         yield
     except duckdb.ConstraintException as refused:
-        if "NOT NULL" in str(refused):
-            raise error("NULL result in a non-nullable column", 100072, "22000") from refused
-        if "length" in str(refused):
-            raise error("String is too long and would be truncated", 100078, "22000") from refused
-        raise
+        raise _refused_by_a_constraint(refused) from refused
     except duckdb.InvalidInputException as refused:
         raise _refused_by_a_function(refused) from refused
+
+
+def _refused_by_a_constraint(refused: duckdb.Error) -> Exception:
+    """The error for a value that a column does not take, or the same error."""
+    for pattern, reason, errno in _CONSTRAINTS:
+        if found := re.search(pattern, str(refused)):
+            table = original_name(found["table"])
+            message = f"DML operation to table {table} failed on column {found['column']} with error: {reason}"
+            return error(message, errno, "22000")
+    return refused
 
 
 def _refused_by_a_function(refused: duckdb.Error) -> Exception | ProgrammingError:

@@ -71,6 +71,11 @@ class TestTransaction:
         run(one, "INSERT INTO T VALUES (3)", "COMMIT")
         assert rows(one) == rows(other) == [1, 2, 3]
 
+    def test_names_its_tables_in_errors(self, one: Any) -> None:
+        run(one, "BEGIN", "INSERT INTO T VALUES (2)")
+        with pytest.raises(DatabaseError, match="DML operation to table T failed on column A with error: NULL"):
+            run(one, "INSERT INTO T VALUES (NULL)")
+
     def test_sees_its_changes_before_others_do(self, one: Any, other: Any) -> None:
         run(one, "BEGIN", "INSERT INTO T VALUES (2)", "UPDATE T SET A = A + 10", "DELETE FROM T WHERE A = 11")
         assert (rows(one), rows(other)) == ([12], [1])
