@@ -84,8 +84,8 @@ def move_champion(
     """Make `to` the champion if `replacing` is still the champion, and write the ledger.
 
     Moves run one after the other. The pointer moves after the ledger row is written and before it is committed. If the
-    move or the commit fails, ledger, pointer and quarantine marks keep their old values. If the process is killed
-    between the two, `settle` completes the move from its row in `CHAMPION_INTENTS`.
+    move or the commit fails, ledger and pointer keep their old values, and the champion is not quarantined. If the
+    process is killed between the two, `settle` completes the move from its row in `CHAMPION_INTENTS`.
 
     Args:
         platform: the platform whose champion changes.
@@ -96,7 +96,7 @@ def move_champion(
         metrics: metrics known at the move. The ledger stores them as JSON.
         run_id: the run that moves the pointer.
         effective_date: the first session date for which `to` counts as champion. The default is today in Asia/Tokyo.
-        quarantine_reason: why `replacing` is quarantined. With None its quarantine does not change.
+        quarantine_reason: why `replacing` is quarantined. With None it is not.
 
     Raises:
         UnknownVersion, WarehouseError, VersionUnfit: `to` cannot be champion. Nothing was moved.
@@ -128,10 +128,10 @@ def move_champion(
             ensure_champion(champion, replacing, to)
             if read_ledger(connection).latest != latest:
                 raise ChampionMoved(f"the champion moved meanwhile: decide again whether to make {to.name} champion")
-            if champion is not None and quarantine_reason is not None:
+            if champion is not None and champion.quarantine != quarantine_reason:
                 # The mark comes first. An interruption can then leave a quarantined champion, but never a rolled-back
-                # version that an evaluation may promote again.
-                undo.callback(registry.set_quarantine, champion, champion.quarantine)
+                # version that an evaluation may promote again. `settle` lifts such a mark, or else the next move.
+                undo.callback(registry.set_quarantine, champion, None)
                 registry.set_quarantine(champion, quarantine_reason)
             write_move(connection, CHAMPION_HISTORY, move, metrics)
             connection.execute("DELETE FROM CHAMPION_INTENTS WHERE MOVE <= :number", number=move.number)

@@ -82,6 +82,13 @@ class TestMoveWithQuarantine:
     def test_frees_the_new_champion_from_quarantine(self, moved):
         assert moved.platform.registry.version(moved.champion.name).quarantine is None
 
+    def test_lifts_the_mark_that_a_killed_rollback_left(self, versions):
+        """The move settled before the rollback set its mark, and got the lock when the rollback was killed."""
+        platform, champion, other = versions
+        platform.registry.set_quarantine(champion, "marked by a killed rollback")
+        move(platform, other, champion, "force")
+        assert platform.registry.version(champion.name).quarantine is None
+
 
 class TestMoveThatWaits:
     def test_is_later_than_the_moves_it_waited_for(self, versions, log, monkeypatch):
@@ -200,22 +207,14 @@ class TestMoveWithoutRegistry:
             move(platform, version, None, "first")
         assert moves_of(platform) == ()
 
-    @pytest.mark.parametrize(
-        "mark", [None, "marked by an interrupted rollback"], ids=["no quarantine", "an earlier quarantine"]
-    )
-    def test_keeps_the_quarantine_of_the_champion(self, versions, unreachable, mark):
+    @pytest.mark.parametrize("mark", [None, "marked by a killed rollback"], ids=["no mark", "an earlier mark"])
+    def test_leaves_no_quarantined_champion(self, versions, unreachable, mark):
         platform, champion, other = versions
         platform.registry.set_quarantine(champion, mark)
         unreachable()
         with pytest.raises(ConnectionError):
-            move(
-                platform,
-                other,
-                platform.registry.version(champion.name),
-                "rollback",
-                quarantine_reason="scores too high",
-            )
-        assert platform.registry.version(champion.name).quarantine == mark
+            move(platform, other, champion, "rollback", quarantine_reason="scores too high")
+        assert platform.registry.version(champion.name).quarantine is None
 
 
 class TestMoveWithoutCommit:
