@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from queue import SimpleQueue
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
@@ -85,7 +87,8 @@ class SnowflakeConnector:
     _idle: _Idle = field(default_factory=lambda: defaultdict(list), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        finalize(self, _close_all, self._idle)
+        _start_closer()
+        finalize(self, _abandon, self._idle).atexit = False  # each client closes itself at exit
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
@@ -217,6 +220,23 @@ def _logged_in(
             connection.close()  # after an exception the resource leaves it open
 
 
-def _close_all(idle: _Idle) -> None:
+#: The clients of connectors that are gone.
+_ABANDONED: SimpleQueue[_LoggedIn] = SimpleQueue()
+
+
+def _abandon(idle: _Idle) -> None:
+    """Leave the clients to the closer. The garbage collector calls this anywhere, even inside of a client's lock."""
     for kept in [kept for waiting in idle.values() for kept in waiting]:
-        kept.close()
+        _ABANDONED.put(kept)
+
+
+@cache
+def _start_closer() -> None:
+    Thread(target=_close_abandoned, name="closer of idle Snowflake clients", daemon=True).start()
+
+
+def _close_abandoned() -> None:
+    while True:
+        abandoned = _ABANDONED.get()
+        with suppress(Exception):  # whatever it is, the next client must be closed too
+            abandoned.close()
