@@ -4,7 +4,7 @@ import atexit
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from bench.torture.homes import Room
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
-from intent_platform.platforms.snowflake.preparation import prepare
+from intent_platform.platforms.snowflake.preparation import administrators_statements, prepare
 from intent_platform.settings import Settings, load_settings
 from intent_platform.settings.types import ENVIRONMENT_PREFIX
 from intent_platform_tests.snowflake_emulator import serve
@@ -90,20 +90,27 @@ def new_schema_name() -> str:
 
 @contextmanager
 def created_schema(settings: Settings) -> Iterator[None]:
-    """The schema of these settings exists inside. The settings' role owns it."""
+    """The schema of these settings exists inside.
+
+    On the emulated account an administrator creates it and grants what `make setup` grants. On a real account, the
+    settings' role creates it and owns it.
+    """
     connector = SnowflakeConnector(settings)
-
-    def run(statement: str) -> None:
-        with connector.open(schema=False) as connection, connection.cursor() as cursor:
-            cursor.execute(f"USE ROLE {connector.parameters['role']}")
-            cursor.execute(statement)
-
     schema = f"{connector.parameters['database']}.{connector.parameters['schema']}"
-    run(f"CREATE SCHEMA {schema}")
+    is_emulated = connector.parameters["account"] == "emulated"
+    role = "ACCOUNTADMIN" if is_emulated else connector.parameters["role"]
+    granted = administrators_statements(connector, '"SOMEBODY"') if is_emulated else [f"CREATE SCHEMA {schema}"]
+
+    def run(statements: Iterable[str]) -> None:
+        with connector.open(schema=False) as connection, connection.cursor() as cursor:
+            for statement in (f"USE ROLE {role}", *statements):
+                cursor.execute(statement)
+
+    run(granted)
     try:
         yield
     finally:
-        run(f"DROP SCHEMA {schema} CASCADE")
+        run([f"DROP SCHEMA {schema} CASCADE"])
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
 from intent_platform.partitions import Window, day_of
+from intent_platform.platforms.snowflake.connection import SnowflakeConnection
 from intent_platform.platforms.snowflake.connector import SnowflakeConnector
 from intent_platform.platforms.snowflake.preparation import prepare
 from intent_platform.platforms.snowflake.tasks import deploy_tasks
@@ -40,15 +42,24 @@ class Morning:
         return [json.loads(s.tag) for s in self.sent if f'"asset": "{asset}"' in s.tag]
 
 
+@contextmanager
+def administration(shop: Shop) -> Iterator[SnowflakeConnection]:
+    """A connection of the administrator, for what the tasks' role may not do."""
+    connector = SnowflakeConnector(shop.settings)
+    with connector.open() as client:
+        client.cursor().execute("USE ROLE ACCOUNTADMIN")
+        yield SnowflakeConnection(client, connector.parameters)
+
+
 def play(shop: Shop, emulator, run: Callable[[], object]) -> Morning:
     """What `run` makes the tasks do."""
-    with shop.platform.warehouse.connect() as connection:
+    with administration(shop) as connection:
         connection.execute("DELETE FROM EVENTS")
     kept = (emulator.task_runs, emulator.statements, emulator.notifications)
     begun = [len(entries) for entries in kept]
     run()
     runs, sent, told = (entries[start:] for entries, start in zip(kept, begun, strict=True))
-    with shop.platform.warehouse.connect() as connection:
+    with administration(shop) as connection:
         logged = connection.fetch("SELECT RECORD, VALUE FROM EVENTS ORDER BY TIMESTAMP").to_pylist()
     events = [(json.loads(row["RECORD"])["severity_text"], row["VALUE"].splitlines()[0]) for row in logged]
     return Morning(shop, runs, sent, events, told, len(shop.rows("SCORES", "UID", LAST_OF_MAY)))
@@ -63,13 +74,14 @@ def shop(deployed: Deploy, emulator) -> Iterator[Shop]:
         prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)
         shop.load()
         shop.crown()
-        with shop.platform.warehouse.connect() as connection:
+        with administration(shop) as connection:
             connection.execute("CREATE EVENT TABLE EVENTS")
             place = f"{connector.parameters['database']}.{connector.parameters['schema']}"
             connection.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {place}.EVENTS")
             connection.execute(
                 "CREATE OR REPLACE NOTIFICATION INTEGRATION PAGER ENABLED = TRUE TYPE = QUEUE DIRECTION = OUTBOUND"
             )
+            connection.execute(f"GRANT USAGE ON INTEGRATION PAGER TO ROLE {connector.parameters['role']}")
         deploy_tasks(connector, lambda _: None, resume=True, dry=False)
         yield shop
         deploy_tasks(connector, lambda _: None, resume=False, dry=False)

@@ -115,7 +115,7 @@ def in_our_source(make_settings: Callable[..., Settings], **overrides: Any) -> F
 
 @contextmanager
 def in_snowflake(snowflake_settings: Callable[..., Settings], **overrides: Any) -> Iterator[Filler]:
-    """A table of another database of the emulated account."""
+    """A table of another database of the emulated account. Its owner is the role SYSADMIN."""
     database = f"ELT_{uuid.uuid4().hex[:8]}".upper()
     table = f"{database}.SHOP.SESSIONS"
     settings = snowflake_settings(feed="table", table={"relation": table.lower()}, **overrides)
@@ -124,11 +124,14 @@ def in_snowflake(snowflake_settings: Callable[..., Settings], **overrides: Any) 
     @contextmanager
     def opened() -> Iterator[Connection]:
         with connector.open() as client:
+            client.cursor().execute("USE ROLE SYSADMIN")
             yield SnowflakeConnection(client, {})
 
     filler = Filler(settings, table, opened)
     for statement in (f"CREATE DATABASE {database}", f"CREATE SCHEMA {database}.SHOP", DDL):
         filler.run(statement)
+    for granted in (f"USAGE ON DATABASE {database}", f"USAGE ON SCHEMA {database}.SHOP", "SELECT ON TABLE {}"):
+        filler.run(f"GRANT {granted} TO ROLE {connector.parameters['role']}")
     yield filler
     filler.run(f"DROP SCHEMA {database}.SHOP CASCADE")
 

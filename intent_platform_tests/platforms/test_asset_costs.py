@@ -56,13 +56,15 @@ class TestSetup:
     @pytest.mark.parametrize("withheld", ["USAGE_VIEWER", "PYPI_REPOSITORY_USER", "VIEW ASSET_COSTS"])
     def test_continues_without_what_an_account_withholds(self, snowflake_settings, emulator, withheld):
         shown: list[str] = []
+        connector = SnowflakeConnector(snowflake_settings())
         emulator.inject(Fault.DENIED, matching=withheld)
-        prepare(SnowflakeConnector(snowflake_settings()), "ACCOUNTADMIN", shown.append, dry=False)
+        prepare(connector, "ACCOUNTADMIN", shown.append, dry=False)
         (refusal,) = (line for line in shown if line.startswith("--"))
         assert "the platform works without it" in refusal
         assert any(line.startswith("CREATE STAGE") for line in shown)
 
     def test_ends_at_any_other_refusal(self, snowflake_settings, emulator):
+        connector = SnowflakeConnector(snowflake_settings())
         emulator.inject(Fault.DENIED, matching="CREATE STAGE")
         with pytest.raises(WarehouseError, match="grant the privilege"):
-            prepare(SnowflakeConnector(snowflake_settings()), "ACCOUNTADMIN", lambda _: None, dry=False)
+            prepare(connector, "ACCOUNTADMIN", lambda _: None, dry=False)

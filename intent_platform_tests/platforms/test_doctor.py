@@ -182,7 +182,8 @@ class TestScratchSchema:
 
     def test_of_a_killed_doctor_is_dropped_by_the_next(self, emulator, doctor_settings):
         place = f"MLSYSTEM_DEV.{scratch_schema(doctor_settings)}"
-        with snowflake.connector.connect(**emulator.connection_parameters, database="MLSYSTEM_DEV") as connection:
+        runner = {**emulator.connection_parameters, "role": "MLSYSTEM_DEV_RUNNER"}
+        with snowflake.connector.connect(**runner, database="MLSYSTEM_DEV") as connection:
             connection.cursor().execute(f"CREATE SCHEMA {place}")
             connection.cursor().execute(f"CREATE TABLE {place}.DOCTOR_TRIED (A INTEGER)")
         examination = examine(doctor_settings, probes=[probe_named("privileges.refused")])

@@ -2,14 +2,16 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from intent_platform_tests.snowflake_emulator.answers import Answers
-from intent_platform_tests.snowflake_emulator.errors import no_current, no_warehouse, unknown_statement
+from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
+from intent_platform_tests.snowflake_emulator.privileges import Access
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
 from intent_platform_tests.snowflake_emulator.state import State
 from intent_platform_tests.snowflake_emulator.transactions import Transactions
@@ -34,6 +36,7 @@ class Session:
     ticked_at: datetime | None = None
     scheduled_at: datetime | None = None
     temporary: list[str] = field(default_factory=list)
+    temporary_objects: set[str] = field(default_factory=set)  # kind and full name
 
 
 @dataclass(frozen=True)
@@ -84,38 +87,46 @@ class Call:
     def session(self) -> Session:
         return self.emulator.session_of(self.connection)
 
+    @property
+    def access(self) -> Access:
+        """What the session may do."""
+        return Access(self.emulator.state, self.session)
+
     def key(self, parts: Sequence[str] | None = None) -> str:
         """The full name of an object; the next name of the statement unless `parts` are given.
 
         Raises:
-            ProgrammingError: the name needs a database or schema, and the session has none.
+            ProgrammingError: the name is partial, and the session has no current place that its role may use.
         """
         parts = tuple(parts or self.reader.parts())
-        place = {"database": self.connection.database, "schema": self.connection.schema}
-        needed = [*place][: 3 - len(parts)]
-        for what in needed:
-            if not place[what]:
-                raise no_current(what, self.reader.tokens[0].text.upper())
-        return ".".join((*(str(place[what]) for what in needed), *parts))
+        place = (self.connection.database, self.connection.schema)
+        if len(parts) < 3:
+            self.access.require_place(self.reader.tokens[0].text.upper(), *place, len(parts))
+        return ".".join((*(str(each) for each in place[: 3 - len(parts)]), *parts))
 
     def use_warehouse(self) -> None:
-        """Check that the session has a warehouse, which the statement needs.
+        """Check that the session has a warehouse that its role may use, which the statement needs.
 
         Raises:
             ProgrammingError: it has none.
         """
-        if self.session.warehouse is None and not self.describing:
-            raise no_warehouse()
+        if not self.describing:
+            self.access.require_warehouse()
 
     @property
     def replacing(self) -> bool:
         return "REPLACE" in self.modifiers
 
 
+#: What a rule asks before its handler, and notes after it.
+Need = Callable[[Call], AbstractContextManager[None]]
+
+
 @dataclass(frozen=True)
 class Rule:
     """The handler of statements that begin with one of `heads`, such as `CREATE STAGE`.
 
+    `need` checks the privileges that the statement itself names. A handler checks what it finds later.
     A part that the handler leaves unread is an error. A `delegated` statement is exempt: fakesnow reads the whole
     text, or the emulator stores it as written.
     """
@@ -123,6 +134,7 @@ class Rule:
     heads: Sequence[str]
     handle: Callable[[Call], Answer]
     delegated: bool = False
+    need: Need = nullcontext
 
     def answer(self, call: Call) -> Answer:
         """The handler's answer.
@@ -130,9 +142,10 @@ class Rule:
         Raises:
             ProgrammingError: the handler refuses, or leaves a part of the statement unread.
         """
-        answer = self.handle(call)
-        if not self.delegated:
-            call.reader.end()
+        with self.need(call):
+            answer = self.handle(call)
+            if not self.delegated:
+                call.reader.end()
         return answer
 
 

@@ -61,3 +61,11 @@ def no_current(what: str, verb: str) -> ProgrammingError:
 def unknown_statement(sql: str) -> ProgrammingError:
     """The emulator has no rule for this statement. It never pretends success."""
     return error(f"the emulator does not know this statement: {' '.join(sql.split())[:200]}", 9999, "0A000")
+
+
+def insufficient(privilege: str, kind: str, name: str, role: str) -> ProgrammingError:
+    """The role sees the object, but lacks a privilege. Snowflake names the privilege if it is ownership."""
+    message = f"Insufficient privileges to operate on {kind.lower()} '{name.rpartition('.')[2]}'."
+    if privilege == "OWNERSHIP":
+        message += f" Your primary role {role} must have OWNERSHIP granted on {kind} {name}."
+    return error(f"SQL access control error:\n{message}", 3001, "42501")

@@ -7,6 +7,7 @@ from typing import Any
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import not_found, unknown_statement
+from intent_platform_tests.snowflake_emulator.needs import creating, on_account
 from intent_platform_tests.snowflake_emulator.parameters import LOG_LEVELS, refuse_value
 from intent_platform_tests.snowflake_emulator.results import literal, succeeded
 
@@ -68,6 +69,6 @@ def record(call: Call, procedure: str, events: Iterable[dict[str, Any]]) -> None
 
 
 RULES = [
-    Rule(["CREATE EVENT TABLE"], create),
-    Rule(["ALTER DATABASE", "ALTER SCHEMA", "ALTER ACCOUNT"], alter),
+    Rule(["CREATE EVENT TABLE"], create, need=creating("TABLE", "CREATE EVENT TABLE")),
+    Rule(["ALTER DATABASE", "ALTER SCHEMA", "ALTER ACCOUNT"], alter, need=on_account("MODIFY LOG LEVEL")),
 ]

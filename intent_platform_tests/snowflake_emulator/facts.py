@@ -1,7 +1,6 @@
-"""What the account tells about itself: its release, its policies, and the privileges of a role. And waiting."""
+"""What the account tells about itself: its release and its policies. And waiting."""
 
 import math
-import re
 import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -10,27 +9,7 @@ from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.results import literal, rows
 
-_GRANT = re.compile(
-    r"GRANT (?P<privileges>.+) ON (?P<kind>\w+)(?: (?P<name>\S+))? TO ROLE (?P<role>\S+)", re.IGNORECASE
-)
 _DEFAULT_ZONE = "America/Los_Angeles"
-
-
-def privileges_of(call: Call, role: str) -> Answer:
-    """The privileges of a role, in the columns of SHOW GRANTS TO ROLE."""
-    account = call.emulator.connection_parameters["account"]
-    missing = call.emulator.answers.get("privileges.missing", [])
-    shown = []
-    for found in map(_GRANT.fullmatch, sorted(call.emulator.state.of("grants"))):
-        if found and found["role"].upper() == role:
-            kind, name = found["kind"].upper(), (found["name"] or account).upper()
-            shown += [
-                ("", privilege, kind, name, "ROLE", role, "false", "ACCOUNTADMIN")
-                for privilege in found["privileges"].upper().split(", ")
-                if f"{privilege} ON {kind}" not in missing
-            ]
-    columns = ["created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name"]
-    return rows([*columns, "grant_option", "granted_by"], shown)
 
 
 def show_policies(call: Call) -> Answer:

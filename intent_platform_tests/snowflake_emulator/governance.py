@@ -1,9 +1,10 @@
-"""Roles, grants and warehouses. All are stored; privileges are not enforced."""
+"""Roles and warehouses."""
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
-from intent_platform_tests.snowflake_emulator.errors import absent_or_forbidden, error, invalid_property, syntax_error
-from intent_platform_tests.snowflake_emulator.facts import privileges_of
-from intent_platform_tests.snowflake_emulator.logins import SYSTEM_ROLES
+from intent_platform_tests.snowflake_emulator.errors import absent_or_forbidden, error, invalid_property
+from intent_platform_tests.snowflake_emulator.needs import creating
+from intent_platform_tests.snowflake_emulator.packages import SHARED_REPOSITORY
+from intent_platform_tests.snowflake_emulator.privileges import PACKAGE_USER, inherited, known_roles
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.state import like
 
@@ -33,65 +34,48 @@ def create(call: Call) -> Answer:
 
 
 def use_role(call: Call) -> Answer:
-    """Change to a role, which must exist."""
+    """Change to a role that the user has."""
     name = call.reader.name()
-    if name not in SYSTEM_ROLES and name not in call.emulator.state.of("roles"):
-        raise error(f"SQL compilation error:\nRole '{name}' does not exist or not authorized.", 2043, "02000")
+    call.reader.end()
+    if name not in known_roles(call.emulator.state):
+        raise absent_or_forbidden()
+    if name not in inherited(call.emulator.state, "USER", call.session.user):
+        message = f"Requested role '{name}' is not assigned to the executing user.  Specify another role to activate."
+        raise error(f"SQL access control error:\n{message}", 3013, "42501")
     call.session.role = name
     return succeeded()
 
 
 def use_warehouse(call: Call) -> Answer:
-    """Change to a warehouse, which must exist."""
+    """Change to a warehouse that the role may use."""
     name = call.reader.name()
-    if name not in call.emulator.state.of("warehouses"):
+    call.reader.end()
+    if not call.access.has("USAGE", "WAREHOUSE", name):
         raise absent_or_forbidden()
     call.session.warehouse = name
     return succeeded()
 
 
 def show_warehouses(call: Call) -> Answer:
-    """The warehouses whose name matches."""
+    """The warehouses that the role sees and whose name matches."""
     matches = like(call.reader.literal() if call.reader.take("LIKE") else None)
-    kept = [name for name in sorted(call.emulator.state.of("warehouses")) if matches(name)]
-    return rows(["name", "state"], [(name, "STARTED") for name in kept])
-
-
-def grant(call: Call) -> Answer:
-    """Store the statement. Tests read grants; nothing enforces them."""
-    words = [token.text.upper() for token in call.reader.tokens]
-    if "TO" not in words and "FROM" not in words:
-        raise syntax_error("a grant has a grantee")
-    text = " ".join(call.reader.sql.split())
-    with call.emulator.state.changing("grants") as grants:
-        if words[0] == "REVOKE":
-            grants.pop(text.replace("REVOKE", "GRANT", 1).replace(" FROM ", " TO "), None)
-        else:
-            grants[text] = {}
-    return succeeded()
-
-
-def show_grants(call: Call) -> Answer:
-    """The grants as they were written, or the privileges of a role."""
-    if call.reader.take("TO", "ROLE"):
-        return privileges_of(call, call.reader.name())
-    return rows(["grant"], [(text,) for text in sorted(call.emulator.state.of("grants"))])
+    kept = [name for name in sorted(call.emulator.state.of("warehouses")) if call.access.sees("WAREHOUSE", name)]
+    return rows(["name", "state"], [(name, "STARTED") for name in kept if matches(name)])
 
 
 def describe_artifact_repository(call: Call) -> Answer:
-    """The shared PyPI repository exists, and no other."""
+    """The shared PyPI repository exists, and no other. The role needs a database role to use it."""
     name = ".".join(call.reader.parts())
-    if name != "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY":
+    if name != SHARED_REPOSITORY or PACKAGE_USER not in call.access.roles:
         raise error(f"Artifact repository '{name}' does not exist or not authorized.", 2003, "02000")
     return succeeded()
 
 
 RULES = [
-    Rule(["CREATE ROLE", "CREATE WAREHOUSE"], create),
+    Rule(["CREATE ROLE"], create, need=creating("ROLE")),
+    Rule(["CREATE WAREHOUSE"], create, need=creating("WAREHOUSE")),
     Rule(["USE ROLE"], use_role),
     Rule(["USE WAREHOUSE"], use_warehouse),
     Rule(["SHOW WAREHOUSES"], show_warehouses),
-    Rule(["GRANT", "REVOKE"], grant, delegated=True),
-    Rule(["SHOW GRANTS"], show_grants),
     Rule(["DESC ARTIFACT REPOSITORY"], describe_artifact_repository),
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import error, syntax_error
+from intent_platform_tests.snowflake_emulator.needs import require_relations
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced, tokens_of
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.storage import files_at, resolved
@@ -50,6 +51,7 @@ def copy(call: Call) -> Answer:
     first = reader.tokens[reader.place].start
     reader.parts()
     table = reader.sql[first : reader.tokens[reader.place - 1].end + 1]
+    require_relations(call, f"INSERT INTO {table} SELECT NULL")
     columns = f"({reader.group()})" if reader.word() == "(" else ""
     reader.expect("FROM")
     selected, place = _parsed_select(reader.group()) if reader.word() == "(" else (None, reader.location())

@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
 from intent_platform_tests.snowflake_emulator.errors import already_exists, error, syntax_error
+from intent_platform_tests.snowflake_emulator.needs import on_account
+from intent_platform_tests.snowflake_emulator.privileges import inherited
 from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 
 IDENTITY_PROVIDER = "/emulated/identity-provider"
-SYSTEM_ROLES = frozenset({"ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"})
 _KEY, _TOKENS, _IDENTITY = "RSA_PUBLIC_KEY", "tokens", "WORKLOAD_IDENTITY"
 _AUDIENCE = "snowflakecomputing.com"
 
@@ -77,7 +78,7 @@ def authenticate(emulator: Emulator, asked: Mapping[str, Any], role: str | None)
     if authenticator not in _AUTHENTICATORS:
         raise error(f"the emulator knows no authenticator {authenticator}", 390104, "08001")
     user = _AUTHENTICATORS[authenticator](emulator, asked)
-    if role and role.upper() not in SYSTEM_ROLES and not _has_role(emulator, user, role.upper()):
+    if role and role.upper() not in inherited(emulator.state, "USER", user):
         raise error(
             f"Role '{role.upper()}' specified in the connect string does not exist or not authorized. Contact your "
             "local system administrator, or attempt to login with another role, e.g. PUBLIC.",
@@ -116,6 +117,17 @@ def identity_token(emulator: Emulator, asked: Mapping[str, Any]) -> dict[str, st
     return {"idToken": token}
 
 
+def default_role(emulator: Emulator, user: str) -> str:
+    """The role of a login that names none. The default role of a user cannot be set."""
+    administers = "ACCOUNTADMIN" in inherited(emulator.state, "USER", user)
+    return "ACCOUNTADMIN" if administers else "PUBLIC"
+
+
+def known_users(emulator: Emulator) -> frozenset[str]:
+    """The names of all users. OAuth tokens belong to `SOMEBODY`."""
+    return frozenset({"SOMEBODY", *emulator.logins.passwords, *emulator.state.of("users")})
+
+
 def _identity(written: str, users: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of `(TYPE = OIDC ISSUER = '…' SUBJECT = '…' OIDC_AUDIENCE_LIST = ('…'))`."""
     given = Reader(written)
@@ -135,12 +147,6 @@ def _identity(written: str, users: Mapping[str, Any]) -> dict[str, Any]:
         if (known.get("iss"), known.get("sub")) == (identity["iss"], identity["sub"]):
             raise syntax_error("another user has this issuer and subject")
     return identity
-
-
-def _has_role(emulator: Emulator, user: str, role: str) -> bool:
-    grants = {grant.upper() for grant in emulator.state.of("grants")}
-    granted = {f"GRANT ROLE {role} TO USER {name}" for name in (user, f'"{user}"')} & grants
-    return role in emulator.state.of("roles") and bool(granted)
 
 
 def _by_password(emulator: Emulator, asked: Mapping[str, Any]) -> str:
@@ -234,6 +240,6 @@ _AUTHENTICATORS: Mapping[str, Callable[[Emulator, Mapping[str, Any]], str]] = {
 
 
 RULES = [
-    Rule(["CREATE USER"], create),
-    Rule(["ALTER USER"], alter),
+    Rule(["CREATE USER"], create, need=on_account("CREATE USER")),
+    Rule(["ALTER USER"], alter, need=on_account("CREATE USER")),
 ]

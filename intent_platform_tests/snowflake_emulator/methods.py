@@ -36,6 +36,7 @@ def method_expression(call: Call, model: str, method: str, arguments: str) -> st
     named = Reader(model)
     key = call.key(named.parts())
     named.expect(",")
+    call.access.require("USAGE", "MODEL", key)
     folder = version_folder(call, key, named.name())
     found = next((each for each in manifest_of(folder)["methods"] if each["name"] == method.upper()), None)
     if found is None or found["type"] == "TABLE_FUNCTION":

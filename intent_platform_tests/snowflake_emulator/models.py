@@ -10,6 +10,7 @@ import yaml
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import already_exists, error, not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.needs import creating, dropping, on_object
 from intent_platform_tests.snowflake_emulator.objects import existing
 from intent_platform_tests.snowflake_emulator.packages import refuse_missing_of_model
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded, table
@@ -96,7 +97,7 @@ def show_models(call: Call) -> Answer:
     shown = []
     for key, model in sorted(call.emulator.state.of("models").items()):
         database, schema, name = key.split(".")
-        if [database, schema][: len(scope)] == scope and matches(name):
+        if [database, schema][: len(scope)] == scope and matches(name) and call.access.sees("MODEL", key):
             aliases = {alias: v["name"] for v in model["versions"].values() for alias in v["aliases"]}
             shown.append(
                 {
@@ -106,7 +107,7 @@ def show_models(call: Call) -> Answer:
                     "database_name": database,
                     "schema_name": schema,
                     "comment": model["comment"],
-                    "owner": call.session.role,
+                    "owner": call.access.owner("MODEL", key),
                     "default_version_name": model["default"],
                     "versions": json.dumps([*model["versions"]]),
                     "aliases": json.dumps({"DEFAULT": model["default"], **aliases}),
@@ -123,6 +124,7 @@ def show_versions(call: Call) -> Answer:
     reader.expect("IN", "MODEL")
     key = call.key()
     reader.end()
+    call.access.require("USAGE", "MODEL", key)
     model = existing(call.emulator.state.of("models"), "Model", key)
     shown = []
     for version in model["versions"].values():
@@ -164,6 +166,7 @@ def show_functions(call: Call) -> Answer:
     reader = call.reader
     reader.expect("IN", "MODEL")
     key = call.key()
+    call.access.require("USAGE", "MODEL", key)
     reader.expect("VERSION")
     manifest = manifest_of(version_folder(call, key, reader.name()))
     shown = []
@@ -190,7 +193,7 @@ def _add(call: Call, model: dict[str, Any], key: str, name: str) -> None:
         raise already_exists(f"{key} version {name}")
     if not (folder / path / _MANIFEST).is_file():
         raise error("Unable to read file MANIFEST.yml", 398507, "42601")
-    refuse_missing_of_model(call.emulator, folder / path, manifest_of(folder / path))
+    refuse_missing_of_model(call, folder / path, manifest_of(folder / path))
     target = model_folder(call, key) / name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder / path, target)
@@ -236,9 +239,9 @@ def _now() -> str:
 
 
 RULES = [
-    Rule(["CREATE MODEL"], create),
-    Rule(["ALTER MODEL"], alter),
-    Rule(["DROP MODEL"], drop),
+    Rule(["CREATE MODEL"], create, need=creating("MODEL")),
+    Rule(["ALTER MODEL"], alter, need=on_object("OWNERSHIP", "MODEL")),
+    Rule(["DROP MODEL"], drop, need=dropping("MODEL")),
     Rule(["SHOW MODELS"], show_models),
     Rule(["SHOW VERSIONS"], show_versions),
     Rule(["SHOW FUNCTIONS"], show_functions),

@@ -13,6 +13,7 @@ import yaml
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import already_exists, error, not_found, syntax_error
 from intent_platform_tests.snowflake_emulator.models import manifest_of
+from intent_platform_tests.snowflake_emulator.needs import creating, dropping, on_object, require_on_relation
 from intent_platform_tests.snowflake_emulator.objects import existing
 from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
@@ -96,7 +97,7 @@ def show(call: Call) -> Answer:
     shown = []
     for key, monitor in sorted(call.emulator.state.of("monitors").items()):
         database, schema, name = key.split(".")
-        if [database, schema][: len(place)] == place and matches(name):
+        if [database, schema][: len(place)] == place and matches(name) and call.access.sees("MODEL MONITOR", key):
             shown.append(
                 (
                     *(None, name, database, schema, monitor["warehouse"], monitor["refresh"], monitor["window"]),
@@ -116,7 +117,7 @@ def _checked(call: Call, key: str, options: dict[str, str], monitors: dict[str, 
         raise syntax_error(f"missing properties {missing}, unknown properties {sorted(unknown)}")
     if _seconds(options["REFRESH_INTERVAL"]) < 60 or not re.fullmatch(r"\d+ days?", options["AGGREGATION_WINDOW"]):
         raise syntax_error("a refresh takes at least 60 seconds, and the window is a number of days")
-    if options["WAREHOUSE"].upper() not in call.emulator.state.of("warehouses"):
+    if not call.access.has("USAGE", "WAREHOUSE", options["WAREHOUSE"].upper()):
         raise not_found("Warehouse", options["WAREHOUSE"])
     monitor: dict[str, Any] = {
         "model": _version(call, key, options),
@@ -145,6 +146,7 @@ def _version(call: Call, key: str, options: dict[str, str]) -> dict[str, str]:
     if model_key.rpartition(".")[0] != key.rpartition(".")[0]:
         raise syntax_error("a monitor is in the schema of its model")
     model = existing(call.emulator.state.of("models"), "Model", model_key)
+    call.access.require("USAGE", "MODEL", model_key)
     version = str(version_of(model, model_key, options["VERSION"])["name"])
     folder = version_folder(call, model_key, version)
     if options["FUNCTION"].upper() not in {method["name"] for method in manifest_of(folder)["methods"]}:
@@ -156,10 +158,9 @@ def _version(call: Call, key: str, options: dict[str, str]) -> dict[str, str]:
 
 
 def _relation(call: Call, name: str) -> str:
-    """The full name of a table or view, which must exist."""
+    """The full name of a table or view, on which the role needs SELECT."""
     key = call.key(Reader(name).parts())
-    if not _types(call, key):
-        raise not_found("Object", key)
+    require_on_relation(call, "SELECT", key)
     return key
 
 
@@ -212,8 +213,8 @@ def _any(call: Call, relation: str, conditions: Sequence[str]) -> bool:
 
 
 RULES = [
-    Rule(["CREATE MODEL MONITOR"], create),
-    Rule(["ALTER MODEL MONITOR"], alter),
-    Rule(["DROP MODEL MONITOR"], drop),
+    Rule(["CREATE MODEL MONITOR"], create, need=creating("MODEL MONITOR")),
+    Rule(["ALTER MODEL MONITOR"], alter, need=on_object("OWNERSHIP", "MODEL MONITOR")),
+    Rule(["DROP MODEL MONITOR"], drop, need=dropping("MODEL MONITOR")),
     Rule(["SHOW MODEL MONITORS"], show),
 ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import not_found
+from intent_platform_tests.snowflake_emulator.needs import dropping
 
 _CONTAINED = ("models", "monitors", "stages", "procedures", "tasks", "event_tables")
 
@@ -32,5 +33,5 @@ def drop_schema(call: Call) -> Answer:
 
 
 RULES = [
-    Rule(["DROP SCHEMA"], drop_schema, delegated=True),
+    Rule(["DROP SCHEMA"], drop_schema, delegated=True, need=dropping("SCHEMA")),
 ]

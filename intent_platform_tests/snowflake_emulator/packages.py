@@ -10,10 +10,11 @@ import yaml
 from packaging.requirements import Requirement
 from snowflake.connector.errors import ProgrammingError
 
-from intent_platform_tests.snowflake_emulator.emulator import Emulator
+from intent_platform_tests.snowflake_emulator.emulator import Call
 from intent_platform_tests.snowflake_emulator.errors import error, not_found
+from intent_platform_tests.snowflake_emulator.privileges import PACKAGE_USER
 
-_SHARED = "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY"
+SHARED_REPOSITORY = "SNOWFLAKE.SNOWPARK.PYPI_SHARED_REPOSITORY"
 _ANACONDA = {
     "catboost": {"1.2.8"},
     "cloudpickle": {"3.0.0"},
@@ -40,18 +41,18 @@ def missing_packages(missing: Iterable[str]) -> ProgrammingError:
     )
 
 
-def refuse_missing(emulator: Emulator, requirements: Iterable[str], repository: str | None) -> None:
+def refuse_missing(call: Call, requirements: Iterable[str], repository: str | None) -> None:
     """Refuse requirements that the repository (None: Anaconda's channel) cannot meet.
 
     Raises:
-        ProgrammingError: the repository does not exist, or a package is missing.
+        ProgrammingError: the repository does not exist, or the role may not use it, or a package is missing.
     """
-    if repository is not None and repository.upper() != _SHARED:
+    if repository is not None and (repository.upper() != SHARED_REPOSITORY or PACKAGE_USER not in call.access.roles):
         raise not_found("Artifact Repository", repository)
     offered: dict[str, set[str]] = {} if repository else _ANACONDA
     for name, version in available() if repository else ():
         offered.setdefault(name, set()).add(version)
-    missing, absent = [], emulator.missing_packages | emulator.answers.missing_packages
+    missing, absent = [], call.emulator.missing_packages | call.emulator.answers.missing_packages
     for requirement in map(Requirement, requirements):
         versions = set() if requirement.name in absent else offered.get(requirement.name, set())
         if not any(requirement.specifier.contains(version, prereleases=True) for version in versions):
@@ -60,14 +61,14 @@ def refuse_missing(emulator: Emulator, requirements: Iterable[str], repository: 
         raise missing_packages(missing)
 
 
-def refuse_missing_of_model(emulator: Emulator, folder: Path, manifest: dict[str, Any]) -> None:
+def refuse_missing_of_model(call: Call, folder: Path, manifest: dict[str, Any]) -> None:
     """The same for the requirements of each runtime in the manifest of a model."""
     for runtime in manifest["runtimes"].values():
         needed = runtime["dependencies"]
         if "pip" in needed:
             repository = (needed.get("artifact_repository_map") or {}).get("pip")
-            refuse_missing(emulator, (folder / needed["pip"]).read_text().split(), repository)
+            refuse_missing(call, (folder / needed["pip"]).read_text().split(), repository)
         if "conda" in needed:
             listed = yaml.safe_load((folder / needed["conda"]).read_text())["dependencies"]
             packages = [each.rpartition("::")[2] for each in listed if isinstance(each, str)]
-            refuse_missing(emulator, [each for each in packages if not each.startswith("python")], None)
+            refuse_missing(call, [each for each in packages if not each.startswith("python")], None)

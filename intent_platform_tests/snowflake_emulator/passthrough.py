@@ -1,6 +1,13 @@
 """Statements that fakesnow executes, unchanged or rewritten where it differs from Snowflake (docs/upstream.md)."""
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Sql
+from intent_platform_tests.snowflake_emulator.needs import (
+    creating,
+    dropping,
+    on_object,
+    require_relations,
+    using_schema,
+)
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, closing, list_items, replaced
 from intent_platform_tests.snowflake_emulator.results import succeeded
@@ -8,10 +15,20 @@ from intent_platform_tests.snowflake_emulator.results import succeeded
 
 def query(call: Call) -> Answer:
     """Queries and changes of rows. Functions of the account are replaced by their values."""
+    text = rewritten(call, call.reader.sql)
+    require_relations(call, text)
     words = {token.text.upper() for token in call.reader.tokens}
     if "FROM" in words or not words & {"SELECT", "WITH"}:  # a query of constants needs no warehouse
         call.use_warehouse()
-    return Sql(rewritten(call, call.reader.sql), call.params)
+    return Sql(text, call.params)
+
+
+def create_view(call: Call) -> Answer:
+    """Create a view. Its owner needs the privileges of its query."""
+    words = [token.text.upper() for token in call.reader.tokens]
+    selected = call.reader.tokens[words.index("AS") + 1].start
+    require_relations(call, rewritten(call, call.reader.sql[selected:]))
+    return Sql(call.reader.sql, call.params)
 
 
 def pass_through(call: Call) -> Answer:
@@ -107,6 +124,7 @@ def _created_from_query(call: Call, select: int) -> Answer:
     reader.parts()
     name = reader.sql[first : reader.tokens[reader.place - 1].end + 1]
     query_text = rewritten(call, reader.sql[reader.tokens[select].start :])
+    require_relations(call, query_text)
     replacing = "OR REPLACE " if call.replacing else ""
     if reader.word() != "(":
         return Sql(f"CREATE {replacing}{temporary}TABLE {exists}{name} AS {query_text}", call.params)
@@ -124,11 +142,15 @@ def _created_from_query(call: Call, select: int) -> Answer:
 
 RULES = [
     Rule(["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"], query, delegated=True),
-    Rule(["CREATE DATABASE", "CREATE SCHEMA", "CREATE VIEW"], pass_through, delegated=True),
-    Rule(["ALTER TABLE", "DROP TABLE", "USE SCHEMA"], pass_through, delegated=True),
+    Rule(["CREATE DATABASE"], pass_through, delegated=True, need=creating("DATABASE")),
+    Rule(["CREATE SCHEMA"], pass_through, delegated=True, need=creating("SCHEMA")),
+    Rule(["CREATE VIEW"], create_view, delegated=True, need=creating("VIEW")),
+    Rule(["ALTER TABLE"], pass_through, delegated=True, need=on_object("OWNERSHIP", "TABLE")),
+    Rule(["DROP TABLE"], pass_through, delegated=True, need=dropping("TABLE")),
+    Rule(["USE SCHEMA"], pass_through, delegated=True, need=using_schema),
     Rule(["SHOW DATABASES", "SHOW SCHEMAS"], pass_through, delegated=True),
     Rule(["BEGIN"], begin_transaction),
     Rule(["COMMIT"], commit),
     Rule(["ROLLBACK"], roll_back),
-    Rule(["CREATE TABLE"], create_table, delegated=True),
+    Rule(["CREATE TABLE"], create_table, delegated=True, need=creating("TABLE")),
 ]

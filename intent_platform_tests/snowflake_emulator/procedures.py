@@ -16,6 +16,7 @@ from intent_platform_tests.snowflake_emulator import events
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
 from intent_platform_tests.snowflake_emulator.errors import error, invalid_property, invalid_value, syntax_error
 from intent_platform_tests.snowflake_emulator.facts import wait
+from intent_platform_tests.snowflake_emulator.needs import creating, require_relations
 from intent_platform_tests.snowflake_emulator.packages import missing_packages, refuse_missing
 from intent_platform_tests.snowflake_emulator.queries import rewritten
 from intent_platform_tests.snowflake_emulator.reader import Reader, list_items
@@ -83,7 +84,7 @@ def _check_options(call: Call, options: Mapping[str, str]) -> None:
     if options["RUNTIME_VERSION"] not in _RUNTIMES:
         raise invalid_value(options["RUNTIME_VERSION"], "RUNTIME_VERSION")
     packages = [item.strip("'") for item in list_items(options["PACKAGES"])]
-    refuse_missing(call.emulator, packages, options.get("ARTIFACT_REPOSITORY"))
+    refuse_missing(call, packages, options.get("ARTIFACT_REPOSITORY"))
     if not any(Requirement(package).name == _SNOWPARK for package in packages):
         raise missing_packages([_SNOWPARK])
 
@@ -128,7 +129,9 @@ def _values(call: Call, parameters: Sequence[dict[str, Any]], given: Sequence[st
     casts = ", ".join(f"CAST({e} AS {p['type']})" for e, p in zip(expressions, parameters, strict=True))
     params = list(call.params) if call.params else None
     cursor = call.connection.cursor()
-    return list(cursor.execute(f"SELECT {rewritten(call, casts)}", binding_params=params).fetchone())
+    query = f"SELECT {rewritten(call, casts)}"
+    require_relations(call, query)
+    return list(cursor.execute(query, binding_params=params).fetchone())
 
 
 def _run_in_process(call: Call, key: str, procedure: dict[str, Any], values: Sequence[Any]) -> str | None:
@@ -182,14 +185,14 @@ def _as_json(value: Any) -> list[Any]:
 
 def _found(call: Call, key: str) -> dict[str, Any]:
     kept = call.emulator.state.of("procedures")
-    if key not in kept:
+    if key not in kept or not call.access.sees("PROCEDURE", key):
         raise error(f"SQL compilation error:\nUnknown function {key}", 2141, "42601")
     found: dict[str, Any] = kept[key]
     return found
 
 
 RULES = [
-    Rule(["CREATE PROCEDURE"], create),
+    Rule(["CREATE PROCEDURE"], create, need=creating("PROCEDURE")),
     Rule(["DESCRIBE PROCEDURE"], describe),
     Rule(["CALL"], run),
 ]

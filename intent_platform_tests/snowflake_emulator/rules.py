@@ -4,6 +4,7 @@ from intent_platform_tests.snowflake_emulator import (
     events,
     facts,
     governance,
+    grants,
     loading,
     logins,
     models,
@@ -31,5 +32,6 @@ RULES = [
     *task_runs.RULES,
     *governance.RULES,
     *parameters.RULES,
+    *grants.RULES,
     *logins.RULES,
 ]

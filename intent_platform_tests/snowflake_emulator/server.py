@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from intent_platform_tests.snowflake_emulator import logins, task_runs, usage
+from intent_platform_tests.snowflake_emulator import grants, logins, task_runs, usage
 from intent_platform_tests.snowflake_emulator.answers import Answers
 from intent_platform_tests.snowflake_emulator.database import Database
 from intent_platform_tests.snowflake_emulator.descriptions import never_null, with_nullability
@@ -30,6 +30,7 @@ from intent_platform_tests.snowflake_emulator.emulator import Emulator, Transfer
 from intent_platform_tests.snowflake_emulator.errors import error
 from intent_platform_tests.snowflake_emulator.faults import Fault, next_fault
 from intent_platform_tests.snowflake_emulator.parameters import refuse_value
+from intent_platform_tests.snowflake_emulator.privileges import Grant
 from intent_platform_tests.snowflake_emulator.reader import Reader
 from intent_platform_tests.snowflake_emulator.repairs import repaired
 from intent_platform_tests.snowflake_emulator.rules import RULES
@@ -83,6 +84,8 @@ def serve(root: Path | None = None, port: int = 0, answers: Path | None = None) 
         if answers is not None:
             emulator.answers = Answers.read(answers)
         emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
+        administrator = Grant("USAGE", "ROLE", "ACCOUNTADMIN", "USER", str(parameters["user"]).upper())
+        grants.store(emulator.state, administrator, by="ACCOUNTADMIN")
         config = uvicorn.Config(_application(emulator), log_level="critical", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -129,7 +132,7 @@ def _application(emulator: Emulator) -> Starlette:
         session = emulator.session_of(connection)
         session.parameters.update(given)
         session.parameters.update(emulator.answers.get("times.parameters", {}))
-        session.user, session.role = user, (role or session.role).upper()
+        session.user, session.role = user, (role or logins.default_role(emulator, user)).upper()
         warehouse = request.query_params.get("warehouse", "").upper()
         session.warehouse = warehouse if warehouse in emulator.state.of("warehouses") else None
         answered = json.loads(bytes(answer.body))

@@ -7,6 +7,7 @@ from urllib.parse import urlparse
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule, Transfer
 from intent_platform_tests.snowflake_emulator.errors import already_exists, not_found, syntax_error
+from intent_platform_tests.snowflake_emulator.needs import creating, dropping
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.storage import files_at, resolved, stage_folder
 
@@ -44,7 +45,7 @@ def drop(call: Call) -> Answer:
 def put(call: Call) -> Answer:
     """Tell the client where to copy its files to."""
     source = urlparse(call.reader.location()).path
-    folder, path, _ = resolved(call, call.reader.location())
+    folder, path, _ = resolved(call, call.reader.location(), "WRITE")
     options = {name: value.upper() for name, value in call.reader.options().items()}
     call.reader.end()
     target = folder / path
@@ -99,8 +100,8 @@ def listing(call: Call) -> Answer:
 
 
 RULES = [
-    Rule(["CREATE STAGE"], create),
-    Rule(["DROP STAGE"], drop),
+    Rule(["CREATE STAGE"], create, need=creating("STAGE")),
+    Rule(["DROP STAGE"], drop, need=dropping("STAGE")),
     Rule(["PUT"], put),
     Rule(["GET"], get),
     Rule(["LIST"], listing),

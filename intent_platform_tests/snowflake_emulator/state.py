@@ -9,7 +9,7 @@ from typing import Any
 
 _KINDS = (
     *("models", "monitors", "stages", "procedures", "tasks", "event_tables"),
-    *("roles", "warehouses", "grants", "users", "integrations"),
+    *("roles", "warehouses", "owners", "grants", "users", "integrations"),
 )
 
 

@@ -16,12 +16,17 @@ def stage_folder(call: Call, key: str) -> Path:
     return call.emulator.root / "stages" / key.replace(".", "/")
 
 
-def resolved(call: Call, reference: str) -> tuple[Path, str, str]:
-    """The folder of a stage or version, the path in it, and the prefix of its listing."""
+def resolved(call: Call, reference: str, privilege: str = "READ") -> tuple[Path, str, str]:
+    """The folder of a stage or version, the path in it, and the prefix of its listing.
+
+    The session needs the privilege on the stage, or owns the model.
+    """
     if reference.startswith(_MODEL_SCHEME):
         name, _, rest = reference.removeprefix(_MODEL_SCHEME).lstrip("/").partition("/versions/")
         version, _, path = rest.partition("/")
-        folder = version_folder(call, call.key(Reader(name).parts()), version.upper())
+        model = call.key(Reader(name).parts())
+        call.access.require("OWNERSHIP", "MODEL", model)
+        folder = version_folder(call, model, version.upper())
         return folder, path.strip("/").removeprefix("./").strip("."), f"versions/{version}/"
     if not reference.startswith("@"):
         raise syntax_error(f"{reference} is not a stage")
@@ -29,6 +34,7 @@ def resolved(call: Call, reference: str) -> tuple[Path, str, str]:
     key = call.key(Reader(name).parts())
     if key not in call.emulator.state.of("stages"):
         raise not_found("Stage", key)
+    call.access.require(privilege, "STAGE", key)
     return stage_folder(call, key), path.strip("/"), f"{key.rpartition('.')[2].lower()}/"
 
 

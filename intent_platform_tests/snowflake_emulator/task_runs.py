@@ -11,10 +11,11 @@ from snowflake.connector.errors import ProgrammingError
 
 from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule, Sql
 from intent_platform_tests.snowflake_emulator.errors import syntax_error
+from intent_platform_tests.snowflake_emulator.needs import on_object
 from intent_platform_tests.snowflake_emulator.objects import existing
 from intent_platform_tests.snowflake_emulator.results import succeeded
 from intent_platform_tests.snowflake_emulator.schedules import Schedule
-from intent_platform_tests.snowflake_emulator.tasks import graph_of, root_of
+from intent_platform_tests.snowflake_emulator.tasks import graph_of, require_execute_task, root_of
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,11 @@ def _run(emulator: Emulator, key: str, root: str, at: datetime, scheduled: datet
     connection = fakesnow_server.shared_fs.connect(database, schema)
     session = emulator.session_of(connection)
     session.ticked_at, session.scheduled_at = at, scheduled
-    session.warehouse, session.role = task["warehouse"], task["owner"]
+    session.warehouse = task["warehouse"]
     session.parameters.update(task["parameters"])
     emulator.record(connection, task["definition"])
     try:
+        session.role = require_execute_task(emulator, key).role
         answered = emulator.answer(connection, task["definition"], None)
         assert isinstance(answered, Sql), "a task moves no files"
         found = connection.cursor().execute(answered.text).fetchall()
@@ -161,4 +163,4 @@ def _count_failure(emulator: Emulator, key: str, root: str) -> str:
     return "FAILED_AND_AUTO_SUSPENDED"
 
 
-RULES = [Rule(["EXECUTE TASK"], execute)]
+RULES = [Rule(["EXECUTE TASK"], execute, need=on_object("OPERATE", "TASK"))]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Rule
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule, Session
 from intent_platform_tests.snowflake_emulator.errors import (
     absent_or_forbidden,
     already_exists,
@@ -13,8 +13,10 @@ from intent_platform_tests.snowflake_emulator.errors import (
     not_found,
     syntax_error,
 )
+from intent_platform_tests.snowflake_emulator.needs import creating, dropping, on_object
 from intent_platform_tests.snowflake_emulator.objects import existing
 from intent_platform_tests.snowflake_emulator.parameters import refuse_value
+from intent_platform_tests.snowflake_emulator.privileges import Access
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.schedules import Schedule
 
@@ -45,10 +47,10 @@ def create(call: Call) -> Answer:
         Schedule.parsed(options.get("SCHEDULE", ""))
     refuse_value("QUERY_TAG", options.get("QUERY_TAG", ""))
     refuse_value("TIMEZONE", options.get("TIMEZONE", "UTC"))
-    if "WAREHOUSE" in options and options["WAREHOUSE"].upper() not in call.emulator.state.of("warehouses"):
+    if "WAREHOUSE" in options and not call.access.has("USAGE", "WAREHOUSE", options["WAREHOUSE"].upper()):
         raise absent_or_forbidden()
     integration = options.get("ERROR_INTEGRATION", "").upper()
-    if integration and integration not in call.emulator.state.of("integrations"):
+    if integration and not call.access.has("USAGE", "INTEGRATION", integration):
         raise not_found("Integration", integration)
     with call.emulator.state.changing("tasks") as tasks:
         if key in tasks and exists:
@@ -67,7 +69,6 @@ def create(call: Call) -> Answer:
             "definition": reader.rest,
             "state": "suspended",
             "warehouse": options.get("WAREHOUSE"),
-            "owner": call.session.role,
             "parameters": {name: options[name] for name in ("QUERY_TAG", "TIMEZONE") if name in options},
             "error_integration": integration or None,
             "failures_allowed": int(options.get("SUSPEND_TASK_AFTER_NUM_FAILURES", "10")),
@@ -88,6 +89,8 @@ def resume_or_suspend(call: Call) -> Answer:
         if exists and key not in tasks:
             return succeeded()
         task = existing(tasks, "Task", key)
+        if state == "RESUME":
+            require_execute_task(call.emulator, key)
         if root_of(tasks, key) != key:
             _refuse_a_started_root(tasks, key)
         task["state"] = "suspended" if state == "SUSPEND" else "started"
@@ -132,6 +135,18 @@ def create_integration(call: Call) -> Answer:
     return succeeded(f"Integration {name} successfully created.")
 
 
+def require_execute_task(emulator: Emulator, key: str) -> Session:
+    """A session of the task's owner, who needs EXECUTE TASK.
+
+    Raises:
+        ProgrammingError: the owner may not execute tasks.
+    """
+    session = Session(role=emulator.state.of("owners")[f"TASK {key}"])
+    if not Access(emulator.state, session).has_on_account("EXECUTE TASK"):
+        raise error("Cannot execute task, EXECUTE TASK privilege must be granted to owner role", 91089, "23001")
+    return session
+
+
 def root_of(tasks: Tasks, key: str) -> str:
     """The task at the beginning of a task's graph."""
     while after := tasks[key]["after"]:
@@ -174,9 +189,9 @@ def _shown(key: str, task: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 RULES = [
-    Rule(["CREATE TASK"], create, delegated=True),
-    Rule(["ALTER TASK"], resume_or_suspend),
-    Rule(["DROP TASK"], drop),
+    Rule(["CREATE TASK"], create, delegated=True, need=creating("TASK")),
+    Rule(["ALTER TASK"], resume_or_suspend, need=on_object("OPERATE", "TASK")),
+    Rule(["DROP TASK"], drop, need=dropping("TASK")),
     Rule(["SHOW TASKS"], show),
-    Rule(["CREATE NOTIFICATION INTEGRATION"], create_integration),
+    Rule(["CREATE NOTIFICATION INTEGRATION"], create_integration, need=creating("INTEGRATION", "CREATE INTEGRATION")),
 ]

@@ -195,7 +195,7 @@ class TestSchema:
 
 
 class TestState:
-    GRANT = "GRANT SELECT ON T TO ROLE R"
+    GRANT = "SELECT ON TABLE T TO ROLE R"
 
     @pytest.fixture
     def state(self, tmp_path: Any) -> State:
