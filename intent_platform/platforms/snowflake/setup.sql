@@ -10,12 +10,11 @@ CREATE ROLE IF NOT EXISTS {database}_RUNNER COMMENT = 'Runs the platform: owns i
 CREATE ROLE IF NOT EXISTS {database}_READER COMMENT = 'Reads the scores';
 GRANT USAGE, CREATE SCHEMA ON DATABASE {database} TO ROLE {database}_RUNNER;
 GRANT USAGE, CREATE TABLE, CREATE VIEW, CREATE STAGE, CREATE MODEL, CREATE MODEL MONITOR, CREATE PROCEDURE, CREATE TASK ON SCHEMA {database}.{schema} TO ROLE {database}_RUNNER;
-GRANT USAGE, OPERATE ON WAREHOUSE {warehouse} TO ROLE {database}_RUNNER;
+GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {database}_RUNNER;
 GRANT EXECUTE TASK ON ACCOUNT TO ROLE {database}_RUNNER;
 GRANT USAGE ON DATABASE {database} TO ROLE {database}_READER;
 GRANT USAGE ON SCHEMA {database}.{schema} TO ROLE {database}_READER;
 GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {database}_READER;
-GRANT ROLE {database}_READER TO ROLE {database}_RUNNER;
 GRANT ROLE {database}_RUNNER TO ROLE SYSADMIN;
 GRANT ROLE {database}_RUNNER TO USER {user};
 -- An account may have granted these to everybody or withheld them. Setup continues without them.
