@@ -1,13 +1,14 @@
 """The grants of `make setup` suffice, and each is needed: without it one step fails, in a sentence that helps."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 import snowflake.connector
 
 from intent_platform.errors import WarehouseError
+from intent_platform.partitions import Window
 from intent_platform.platforms import platform_for
 from intent_platform.platforms.loading import load_sessions
 from intent_platform.platforms.snowflake.connection import SnowflakeConnection
@@ -22,8 +23,8 @@ from intent_platform.settings import Settings, load_settings
 from intent_platform_tests.builders.environment import clean_environment
 from intent_platform_tests.builders.sessions import landing_rows
 from intent_platform_tests.platforms.conftest import log_version, move
-from intent_platform_tests.platforms.test_faults import DAY
 
+DAY = Window(date(2024, 5, 1), date(2024, 5, 2))
 DATABASE, SCHEMA, WAREHOUSE = "GRANTED", "HERE", "GRANTED_WH"
 PLACE = {"database": DATABASE, "schema": SCHEMA, "warehouse": WAREHOUSE}
 RUNNER, READER = f"{DATABASE}_RUNNER", f"{DATABASE}_READER"

@@ -122,6 +122,11 @@ class Call:
 Need = Callable[[Call], AbstractContextManager[None]]
 
 
+def no_need(_: Call) -> AbstractContextManager[None]:
+    """The need of a rule that asks nothing, or whose handler checks what it finds."""
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class Rule:
     """The handler of statements that begin with one of `heads`, such as `CREATE STAGE`.
@@ -134,7 +139,7 @@ class Rule:
     heads: Sequence[str]
     handle: Callable[[Call], Answer]
     delegated: bool = False
-    need: Need = nullcontext
+    need: Need = no_need
 
     def answer(self, call: Call) -> Answer:
         """The handler's answer.

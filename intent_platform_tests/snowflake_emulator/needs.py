@@ -1,6 +1,6 @@
 """What a rule needs: the privileges to check before it, and the owner to note after it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from intent_platform_tests.snowflake_emulator.emulator import Call, Need
 from intent_platform_tests.snowflake_emulator.errors import absent_or_forbidden, syntax_error
 from intent_platform_tests.snowflake_emulator.privileges import IN_A_SCHEMA, SHARED_USAGE
 
-_CHANGES = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
+_CHANGES: Mapping[type, str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 _OURS = "EMULATED_"  # results and files that the emulator itself put beside the tables
 
 
@@ -151,11 +151,11 @@ def _relations(sql: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         raise syntax_error(str(error)) from error
     named = {each.alias.upper() for each in parsed.find_all(exp.CTE)}
     changed = parsed.this.this if isinstance(parsed.this, exp.Schema) else parsed.this
-    found = {}
+    found: dict[tuple[str, tuple[str, ...]], None] = {}
     for table in parsed.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             continue  # a table function
-        parts = tuple(part.name if part.quoted else part.name.upper() for part in table.parts)
+        parts = tuple(part.name if part.args.get("quoted") else part.name.upper() for part in table.parts)
         if len(parts) == 1 and (parts[0].upper() in named or parts[0].startswith(_OURS)):
             continue
         privilege = _CHANGES.get(type(parsed), "SELECT") if table is changed else "SELECT"

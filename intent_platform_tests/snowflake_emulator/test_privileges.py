@@ -1,12 +1,12 @@
 """Privileges on the emulated account: what may be granted, who sees what, and what ownership allows."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
+from intent_platform_tests.snowflake_emulator.emulator import no_need
 from intent_platform_tests.snowflake_emulator.rules import RULES
 from intent_platform_tests.snowflake_emulator.server import RunningEmulator
 
@@ -22,7 +22,7 @@ WITHOUT_NEED = {
 
 
 def test_are_checked_by_every_other_rule():
-    without = {head for rule in RULES if rule.need is nullcontext for head in rule.heads}
+    without = {head for rule in RULES if rule.need is no_need for head in rule.heads}
     assert without == WITHOUT_NEED
 
 
