@@ -61,6 +61,8 @@ JUDGED: Mapping[str, tuple[str, Any, str]] = {
     "no warehouse": ("login.warehouse", False, "grant USAGE and OPERATE on it to role R"),
     "other dates": ("types.empty_dates", "date64[ms] and date32[day]", "cannot join them"),
     "other scores": ("models.scores", "different by 0.1", "scores are different by 0.1"),
+    "no row count in a procedure": ("procedures.rows", {"changed": 0, "read": [1, 3, 4]}, "reads: changed 0"),
+    "no version from a procedure": ("procedures.logging", False, "training.place to process"),
     "another Python": ("packages.imported", {"python": "3.9"}, "runs python 3.9"),
     "a lossy number": ("types.variant_doubles", '{"A": 0.1000001}', "rejected rows"),
     "a text that is not JSON": ("types.variant_doubles", "0.1", "rejected rows"),

@@ -22,6 +22,7 @@ from intent_platform.platforms.snowflake.doctor import (
     models,
     packages,
     privileges,
+    procedures,
     times,
     types,
 )
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 PROBES = (
     *(*login.PROBES, *privileges.PROBES, *packages.PROBES, *times.PROBES, *types.PROBES, *locks.PROBES),
-    *(*errors.PROBES, *models.PROBES, *limits.PROBES),
+    *(*errors.PROBES, *models.PROBES, *procedures.PROBES, *limits.PROBES),
 )
 _ASSET = "doctor"
 #: USE ROLE refuses a role that does not exist or that the user does not have. A login has another number for both.

@@ -1,22 +1,18 @@
-"""Probes of models: logging from this process and from a procedure, the list of versions, and scores in SQL."""
+"""Probes of models: logging, the list of versions, and scores in SQL."""
 
+import json
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from intent_platform.platforms.ports import PREDICT_FUNCTION
-from intent_platform.platforms.snowflake.deployment import Procedure, pack, procedure_statement, upload_statement
 from intent_platform.platforms.snowflake.doctor import tiny
 from intent_platform.platforms.snowflake.doctor.account import Account
 from intent_platform.platforms.snowflake.doctor.probe import Answer, Probe, equals
-from intent_platform.platforms.snowflake.preparation import STAGE
 from intent_platform.platforms.versions import MODEL_NAME
 
 _COLUMNS = ("name", "metadata", "is_default_version", "aliases")  # that the registry reads
 _LARGEST_DIFFERENCE = 1e-9
-_PROCEDURE = Procedure("DOCTOR_LOGGING", (), "log_inside", "Logs a version for the doctor", tiny.__name__)
 
 
 def _first_is_default(account: Account) -> Answer:
@@ -46,15 +42,10 @@ def _scores(account: Account) -> Answer:
     return "equal" if difference <= _LARGEST_DIFFERENCE else f"different by {difference:.1g}"
 
 
-def _logged_inside(account: Account) -> Answer:
-    """Whether a procedure with the code of this release logs a version, and the registry reads it."""
-    account.run(f"CREATE STAGE IF NOT EXISTS {STAGE}")
-    with TemporaryDirectory() as folder:
-        archive = pack(Path(folder), account.connector.settings)
-        account.run(upload_statement(archive))
-    account.run(procedure_statement(_PROCEDURE, archive.name, "unknown"))
-    name = account.value(f"CALL {_PROCEDURE.name}()")
-    return name in {version.name for version in account.registry.versions()}
+def _capabilities(account: Account) -> Answer:
+    """What is switched on in the account for the ML library, which logs a version in other steps then."""
+    capabilities = json.loads(account.value("SELECT SYSTEM$ML_PLATFORM_CAPABILITIES()"))
+    return sorted(name for name, value in capabilities.items() if value not in (False, None))
 
 
 PROBES = (
@@ -86,11 +77,5 @@ PROBES = (
         equals("equal"),
         "do not score here, because the scores are {answer}: compare the CatBoost versions",
     ),
-    Probe(
-        "models.logged_in_a_procedure",
-        "a stored procedure logs a version",
-        _logged_inside,
-        equals(expected=True),
-        "set training.place to process, because a procedure does not log versions here",
-    ),
+    Probe("models.capabilities", "the ML library logs a version without a live version", _capabilities),
 )
