@@ -13,6 +13,7 @@ from intent_platform_tests.snowflake_emulator.errors import unknown_statement
 from intent_platform_tests.snowflake_emulator.faults import Fault, Injected
 from intent_platform_tests.snowflake_emulator.privileges import Access
 from intent_platform_tests.snowflake_emulator.reader import Reader, replaced
+from intent_platform_tests.snowflake_emulator.session import Session
 from intent_platform_tests.snowflake_emulator.state import State
 from intent_platform_tests.snowflake_emulator.transactions import Transactions
 
@@ -23,20 +24,6 @@ _DDL = {"CREATE", "ALTER", "DROP", "GRANT", "REVOKE"}
 #: For these, fakesnow binds the values itself.
 _BINDING = {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL"}
 _WITH_KIND = {"CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE", "EXECUTE", "COMMENT", "USE"}
-
-
-@dataclass
-class Session:
-    """The settings of a session. A task runs at `ticked_at`. Its graph was scheduled for `scheduled_at`."""
-
-    user: str = "SOMEBODY"
-    role: str = "ACCOUNTADMIN"
-    warehouse: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
-    ticked_at: datetime | None = None
-    scheduled_at: datetime | None = None
-    temporary: list[str] = field(default_factory=list)
-    temporary_objects: set[str] = field(default_factory=set)  # kind and full name
 
 
 @dataclass(frozen=True)

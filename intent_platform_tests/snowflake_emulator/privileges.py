@@ -5,13 +5,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from intent_platform_tests.snowflake_emulator.errors import insufficient, no_current, no_warehouse, not_found
+from intent_platform_tests.snowflake_emulator.session import Session
 from intent_platform_tests.snowflake_emulator.state import State
-
-if TYPE_CHECKING:
-    from intent_platform_tests.snowflake_emulator.emulator import Session
 
 _CREATED_IN_SCHEMA = (
     *("TABLE", "VIEW", "STAGE", "FILE FORMAT", "FUNCTION", "PROCEDURE", "TASK", "MODEL", "MODEL MONITOR", "ALERT"),
@@ -96,7 +93,7 @@ class Access:
     """What a session may do, by its role and the inherited ones. It has no secondary roles."""
 
     state: State
-    session: "Session"
+    session: Session
     roles: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -81,8 +81,7 @@ def serve(root: Path | None = None, port: int = 0, answers: Path | None = None) 
         stack.enter_context(repaired())
         database = stack.enter_context(_database(folder / "databases"))
         emulator = RunningEmulator(folder, parameters, RULES, database.transactions)
-        if answers is not None:
-            emulator.answers = Answers.read(answers)
+        emulator.answers = Answers.read(answers) if answers else Answers()
         emulator.logins.passwords[str(parameters["user"]).upper()] = str(parameters["password"])
         administrator = Grant("USAGE", "ROLE", "ACCOUNTADMIN", "USER", str(parameters["user"]).upper())
         grants.store(emulator.state, administrator, by="ACCOUNTADMIN")
@@ -130,8 +129,7 @@ def _application(emulator: Emulator) -> Starlette:
         token = json.loads(bytes(answer.body))["data"]["token"]
         connection = fakesnow_server.sessions[token]
         session = emulator.session_of(connection)
-        session.parameters.update(given)
-        session.parameters.update(emulator.answers.get("times.parameters", {}))
+        session.parameters |= given | emulator.answers.get("times.parameters", {})
         session.user, session.role = user, (role or logins.default_role(emulator, user)).upper()
         warehouse = request.query_params.get("warehouse", "").upper()
         session.warehouse = warehouse if warehouse in emulator.state.of("warehouses") else None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule, Session
+from intent_platform_tests.snowflake_emulator.emulator import Answer, Call, Emulator, Rule
 from intent_platform_tests.snowflake_emulator.errors import (
     absent_or_forbidden,
     already_exists,
@@ -19,6 +19,7 @@ from intent_platform_tests.snowflake_emulator.parameters import refuse_value
 from intent_platform_tests.snowflake_emulator.privileges import Access
 from intent_platform_tests.snowflake_emulator.results import rows, succeeded
 from intent_platform_tests.snowflake_emulator.schedules import Schedule
+from intent_platform_tests.snowflake_emulator.session import Session
 
 _OF_ROOTS = {"SCHEDULE", "SUSPEND_TASK_AFTER_NUM_FAILURES", "ERROR_INTEGRATION"}
 _OPTIONS = _OF_ROOTS | {"WAREHOUSE", "COMMENT", "QUERY_TAG", "TIMEZONE", "USER_TASK_TIMEOUT_MS"}
