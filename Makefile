@@ -100,9 +100,10 @@ torture: $(READY)  ## kill processes, run them at once, give bad input, and chec
 	@$(RUN) -m bench.torture $(call given,size seed only) $(call flags,write)
 
 test-snowflake: $(READY)  ## run the Snowflake tests on the emulated account; with account=1 also on a real one
-	@$(RUN) -m pytest intent_platform_tests/platforms intent_platform_tests/assets/test_both_platforms.py \
-	  intent_platform_tests/automation/test_procedures.py intent_platform_tests/snowflake_emulator \
-	  $(if $(account),--snowflake)
+	@$(RUN) -m pytest intent_platform_tests/snowflake_emulator intent_platform_tests/platforms \
+	  $(addprefix intent_platform_tests/assets/test_,both_platforms.py account_use.py) \
+	  $(addprefix intent_platform_tests/automation/test_,procedures.py task_runs.py doctor.py) \
+	  intent_platform_tests/commands/test_doctor.py $(if $(account),--snowflake)
 
 coverage: $(READY)  ## run all tests and list the lines that they do not reach
 	@$(RUN) -m pytest --cov=intent_platform --cov-report=term-missing:skip-covered --cov-report=xml
