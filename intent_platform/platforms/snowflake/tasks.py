@@ -147,8 +147,5 @@ def _created(task: Task, clock: Clock, settings: Settings, warehouse: str) -> st
 
 def _started(connector: SnowflakeConnector) -> set[str]:
     """The names of the tasks in the schema that are not suspended."""
-    with connector.open() as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW TASKS IN SCHEMA")
-        names = [column.name for column in cursor.description]
-        listed = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return {str(task["name"]) for task in listed if task["state"] == "started"}
+    with connector.connect() as connection:
+        return {str(task["name"]) for task in connection.show("SHOW TASKS IN SCHEMA") if task["state"] == "started"}
