@@ -13,10 +13,14 @@ _BRIEF_SECONDS = 2
 _UPDATE = "UPDATE DOCTOR_LOCKS SET MOVE = MOVE WHERE MOVE = {}"
 
 
-def _refusal_of_the_second(account: Account, move: int) -> Answer:
-    """The number of the error of an update that has to wait for the same update of another transaction."""
+def _create_table(account: Account) -> None:
     account.run("CREATE OR REPLACE TABLE DOCTOR_LOCKS (MOVE INTEGER)")
     account.run("INSERT INTO DOCTOR_LOCKS SELECT 1")
+
+
+def _refusal_of_the_second(account: Account, move: int) -> Answer:
+    """The number of the error of an update that has to wait for the same update of another transaction."""
+    _create_table(account)
     account.run("BEGIN TRANSACTION")
     try:
         account.run(_UPDATE.format(move))
@@ -35,8 +39,7 @@ def _seconds_of_a_vanished_client(account: Account) -> Answer:
 
     The first connection stays silent in its transaction. For the account it has vanished.
     """
-    account.run("CREATE OR REPLACE TABLE DOCTOR_LOCKS (MOVE INTEGER)")
-    account.run("INSERT INTO DOCTOR_LOCKS SELECT 1")
+    _create_table(account)
     with account.other_client(lock_seconds=1) as vanished:
         vanished.cursor().execute("BEGIN TRANSACTION")
         vanished.cursor().execute(_UPDATE.format(1))
