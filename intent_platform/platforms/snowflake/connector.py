@@ -226,8 +226,9 @@ _ABANDONED: SimpleQueue[_LoggedIn] = SimpleQueue()
 
 def _abandon(idle: _Idle) -> None:
     """Leave the clients to the closer. The garbage collector calls this anywhere, even inside of a client's lock."""
-    for kept in [kept for waiting in idle.values() for kept in waiting]:
-        _ABANDONED.put(kept)
+    for waiting in idle.values():
+        for kept in waiting:
+            _ABANDONED.put(kept)
 
 
 @cache
